@@ -1,0 +1,1 @@
+"""The world: everything that touches files, databases, processes and clocks. Adapters do not know one another."""

@@ -1,0 +1,1 @@
+"""The state database on SQLModel: tables, transactions, and one class per port."""

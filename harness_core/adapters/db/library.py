@@ -1,0 +1,72 @@
+"""Uploads and dataset versions in SQL."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import and_, or_
+from sqlmodel import col, select
+
+from harness_core.adapters.db.engine import Database
+from harness_core.adapters.db.records import record
+from harness_core.adapters.db.runs import SHORTEST_PREFIX, decode_cursor, encode_cursor
+from harness_core.adapters.db.tables import DatasetVersionRow, RunRow, UploadRow
+from harness_core.domain.datasets import DatasetVersion, Upload
+from harness_core.domain.errors import NotFound
+from harness_core.domain.runs import DatasetVersionId, RunId, UploadId
+
+
+class SqlLibrary:
+    """Fulfils :class:`harness_core.ports.state.Library`."""
+
+    def __init__(self, database: Database) -> None:
+        self._db = database
+
+    def add_upload(self, upload: Upload) -> None:
+        with self._db.writing() as session:
+            session.add(UploadRow(**vars(upload)))
+
+    def upload(self, upload_id: str) -> Upload:
+        with self._db.reading() as session:
+            row = session.get(UploadRow, upload_id)
+            if row is None:
+                raise NotFound("no_such_upload", f"There is no upload {upload_id!r}.", next_step="Upload the file again.")
+            return record(Upload, row)
+
+    def uploads(self, limit: int = 100) -> Sequence[Upload]:
+        query = select(UploadRow).order_by(col(UploadRow.created_at).desc(), col(UploadRow.upload_id).desc()).limit(limit)
+        with self._db.reading() as session:
+            return [record(Upload, row) for row in session.exec(query)]
+
+    def dataset_version(self, dataset_version_id: str) -> DatasetVersion:
+        with self._db.reading() as session:
+            row = session.get(DatasetVersionRow, dataset_version_id)
+            if row is None and len(dataset_version_id) >= SHORTEST_PREFIX:
+                starts = col(DatasetVersionRow.dataset_version_id).startswith(dataset_version_id, autoescape=True)
+                found = session.exec(select(DatasetVersionRow).where(starts).limit(2)).all()
+                row = found[0] if len(found) == 1 else None
+            if row is None:
+                raise NotFound(
+                    "no_such_dataset_version", f"There is no dataset version {dataset_version_id!r}.",
+                    next_step="List them with `harness datasets list`.",
+                )  # fmt: skip
+            return record(DatasetVersion, row)
+
+    def dataset_versions(self, *, after: str | None = None, limit: int = 50) -> tuple[Sequence[DatasetVersion], str | None]:
+        newest = (col(DatasetVersionRow.created_at).desc(), col(DatasetVersionRow.dataset_version_id).desc())
+        query = select(DatasetVersionRow).order_by(*newest).limit(limit + 1)
+        if after is not None:
+            at, name = decode_cursor(after)
+            same = and_(col(DatasetVersionRow.created_at) == at, col(DatasetVersionRow.dataset_version_id) < name)
+            query = query.where(or_(col(DatasetVersionRow.created_at) < at, same))
+        with self._db.reading() as session:
+            rows = [record(DatasetVersion, row) for row in session.exec(query)]
+        last = rows[limit - 1] if len(rows) > limit else None
+        return rows[:limit], encode_cursor(last.created_at, last.dataset_version_id) if last else None
+
+    def runs_of_dataset(self, dataset_version_id: DatasetVersionId) -> Sequence[RunId]:
+        query = select(RunRow.run_id).where(col(RunRow.dataset_version_id) == dataset_version_id)
+        with self._db.reading() as session:
+            return [RunId(name) for name in session.exec(query.order_by(col(RunRow.created_at).desc()))]
+
+    def uploads_of_blob(self, sha256: str) -> Sequence[UploadId]:
+        with self._db.reading() as session:
+            return [UploadId(name) for name in session.exec(select(UploadRow.upload_id).where(col(UploadRow.sha256) == sha256))]

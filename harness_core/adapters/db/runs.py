@@ -1,0 +1,238 @@
+"""Runs with their executions, events and artifacts in SQL."""
+
+import base64
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import and_, func, or_, update
+from sqlmodel import Session, col, select
+
+from harness_core.adapters.db.engine import Database
+from harness_core.adapters.db.opening import OPEN_STATES, open_what_is_ready
+from harness_core.adapters.db.records import append_event, execution_record, execution_row, record, run_record, run_row
+from harness_core.adapters.db.tables import ArtifactRow, AttemptRow, EventRow, ExecutionRow, JobRow, RunRow
+from harness_core.domain.errors import Conflict, NotFound, UsageError
+from harness_core.domain.runs import (
+    EXECUTION_OK,
+    RUN_ENDED,
+    Artifact,
+    Attempt,
+    Event,
+    Execution,
+    ExecutionId,
+    ExecutionStatus,
+    JobState,
+    Run,
+    RunId,
+    RunStatus,
+)
+from harness_core.ports.launcher import Progress
+from harness_core.ports.state import RunPage
+from harness_core.ports.world import Clock
+
+SHORTEST_PREFIX = 6
+
+
+class SqlRuns:
+    """Fulfils :class:`harness_core.ports.state.Runs`."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._db, self._clock = database, clock
+
+    def create(
+        self, run: Run, executions: Sequence[Execution], *, idempotency_key: str | None = None, idempotency_digest: str = ""
+    ) -> tuple[Run, Sequence[int]]:
+        with self._db.writing() as session:
+            if idempotency_key is not None:
+                earlier = session.exec(select(RunRow).where(col(RunRow.idempotency_key) == idempotency_key)).first()
+                if earlier is not None:
+                    return _same_request(earlier, idempotency_digest), ()
+            row = run_row(run, idempotency_key, idempotency_digest)
+            session.add(row)
+            session.flush()
+            for execution in executions:
+                session.add(execution_row(execution))
+            append_event(session, row, run.created_at, "run.queued", fingerprint=run.fingerprint)
+            rings = open_what_is_ready(session, row, run.created_at)
+            return run_record(row), rings
+
+    def get(self, run_id: str) -> Run:
+        with self._db.reading() as session:
+            return run_record(_find(session, run_id))
+
+    def page(self, *, after: str | None = None, limit: int = 50, statuses: Collection[RunStatus] = (), text: str = "") -> RunPage:
+        query = select(RunRow).order_by(col(RunRow.created_at).desc(), col(RunRow.run_id).desc()).limit(limit + 1)
+        if statuses:
+            query = query.where(col(RunRow.status).in_(statuses))
+        if text:
+            query = query.where(or_(col(RunRow.filename).contains(text, autoescape=True), col(RunRow.run_id).startswith(text)))
+        if after is not None:
+            created_at, run_id = decode_cursor(after)
+            older = and_(col(RunRow.created_at) == created_at, col(RunRow.run_id) < run_id)
+            query = query.where(or_(col(RunRow.created_at) < created_at, older))
+        with self._db.reading() as session:
+            rows = [run_record(row) for row in session.exec(query)]
+        more = len(rows) > limit
+        rows = rows[:limit]
+        return RunPage(rows, encode_cursor(rows[-1].created_at, rows[-1].run_id) if more else None)
+
+    def counts(self) -> Mapping[str, int]:
+        with self._db.reading() as session:
+            return dict(session.exec(select(RunRow.status, func.count()).group_by(RunRow.status)).all())
+
+    def executions(self, run_id: RunId) -> Sequence[Execution]:
+        with self._db.reading() as session:
+            found = session.exec(
+                select(ExecutionRow)
+                .where(col(ExecutionRow.run_id) == run_id)
+                .order_by(col(ExecutionRow.layer), col(ExecutionRow.plugin_id))
+            )
+            return [execution_record(row) for row in found]
+
+    def execution(self, execution_id: ExecutionId) -> Execution:
+        with self._db.reading() as session:
+            return execution_record(session.get_one(ExecutionRow, execution_id))
+
+    def artifacts(self, run_id: RunId) -> Sequence[Artifact]:
+        with self._db.reading() as session:
+            found = session.exec(select(ArtifactRow).where(col(ArtifactRow.run_id) == run_id).order_by(col(ArtifactRow.path)))
+            return [record(Artifact, row) for row in found]
+
+    def attempts(self, run_id: RunId) -> Sequence[Attempt]:
+        with self._db.reading() as session:
+            found = session.exec(
+                select(AttemptRow)
+                .where(col(AttemptRow.run_id) == run_id)
+                .order_by(col(AttemptRow.started_at), col(AttemptRow.execution_id))
+            )
+            return [record(Attempt, row) for row in found]
+
+    def events(self, run_id: RunId, *, after: int = 0, limit: int = 500) -> Sequence[Event]:
+        query = select(EventRow).where(col(EventRow.run_id) == run_id, col(EventRow.seq) > after)
+        with self._db.reading() as session:
+            return [record(Event, row) for row in session.exec(query.order_by(col(EventRow.seq)).limit(limit))]
+
+    def reusable(self, fingerprint: str) -> Execution | None:
+        query = select(ExecutionRow).where(col(ExecutionRow.fingerprint) == fingerprint, col(ExecutionRow.status).in_(("OK", "NA")))
+        with self._db.reading() as session:
+            row = session.exec(query.order_by(col(ExecutionRow.ended_at).desc()).limit(1)).first()
+            return execution_record(row) if row is not None else None
+
+    def note_progress(self, execution_id: ExecutionId, progress: Progress) -> None:
+        with self._db.writing(durable=False) as session:
+            row = session.get(ExecutionRow, execution_id)
+            if row is None or row.status != ExecutionStatus.RUNNING:
+                return
+            row.progress_done, row.progress_total, row.progress_what = progress.done, progress.total, progress.what
+            session.add(row)
+            run = session.get_one(RunRow, row.run_id)
+            append_event(
+                session, run, self._clock.now(), "execution.progress", row.plugin_id,
+                done=progress.done, total=progress.total, what=progress.what,
+            )  # fmt: skip
+
+    def note(self, run_id: RunId, type: str, plugin_id: str | None = None, **data: Any) -> None:  # noqa: A002
+        with self._db.writing(durable=False) as session:
+            append_event(session, session.get_one(RunRow, run_id), self._clock.now(), type, plugin_id, **data)
+
+    def request_cancel(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
+        now = self._clock.now()
+        with self._db.writing() as session:
+            run = _find(session, run_id)
+            _refuse_ended(run, "cancel")
+            if not run.cancel_requested:
+                run.cancel_requested = True
+                append_event(session, run, now, "run.cancel_requested")
+            ready = and_(col(JobRow.run_id) == run.run_id, col(JobRow.state) == JobState.READY)
+            session.exec(update(JobRow).where(ready).values(state=JobState.CANCELLED))
+            pending = select(ExecutionRow).where(col(ExecutionRow.run_id) == run.run_id, col(ExecutionRow.status) == "PENDING")
+            for row in session.exec(pending).all():
+                row.status, row.ended_at, row.summary = ExecutionStatus.CANCELLED, now, "Cancelled before it started."
+                session.add(row)
+                append_event(session, run, now, "execution.ended", row.plugin_id, status=ExecutionStatus.CANCELLED)
+            rings = open_what_is_ready(session, run, now)
+            return run_record(run), rings
+
+    def retry(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
+        now = self._clock.now()
+        with self._db.writing() as session:
+            run = _find(session, run_id)
+            if RunStatus(run.status) not in RUN_ENDED:
+                raise Conflict("run_under_way", f"Run {run.run_id} has not ended, so there is nothing to retry yet.",
+                               next_step="Watch it with `harness runs watch`, or cancel it first.")  # fmt: skip
+            rows = session.exec(select(ExecutionRow).where(col(ExecutionRow.run_id) == run.run_id)).all()
+            failed = [row for row in rows if ExecutionStatus(row.status) not in EXECUTION_OK]
+            if not failed and run.error is None:
+                raise Conflict("nothing_to_retry", f"Every plugin of run {run.run_id} ended well.",
+                               next_step="Submit the file again with --force to compute everything anew.")  # fmt: skip
+            for row in rows:
+                if row in failed or row.plugin_type == "report":
+                    _reopen(session, row)
+            run.status, run.cancel_requested, run.ended_at, run.error = RunStatus.QUEUED, False, None, None
+            append_event(session, run, now, "run.retried", plugins=sorted(row.plugin_id for row in failed))
+            rings = open_what_is_ready(session, run, now)
+            return run_record(run), rings
+
+    def resume(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
+        now = self._clock.now()
+        with self._db.writing() as session:
+            run = _find(session, run_id)
+            _refuse_ended(run, "resume")
+            run.reserved_for = None
+            of_run = col(JobRow.run_id) == run.run_id
+            session.exec(update(JobRow).where(of_run).values(reserved_for=None))
+            append_event(session, run, now, "run.resumed")
+            rings = open_what_is_ready(session, run, now)
+            ready = session.exec(select(JobRow.job_id).where(of_run, col(JobRow.state).in_(OPEN_STATES))).all()
+            return run_record(run), sorted({*rings, *(job_id for job_id in ready if job_id is not None)})
+
+
+def _same_request(earlier: RunRow, digest: str) -> Run:
+    if earlier.idempotency_digest != digest:
+        raise Conflict(
+            "idempotency_key_reused",
+            "This Idempotency-Key was used before with another request.",
+            why=f"It belongs to run {earlier.run_id}.",
+            next_step="Use a new key for a new request.",
+        )
+    return run_record(earlier)
+
+
+def _reopen(session: Session, row: ExecutionRow) -> None:
+    row.status, row.ended_at, row.error, row.summary = ExecutionStatus.PENDING, None, None, ""
+    row.fingerprint = row.output_sha256 = row.reused_from = None
+    session.add(row)
+
+
+def _refuse_ended(run: RunRow, verb: str) -> None:
+    if RunStatus(run.status) in RUN_ENDED:
+        raise Conflict(
+            "run_ended",
+            f"Run {run.run_id} has ended ({run.status}), so there is nothing to {verb}.",
+            next_step="See it with `harness runs show`, or start again with `harness runs retry`.",
+        )
+
+
+def _find(session: Session, run_id: str) -> RunRow:
+    row = session.get(RunRow, run_id)
+    if row is None and len(run_id) >= SHORTEST_PREFIX:
+        found = session.exec(select(RunRow).where(col(RunRow.run_id).startswith(run_id, autoescape=True)).limit(2)).all()
+        row = found[0] if len(found) == 1 else None
+    if row is None:
+        raise NotFound("no_such_run", f"There is no run {run_id!r}.", next_step="List the runs with `harness runs list`.")
+    return row
+
+
+def encode_cursor(at: float, name: str) -> str:
+    return base64.urlsafe_b64encode(f"{at!r}|{name}".encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> tuple[float, str]:
+    """The place a cursor stands for; raises UsageError for a text that is no cursor."""
+    try:
+        at, name = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split("|", 1)
+        return float(at), name
+    except ValueError as reason:
+        raise UsageError(
+            "bad_cursor", "This page cursor is not one of ours.", next_step="Start again without a cursor."
+        ) from reason

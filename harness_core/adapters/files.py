@@ -1,0 +1,105 @@
+"""Files that are whole or not there: write beside, sync, rename, with the patience that Windows mounts need."""
+
+import hashlib
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+RENAME_ATTEMPTS = 8
+CHUNK_BYTES = 1 << 20
+
+
+def write_atomically(path: Path, data: bytes) -> None:
+    """``path`` holds its old bytes or ``data``, never a part; what was written is on disk when this returns."""
+    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(name).chmod(0o644)
+        replace(Path(name), path)
+    except BaseException:
+        with suppress(OSError):
+            Path(name).unlink()
+        raise
+    sync_folder(path.parent)
+
+
+def replace(source: Path, target: Path) -> None:
+    """Rename over ``target``; tried again for a short while where another program (a scanner on Windows) holds the file."""
+    for attempt in range(RENAME_ATTEMPTS):
+        try:
+            source.replace(target)
+            return
+        except PermissionError:
+            if attempt == RENAME_ATTEMPTS - 1:
+                raise
+            time.sleep(0.01 * 2**attempt)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable, where the platform can."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | getattr(os, "O_DIRECTORY", 0))
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def sync_file(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            yield chunk
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a file or folder, however deep a guest nested it; what is not there is fine."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            _remove_deep(path)
+    else:
+        with suppress(OSError):
+            path.unlink()
+
+
+def _remove_deep(path: Path) -> None:
+    """Without recursion: a folder nested beyond Python's stack, or with its permissions taken away."""
+    waiting = [path]
+    while waiting:
+        folder = waiting[-1]
+        with suppress(OSError):
+            folder.chmod(0o700)
+        try:
+            below = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
+            for entry in os.scandir(folder):
+                if not entry.is_dir(follow_symlinks=False):
+                    Path(entry.path).unlink(missing_ok=True)
+        except OSError:
+            waiting.pop()
+            continue
+        if below:
+            waiting.extend(below)
+        else:
+            waiting.pop()
+            with suppress(OSError):
+                folder.rmdir()

@@ -1,0 +1,105 @@
+"""What a guest says over its pipe, read with suspicion: every frame is checked for its shape, counted and bounded."""
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from harness_core.adapters.wall.logs import printable
+from harness_core.ports.launcher import Progress
+from harness_core.sdk.canonical import compact_bytes
+from harness_core.sdk.frames import BrokenFrame, FrameReader
+
+LEVELS = frozenset({"debug", "info", "warning", "error"})
+MAX_LOG_FRAMES = 1_000
+MAX_MESSAGE_CHARACTERS = 4_000
+MAX_FIELDS_BYTES = 16_384
+MAX_WHAT_CHARACTERS = 200
+PROGRESS_INTERVAL_S = 0.05
+
+
+class Answers:
+    """Collects a guest's frames; ``result`` is None until it gave one. Raises ValueError for what is no proper frame."""
+
+    def __init__(
+        self,
+        max_frame_bytes: int,
+        max_bytes: int,
+        on_progress: Callable[[Progress], None],
+        on_log: Callable[[Mapping[str, Any]], None],
+    ) -> None:
+        self.result: dict[str, Any] | None = None
+        self.artifacts: list[dict[str, Any]] = []
+        self.datasets: list[dict[str, Any]] = []
+        self.rows_read = 0
+        self.warnings = 0
+        self.log_frames = 0
+        self._reader = FrameReader(max_frame_bytes)
+        self._bytes_left = max_bytes
+        self._on_progress, self._on_log = on_progress, on_log
+        self._waiting: Progress | None = None
+        self._passed_on_at = 0.0
+        self._kinds = {"progress": self._progress, "log": self._log, "dataset": self._dataset, "result": self._result}
+
+    def feed(self, data: bytes) -> None:
+        self._bytes_left -= len(data)
+        if self._bytes_left < 0:
+            raise BrokenFrame("more frames than are read")
+        for frame in self._reader.feed(data):
+            take = self._kinds.get(frame["type"])
+            if take is None:
+                raise BrokenFrame("a frame of an unknown type")
+            take(frame)
+
+    def pass_progress_on(self, *, at_once: bool = False) -> None:
+        """Hand on the newest progress, at most twenty a second: older ones are overtaken, the last is not lost."""
+        now = time.monotonic()
+        if self._waiting is None or (not at_once and now - self._passed_on_at < PROGRESS_INTERVAL_S):
+            return
+        newest, self._waiting, self._passed_on_at = self._waiting, None, now
+        self._on_progress(newest)
+
+    def _progress(self, frame: Mapping[str, Any]) -> None:
+        done, total, what = frame.get("done"), frame.get("total"), frame.get("what", "")
+        if not (_is_number(done) and _is_number(total) and isinstance(what, str)):
+            raise BrokenFrame("a progress frame without its numbers")
+        self._waiting = Progress(_as_float(done), _as_float(total), printable(what[:MAX_WHAT_CHARACTERS]))
+        self.pass_progress_on()
+
+    def _log(self, frame: Mapping[str, Any]) -> None:
+        level, message, fields = frame.get("level"), frame.get("message"), frame.get("fields", {})
+        if not (isinstance(level, str) and isinstance(message, str) and isinstance(fields, dict)):
+            raise BrokenFrame("a log frame without its level, message or fields")
+        level = level if level in LEVELS else "info"
+        self.warnings += level in {"warning", "error"}
+        self.log_frames += 1
+        if self.log_frames > MAX_LOG_FRAMES:
+            return
+        if len(compact_bytes(fields)) > MAX_FIELDS_BYTES:
+            fields = {"dropped": f"the fields took more than {MAX_FIELDS_BYTES:,} bytes"}
+        self._on_log({"level": level, "message": printable(message[:MAX_MESSAGE_CHARACTERS]), "fields": fields})
+
+    def _dataset(self, frame: Mapping[str, Any]) -> None:
+        self.datasets.append({key: value for key, value in frame.items() if key != "type"})
+
+    def _result(self, frame: Mapping[str, Any]) -> None:
+        result, artifacts, rows_read = frame.get("result"), frame.get("artifacts"), frame.get("rows_read")
+        if self.result is not None:
+            raise BrokenFrame("a second result")
+        if not isinstance(result, dict):
+            raise BrokenFrame("a result that is no object")
+        if not isinstance(artifacts, list) or not all(isinstance(entry, dict) for entry in artifacts):
+            raise BrokenFrame("a result whose artifacts are no list of objects")
+        if not isinstance(rows_read, int) or isinstance(rows_read, bool) or rows_read < 0:
+            raise BrokenFrame("a result whose count of rows is no count")
+        self.result, self.artifacts, self.rows_read = result, artifacts, rows_read
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _as_float(value: Any) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        raise BrokenFrame("a number beyond the range of a double") from None

@@ -1,0 +1,151 @@
+"""How a guest process is started: its command, its environment and its pipes. How it is watched and ended stands in ``watcher``."""
+
+import compileall
+import os
+import subprocess
+import time
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from resource import RUSAGE_SELF, getrusage, struct_rusage
+
+import harness_core
+from harness_core.ports.launcher import GuestRequest
+
+PACKAGE_PARENT = Path(harness_core.__file__).resolve().parent.parent
+MODULE = "harness_core.sdk.guest"
+FLAGS = ("-s", "-P", "-B")  # no packages of the user's home, nothing from the current folder, no bytecode written
+DUCKDB_SHARE_OF_MEMORY = 0.75  # of which DuckDB takes 80 % by itself
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "SLURM_CPUS_ON_NODE")
+
+
+@dataclass
+class Guest:
+    """A started guest: this side's ends of its pipes, none of which blocks, and the right to reap it.
+
+    ``exit_fd`` becomes readable the moment the process has ended; None where the system knows no such descriptor.
+    ``token`` stands in the environment of the guest and of all that it starts.
+    """
+
+    pid: int
+    token: str
+    request_fd: int
+    answer_fd: int
+    stdout_fd: int
+    stderr_fd: int
+    exit_fd: int | None
+    process: "subprocess.Popen[bytes]"
+    open_descriptors: set[int]
+    parent_peak_kb: int
+    started_at: float
+
+    def has_ended(self) -> bool:
+        """Whether it has ended. It stays where it is until it is reaped, and its pid stays its own."""
+        return os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+    def reap(self) -> tuple[int, struct_rusage]:
+        """Its exit code (negative: the signal) and what it and its waited-for children used. Waits for its end."""
+        _, status, usage = os.wait4(self.pid, 0)
+        self.process.returncode = os.waitstatus_to_exitcode(status)
+        return self.process.returncode, usage
+
+    def own_peak_rss_bytes(self, usage: struct_rusage) -> int:
+        """``ru_maxrss``, where it is the guest's own: a child starts out with the peak of the process that started it."""
+        return usage.ru_maxrss * 1024 if usage.ru_maxrss > self.parent_peak_kb else 0
+
+    def close(self, descriptor: int) -> None:
+        if descriptor in self.open_descriptors:
+            self.open_descriptors.discard(descriptor)
+            os.close(descriptor)
+
+    def close_all(self) -> None:
+        for descriptor in list(self.open_descriptors):
+            self.close(descriptor)
+
+
+Starter = Callable[[GuestRequest], Guest]
+
+
+def start_process(python: str, request: GuestRequest) -> Guest:
+    """Start a new interpreter for ``request``, in a session of its own. Its parent-death signal is tied to the calling thread."""
+    token, started_at = os.urandom(16).hex(), time.monotonic()
+    with ExitStack() as on_failure, ExitStack() as theirs:
+        request_read, request_write = _pipe(theirs, on_failure)
+        answer_write, answer_read = reversed(_pipe(on_failure, theirs))
+        stdout_write, stdout_read = reversed(_pipe(on_failure, theirs))
+        stderr_write, stderr_read = reversed(_pipe(on_failure, theirs))
+        process = subprocess.Popen(  # noqa: S603 - a fixed command; what varies are two numbers
+            [python, *FLAGS, "-m", MODULE, str(request_read), str(answer_write)],
+            stdin=subprocess.DEVNULL,
+            stdout=stdout_write,
+            stderr=stderr_write,
+            pass_fds=(request_read, answer_write),
+            cwd=request.scratch,
+            env=environment(request.scratch, request.memory_mb, token),
+            start_new_session=True,
+        )
+        on_failure.pop_all()
+    ours = {request_write, answer_read, stdout_read, stderr_read}
+    exit_fd = _exit_descriptor(process.pid)
+    for descriptor in ours:
+        os.set_blocking(descriptor, False)
+    return Guest(
+        pid=process.pid,
+        token=token,
+        request_fd=request_write,
+        answer_fd=answer_read,
+        stdout_fd=stdout_read,
+        stderr_fd=stderr_read,
+        exit_fd=exit_fd,
+        process=process,
+        open_descriptors=ours | ({exit_fd} if exit_fd is not None else set()),
+        parent_peak_kb=getrusage(RUSAGE_SELF).ru_maxrss,
+        started_at=started_at,
+    )
+
+
+@cache
+def compile_guest() -> None:
+    """Leave the SDK's bytecode beside it, where that is allowed: guests write none, and would compile it each time they start."""
+    compileall.compile_dir(str(PACKAGE_PARENT / "harness_core" / "sdk"), quiet=2)
+    compileall.compile_file(str(PACKAGE_PARENT / "harness_core" / "__init__.py"), quiet=2)
+
+
+def environment(scratch: Path, memory_mb: int, token: str) -> dict[str, str]:
+    """All that stands in a guest's environment; nothing of this process's own does.
+
+    DuckDB reads the SLURM variables, so that a plugin's own ``duckdb.connect()`` takes sane limits by itself.
+    """
+    return {
+        "PATH": "/usr/bin:/bin",
+        "LANG": "C.UTF-8",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONPATH": str(PACKAGE_PARENT),
+        "PYTHONHASHSEED": "0",
+        "PYTHONUNBUFFERED": "1",  # what was printed is in the log, however the guest ends
+        "PYTHONFAULTHANDLER": "1",  # a crash inside a library leaves its Python traceback there
+        **dict.fromkeys(ONE_THREAD, "1"),
+        "SLURM_MEM_PER_NODE": f"{int(memory_mb * DUCKDB_SHARE_OF_MEMORY)}M",
+        "MALLOC_ARENA_MAX": "2",
+        "ARROW_DEFAULT_MEMORY_POOL": "system",
+        "GUEST_TOKEN": token,
+    }
+
+
+def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
+    """A pipe whose ends are closed with these stacks; other processes started meanwhile do not inherit them (O_CLOEXEC)."""
+    read_fd, write_fd = os.pipe()
+    reader.callback(os.close, read_fd)
+    writer.callback(os.close, write_fd)
+    return read_fd, write_fd
+
+
+def _exit_descriptor(pid: int) -> int | None:
+    with suppress(OSError, AttributeError):
+        return os.pidfd_open(pid)
+    return None

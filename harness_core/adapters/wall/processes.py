@@ -1,0 +1,103 @@
+"""Facts about processes, as the system shows them: who descends from whom, what each takes, who carries a token."""
+
+import os
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+ENVIRONMENT_BYTES = 65_536
+SHOWS_CHILDREN = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What processes hold and have used; their waited-for children's CPU time is in it."""
+
+    rss_bytes: int = 0
+    cpu_user_s: float = 0.0
+    cpu_system_s: float = 0.0
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(
+            self.rss_bytes + other.rss_bytes,
+            self.cpu_user_s + other.cpu_user_s,
+            self.cpu_system_s + other.cpu_system_s,
+        )
+
+
+def usage_of(process: psutil.Process) -> Usage:
+    """What ``process`` takes now; nothing, if it is gone."""
+    with suppress(psutil.Error), process.oneshot():
+        cpu = process.cpu_times()
+        return Usage(process.memory_info().rss, cpu.user + cpu.children_user, cpu.system + cpu.children_system)
+    return Usage()
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """Whether that very process still runs; one that only waits to be reaped does not."""
+    try:
+        return bool(process.is_running() and process.status() not in {psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD})
+    except psutil.Error:
+        return False
+
+
+def kill(process: psutil.Process) -> None:
+    """SIGKILL, unless the pid is another process by now; reaped too, where it has become this process's child."""
+    with suppress(psutil.Error):
+        process.kill()
+    with suppress(ChildProcessError):
+        os.waitpid(process.pid, os.WNOHANG)
+
+
+def high_water_mark_bytes(pid: int) -> int:
+    """The most that ``pid`` ever held since its exec. ``ru_maxrss`` says the most that its parent held, where that is more."""
+    with suppress(OSError, ValueError):
+        _, found, rest = Path(f"/proc/{pid}/status").read_bytes().partition(b"\nVmHWM:")
+        return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
+    return 0
+
+
+def descendants(pid: int) -> list[int]:
+    """The pids of all living descendants, parents before their children."""
+    if not SHOWS_CHILDREN:
+        with suppress(psutil.Error):
+            return [child.pid for child in psutil.Process(pid).children(recursive=True)]
+        return []
+    found: list[int] = []
+    waiting = [pid]
+    while waiting:
+        children = list(_children(waiting.pop()))
+        found += children
+        waiting += children
+    return found
+
+
+def _children(pid: int) -> Iterator[int]:
+    """The children of each thread of ``pid``: microseconds, where walking over all of /proc takes milliseconds."""
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")  # noqa: PTH208 - the hot path; iterdir makes a Path of each
+    except OSError:
+        return
+    for thread in threads:
+        with suppress(OSError):
+            yield from map(int, Path(f"/proc/{pid}/task/{thread}/children").read_bytes().split())
+
+
+def carriers(token: bytes) -> Iterator[int]:
+    """The pids of all living processes that were started with ``token`` somewhere in their environment."""
+    for entry in os.listdir("/proc"):  # noqa: PTH208 - as above
+        if entry.isdigit() and token in _environment(entry):
+            yield int(entry)
+
+
+def _environment(pid: str) -> bytes:
+    with suppress(OSError):
+        descriptor = os.open(f"/proc/{pid}/environ", os.O_RDONLY)
+        try:
+            return os.read(descriptor, ENVIRONMENT_BYTES)
+        finally:
+            os.close(descriptor)
+    return b""

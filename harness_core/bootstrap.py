@@ -1,0 +1,150 @@
+"""The only place that names adapters: from settings to services that work together."""
+
+import platform
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from harness_core import __version__
+from harness_core.adapters.blobs import FolderBlobs
+from harness_core.adapters.catalog.folders import FolderCatalog
+from harness_core.adapters.clock import SystemClock, TimeSortedNames
+from harness_core.adapters.db.engine import Database, open_engine
+from harness_core.adapters.db.jobs import SqlJobs
+from harness_core.adapters.db.library import SqlLibrary
+from harness_core.adapters.db.migrate import Migrations
+from harness_core.adapters.db.runs import SqlRuns
+from harness_core.adapters.db.workers import SqlWorkers
+from harness_core.adapters.home import Home
+from harness_core.adapters.queue import HueyBell, open_bell
+from harness_core.adapters.store import FolderStore
+from harness_core.adapters.wall.launcher import ProcessLauncher
+from harness_core.domain.errors import LeaseLost
+from harness_core.domain.runs import WorkerId
+from harness_core.ports.catalog import Catalog
+from harness_core.services.advancing import Advancing
+from harness_core.services.control import Controlling
+from harness_core.services.executing import Executing
+from harness_core.services.guests import Preparing
+from harness_core.services.inspecting import Inspecting
+from harness_core.services.overview import Overview
+from harness_core.services.submitting import Submitting
+from harness_core.services.uploads import Uploading
+from harness_core.settings import Settings
+
+ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy")
+
+
+@dataclass(frozen=True)
+class Core:
+    """Services and ports of one home folder, opened together. ``close`` ends the connections."""
+
+    settings: Settings
+    home: Home
+    database: Database
+    migrations: Migrations
+    clock: SystemClock
+    names: TimeSortedNames
+    runs: SqlRuns
+    jobs: SqlJobs
+    library: SqlLibrary
+    workers: SqlWorkers
+    blobs: FolderBlobs
+    store: FolderStore
+    catalog: Catalog
+    bell: HueyBell
+    launcher: ProcessLauncher
+    uploading: Uploading
+    inspecting: Inspecting
+    submitting: Submitting
+    executing: Executing
+    advancing: Advancing
+    controlling: Controlling
+    overview: Overview
+
+    def close(self) -> None:
+        self.database.close()
+
+
+def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool = True) -> Core:
+    """Everything for one home folder, which is made and brought to the current schema first (unless ``migrate`` is False).
+
+    Raises HarnessError when the folder is unfit, the database damaged or newer than this program.
+    """
+    home = Home(settings.home)
+    home.make()
+    database = Database(open_engine(settings.database_url))
+    migrations = Migrations(database.engine, product_folder("migrations"))
+    migrations.check_known()
+    if migrate and not migrations.is_current():
+        migrations.upgrade()
+    clock = SystemClock()
+    names = TimeSortedNames(clock)
+    runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
+    library, workers = SqlLibrary(database), SqlWorkers(database, clock)
+    blobs, store = FolderBlobs(settings.home), FolderStore(home)
+    catalog, bell, launcher = open_catalog(settings), open_bell(queue_url or settings.queue_url), ProcessLauncher()
+    engine = engine_facts()
+    inspecting = Inspecting(launcher, store, blobs, names)
+    preparing = Preparing(runs, library, catalog, store, blobs)
+    advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], environment)
+
+    def close_now(job_id: int) -> None:
+        job = jobs.claim(WorkerId(names.fresh("closing")), job_id=job_id)
+        if job is not None:
+            try:
+                advancing.advance(job)
+            except LeaseLost:
+                return
+
+    return Core(
+        settings=settings, home=home, database=database, migrations=migrations, clock=clock, names=names, runs=runs, jobs=jobs,
+        library=library, workers=workers, blobs=blobs, store=store, catalog=catalog, bell=bell, launcher=launcher,
+        uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
+        inspecting=inspecting,
+        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine),
+        executing=Executing(runs, jobs, library, store, launcher, preparing, clock),
+        advancing=advancing,
+        controlling=Controlling(runs, jobs, bell, close_now),
+        overview=Overview(runs, jobs, workers, clock, settings.lease_s),
+    )  # fmt: skip
+
+
+def open_catalog(settings: Settings) -> FolderCatalog:
+    """The product's own plugins, then those on the plugin path, then installed bundles."""
+    return FolderCatalog(
+        [
+            (product_folder("plugins"), "product"),
+            *((folder, "path") for folder in settings.plugin_path),
+            (settings.home / "plugins", "bundle"),
+        ]
+    )
+
+
+def product_folder(name: str) -> Path:
+    """``plugins``, ``migrations`` or ``ui_static``: inside the wheel where installed, at the top of a checkout otherwise."""
+    package = Path(__file__).resolve().parent
+    bundled = package / "_bundled" / name
+    return bundled if bundled.is_dir() else package.parent / name
+
+
+@cache
+def engine_facts() -> Mapping[str, str]:
+    """What computes: its versions are part of every fingerprint, because last digits may differ between them."""
+    return {"harness": __version__, **{name: metadata.version(name) for name in ENGINE_PACKAGES}}
+
+
+def environment() -> dict[str, Any]:
+    """Where a run happened, for its manifest."""
+    return {
+        "python": platform.python_version(),
+        "implementation": platform.python_implementation(),
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "byte_order": sys.byteorder,
+        "packages": dict(engine_facts()),
+    }

@@ -1,0 +1,1 @@
+"""Values and rules, nothing else: no file, no clock, no process."""

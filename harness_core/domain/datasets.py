@@ -1,0 +1,53 @@
+"""Uploads and dataset versions as recorded."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness_core.domain.runs import DatasetVersionId, UploadId
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that was taken in, verified and stored by its hash. ``original_path`` is kept beyond the bytes' retention."""
+
+    upload_id: UploadId
+    filename: str
+    original_path: str
+    sha256: str
+    size_bytes: int
+    created_at: float
+
+
+@dataclass(frozen=True)
+class DatasetVersion:
+    """Immutable Parquet in source order, made from an input by a reading. ``columns`` are as in its ``schema.json``."""
+
+    dataset_version_id: DatasetVersionId
+    input_sha256: str
+    role: str
+    filename: str
+    reader: str
+    reading: Mapping[str, Any]
+    columns: Sequence[Mapping[str, Any]]
+    row_count: int
+    data_sha256: str
+    data_bytes: int
+    created_at: float
+    repairs: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+
+    @property
+    def column_count(self) -> int:
+        return len(self.columns)
+
+    def facts(self) -> dict[str, Any]:
+        """The content of ``schema.json``: nothing in it but what the bytes and the reading decide."""
+        return {
+            "dataset_version_id": self.dataset_version_id,
+            "input_sha256": self.input_sha256,
+            "reader": self.reader,
+            "reading": dict(self.reading),
+            "row_count": self.row_count,
+            "columns": [dict(column) for column in self.columns],
+            "repairs": [dict(repair) for repair in self.repairs],
+        }

@@ -1,0 +1,64 @@
+"""What a plugin is to the kernel: an immutable record made from its manifest, its schemas and the hash of its code."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, NewType
+
+PluginId = NewType("PluginId", str)
+PluginType = Literal["ingest", "profile", "planner", "transform", "analysis", "report", "llm"]
+Concurrency = Literal["cpu", "io"]
+
+PLUGIN_TYPES: tuple[PluginType, ...] = ("ingest", "profile", "planner", "transform", "analysis", "report", "llm")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The budget of one execution: seconds of wall clock and of CPU, megabytes of resident memory of the whole process tree."""
+
+    timeout_s: float = 600.0
+    memory_mb: int = 2048
+    cpu_s: float | None = None
+    concurrency: Concurrency = "cpu"
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A valid ``plugin.yaml``. ``needs`` says what a planner must see before this plugin is worth running (see the reference)."""
+
+    id: PluginId
+    name: str
+    version: str
+    type: PluginType
+    module: str
+    function: str
+    depends_on: tuple[PluginId, ...]
+    capabilities: tuple[str, ...]
+    config_schema: str
+    output_schema: str
+    requires_engine: str
+    sandbox: Mapping[str, Any]
+    limits: Limits
+    description: str = ""
+    needs: Mapping[str, int] = field(default_factory=dict)
+    accepts: tuple[str, ...] = ()
+    retries: int = 2
+
+
+@dataclass(frozen=True)
+class Plugin:
+    """A plugin as found on disk. ``code_hash`` covers every file of the folder by relative path and bytes, manifest included."""
+
+    manifest: Manifest
+    folder: Path
+    code_hash: str
+    manifest_hash: str
+    config_schema: Mapping[str, Any]
+    output_schema: Mapping[str, Any]
+    config_schema_hash: str
+    output_schema_hash: str
+    source: Literal["product", "path", "bundle"] = "product"
+
+    @property
+    def id(self) -> PluginId:
+        return self.manifest.id

@@ -1,0 +1,346 @@
+"""Runs, executions and jobs: their states, what each means if the process dies in it, and the rules between them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, Literal, NewType
+
+from harness_core.domain.plugins import PluginId, PluginType
+
+RunId = NewType("RunId", str)
+ExecutionId = NewType("ExecutionId", str)
+WorkerId = NewType("WorkerId", str)
+UploadId = NewType("UploadId", str)
+DatasetVersionId = NewType("DatasetVersionId", str)
+
+
+class RunStatus(StrEnum):
+    """Where a run is. If the process dies in a state, this is what happens.
+
+    QUEUED: any worker starts it. RUNNING: leases run out, another worker goes on; while there is none it shows as ABORTED.
+    COMPLETED, PARTIAL, FAILED, CANCELLED: ended, nothing happens. ABORTED is never stored: it is what RUNNING looks like when
+    every worker is gone and nobody resumed.
+    """
+
+    QUEUED = "QUEUED"
+    RUNNING = "RUNNING"
+    COMPLETED = "COMPLETED"
+    PARTIAL = "PARTIAL"
+    FAILED = "FAILED"
+    CANCELLED = "CANCELLED"
+    ABORTED = "ABORTED"
+
+
+class ExecutionStatus(StrEnum):
+    """Where an execution is. PENDING: waits for others or a worker. RUNNING: leased; back to PENDING when the lease runs out."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    OK = "OK"
+    NA = "NA"
+    REUSED = "REUSED"
+    ERROR = "ERROR"
+    TIMEOUT = "TIMEOUT"
+    MEMORY = "MEMORY"
+    SANDBOX = "SANDBOX"
+    BLOCKED = "BLOCKED"
+    SKIPPED = "SKIPPED"
+    CANCELLED = "CANCELLED"
+
+
+class JobKind(StrEnum):
+    ADVANCE = "advance"
+    EXECUTE = "execute"
+
+
+class JobState(StrEnum):
+    """READY: anybody may claim it. LEASED: somebody has it until the lease runs out. DONE, DEAD, CANCELLED: ended.
+
+    DEAD is the visible dead letter: its worker was lost too often, or its own handling failed too often.
+    """
+
+    READY = "READY"
+    LEASED = "LEASED"
+    DONE = "DONE"
+    DEAD = "DEAD"
+    CANCELLED = "CANCELLED"
+
+
+RUN_ENDED = frozenset({RunStatus.COMPLETED, RunStatus.PARTIAL, RunStatus.FAILED, RunStatus.CANCELLED})
+EXECUTION_OK = frozenset({ExecutionStatus.OK, ExecutionStatus.NA, ExecutionStatus.REUSED})
+EXECUTION_OPEN = frozenset({ExecutionStatus.PENDING, ExecutionStatus.RUNNING})
+EXECUTION_ENDED = frozenset(ExecutionStatus) - EXECUTION_OPEN
+REQUIRED_TYPES: frozenset[PluginType] = frozenset({"ingest", "profile", "planner", "report"})
+
+MAX_CRASHES = 3
+
+
+@dataclass(frozen=True)
+class Input:
+    """One file of a run, as uploaded."""
+
+    upload_id: UploadId
+    filename: str
+    sha256: str
+    size_bytes: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"upload_id": self.upload_id, "filename": self.filename, "sha256": self.sha256, "size_bytes": self.size_bytes}
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """Everything that was decided before the run began, defaults included: what the run fingerprint covers.
+
+    ``selection`` None means the planner plugin chooses among ``settings``' plugins; otherwise the named ones and what they need.
+    """
+
+    inputs: tuple[Input, ...]
+    selection: tuple[PluginId, ...] | None
+    settings: Mapping[PluginId, Mapping[str, Any]]
+    code: Mapping[PluginId, str]
+    seed: int
+    engine: Mapping[str, str]
+    reuse: bool = True
+    strict: bool = False
+    sample: float | None = None
+    erp: str | None = None
+    presets: tuple[str, ...] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "inputs": [item.as_dict() for item in self.inputs],
+            "selection": None if self.selection is None else list(self.selection),
+            "settings": {name: dict(values) for name, values in self.settings.items()},
+            "code": dict(self.code),
+            "seed": self.seed,
+            "engine": dict(self.engine),
+            "reuse": self.reuse,
+            "strict": self.strict,
+            "sample": self.sample,
+            "erp": self.erp,
+            "presets": list(self.presets),
+        }
+
+    @classmethod
+    def from_dict(cls, raw: Mapping[str, Any]) -> "RunConfig":
+        selection = raw["selection"]
+        return cls(
+            inputs=tuple(Input(**item) for item in raw["inputs"]),
+            selection=None if selection is None else tuple(PluginId(name) for name in selection),
+            settings=raw["settings"],
+            code=raw["code"],
+            seed=raw["seed"],
+            engine=raw["engine"],
+            reuse=raw["reuse"],
+            strict=raw["strict"],
+            sample=raw["sample"],
+            erp=raw["erp"],
+            presets=tuple(raw["presets"]),
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as recorded. Times are seconds since the epoch; ``reserved_for`` is the worker of a ``harness run`` while it lives."""
+
+    run_id: RunId
+    status: RunStatus
+    fingerprint: str
+    config: RunConfig
+    resolved_seed: int
+    created_at: float
+    started_at: float | None = None
+    ended_at: float | None = None
+    cancel_requested: bool = False
+    dataset_version_id: DatasetVersionId | None = None
+    datasets: Sequence[Mapping[str, str]] = ()
+    insight_count: int = 0
+    worst_severity: str | None = None
+    finding_count: int = 0
+    warning_count: int = 0
+    event_seq: int = 0
+    expanded: bool = False
+    error: Mapping[str, Any] | None = None
+    reserved_for: WorkerId | None = None
+    first_result_at: float | None = None
+
+    @property
+    def filename(self) -> str:
+        return self.config.inputs[0].filename if self.config.inputs else ""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One plugin of one run. ``attempts`` are those that were charged; ``fence`` is the number of the attempt that committed."""
+
+    execution_id: ExecutionId
+    run_id: RunId
+    plugin_id: PluginId
+    plugin_type: PluginType
+    version: str
+    layer: int
+    depends_on: tuple[PluginId, ...]
+    required: bool
+    status: ExecutionStatus = ExecutionStatus.PENDING
+    attempts: int = 0
+    fingerprint: str | None = None
+    output_sha256: str | None = None
+    fence: int | None = None
+    reused_from: str | None = None
+    summary: str = ""
+    error: Mapping[str, Any] | None = None
+    queued_at: float | None = None
+    started_at: float | None = None
+    ended_at: float | None = None
+    progress_done: float | None = None
+    progress_total: float | None = None
+    progress_what: str = ""
+    finding_count: int = 0
+
+    @property
+    def ok(self) -> bool:
+        return self.status in EXECUTION_OK
+
+    @property
+    def open(self) -> bool:
+        return self.status in EXECUTION_OPEN
+
+
+@dataclass(frozen=True)
+class Job:
+    """A claimed job: the right to do one thing until the lease runs out. ``fence`` must be shown with every commit."""
+
+    job_id: int
+    kind: JobKind
+    run_id: RunId
+    execution_id: ExecutionId | None
+    fence: int
+    owner: WorkerId
+    attempt: int
+    crashes: int
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a run; ``seq`` counts from 1 without a gap."""
+
+    run_id: RunId
+    seq: int
+    at: float
+    type: str
+    plugin_id: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "run_id": self.run_id, "seq": self.seq, "at": self.at, "type": self.type, "plugin_id": self.plugin_id,
+            "data": dict(self.data),
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A file that belongs to a run: its path below the run's folder, and what its bytes must be."""
+
+    run_id: RunId
+    plugin_id: str
+    path: str
+    sha256: str
+    size_bytes: int
+    media_type: str
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"path": self.path, "sha256": self.sha256, "bytes": self.size_bytes, "media_type": self.media_type}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """The audit row of one attempt at one execution: measured from outside, never told by the guest."""
+
+    run_id: RunId
+    execution_id: ExecutionId
+    plugin_id: PluginId
+    fence: int
+    worker_id: WorkerId
+    started_at: float
+    ended_at: float
+    status: str
+    reason: str
+    exit_code: int | None
+    signal: int | None
+    wall_s: float
+    cpu_user_s: float
+    cpu_system_s: float
+    peak_rss_bytes: int
+    rows_read: int
+    rows_written: int
+    findings: int
+    warnings: int
+    stdout_tail: str
+    stderr_tail: str
+    truncated: bool
+    wall_level: str
+
+
+Action = Literal["open", "skip"]
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """What follows for the waiting executions of a run: which may start, which are skipped (and because of whom)."""
+
+    opened: tuple[ExecutionId, ...]
+    skipped: Mapping[ExecutionId, PluginId]
+    idle: bool
+
+
+def settle(executions: Sequence[Execution], already_open: Iterable[ExecutionId]) -> Settlement:
+    """Decide for every PENDING execution without a job: open when all it depends on ended well, skip when one did not.
+
+    Reports start as soon as everything before them ended, however it ended. ``idle`` says that nothing is left to wait for, so
+    that the run itself must be advanced. Pure: the same executions give the same answer, whoever asks.
+    """
+    status = {item.plugin_id: item.status for item in executions}
+    have_jobs = set(already_open)
+    opened: list[ExecutionId] = []
+    skipped: dict[ExecutionId, PluginId] = {}
+    waiting = [item for item in executions if item.status is ExecutionStatus.PENDING and item.execution_id not in have_jobs]
+    for item in sorted(waiting, key=lambda item: (item.layer, item.plugin_id)):
+        needed = [(name, status.get(name, ExecutionStatus.SKIPPED)) for name in item.depends_on]
+        if any(state in EXECUTION_OPEN for _, state in needed):
+            continue
+        broken = [name for name, state in needed if state not in EXECUTION_OK]
+        if broken and item.plugin_type != "report":
+            skipped[item.execution_id] = broken[0]
+            status[item.plugin_id] = ExecutionStatus.SKIPPED
+        else:
+            opened.append(item.execution_id)
+    still_open = any(state in EXECUTION_OPEN for state in status.values())
+    return Settlement(tuple(opened), skipped, idle=not still_open)
+
+
+def final_status(executions: Sequence[Execution], *, cancelled: bool, missing_required: bool = False) -> RunStatus:
+    """How a run of these ended executions ended."""
+    if cancelled:
+        return RunStatus.CANCELLED
+    if missing_required or any(item.required and not item.ok for item in executions):
+        return RunStatus.FAILED
+    return RunStatus.COMPLETED if all(item.ok for item in executions) else RunStatus.PARTIAL
+
+
+@dataclass(frozen=True)
+class Retry:
+    """Try again after ``delay_s``."""
+
+    delay_s: float
+
+
+def retry_decision(ending: str, attempt: int, max_retries: int) -> Retry | None:
+    """Whether an attempt that ended so is worth another: only a crash is transient; everything else would end the same way.
+
+    Backoff doubles from half a second. ``attempt`` counts from 1.
+    """
+    if ending != "crashed" or attempt > max_retries:
+        return None
+    return Retry(delay_s=0.5 * 2 ** (attempt - 1))

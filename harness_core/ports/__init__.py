@@ -1,0 +1,1 @@
+"""What the core needs from the world, as Protocols; adapters fulfil them, fakes in the tests too."""

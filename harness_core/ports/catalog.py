@@ -1,0 +1,17 @@
+"""Where plugins come from."""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from harness_core.domain.errors import Problem
+from harness_core.domain.plugins import Plugin, PluginId
+
+
+class Catalog(Protocol):
+    """All plugins that can be found, valid and not. Cheap to ask again: folders are read once and watched for change."""
+
+    def plugins(self) -> Mapping[PluginId, Plugin]:
+        """The valid plugins by id, in sorted order."""
+
+    def problems(self) -> Mapping[str, Sequence[Problem]]:
+        """For each invalid plugin folder (by its path), everything that is wrong with it."""

@@ -1,0 +1,214 @@
+"""The state database, as the services need it: named changes, each one transaction, each true or not at all."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from harness_core.domain.datasets import DatasetVersion, Upload
+from harness_core.domain.runs import (
+    Artifact,
+    Attempt,
+    DatasetVersionId,
+    Event,
+    Execution,
+    ExecutionId,
+    ExecutionStatus,
+    Job,
+    Run,
+    RunId,
+    RunStatus,
+    UploadId,
+    WorkerId,
+)
+from harness_core.ports.launcher import Progress
+
+Held = Literal["held", "lost", "cancel"]
+
+
+@dataclass(frozen=True)
+class Commit:
+    """What one attempt leaves behind when it ends an execution."""
+
+    status: ExecutionStatus
+    attempt: Attempt
+    summary: str = ""
+    error: Mapping[str, Any] | None = None
+    fingerprint: str | None = None
+    output_sha256: str | None = None
+    reused_from: str | None = None
+    artifacts: Sequence[Artifact] = ()
+    datasets: Sequence[DatasetVersion] = ()
+    finding_count: int = 0
+
+
+@dataclass(frozen=True)
+class Closing:
+    """How a run ends, and the files it leaves at the top of its folder."""
+
+    status: RunStatus
+    artifacts: Sequence[Artifact] = ()
+    insight_count: int = 0
+    finding_count: int = 0
+    worst_severity: str | None = None
+    error: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Runs, newest first, and the cursor of the page that follows (None on the last)."""
+
+    runs: Sequence[Run]
+    next: str | None
+
+
+@dataclass(frozen=True)
+class Worker:
+    """A process that takes jobs. It is alive while it beats (seconds of a clock that does not jump, within one boot)."""
+
+    worker_id: WorkerId
+    kind: str
+    host: str
+    boot_id: str
+    pid: int
+    process_started: float
+    started_at: float
+    beat_at: float
+    concurrency: int
+    draining: bool = False
+    version: str = ""
+
+
+class Runs(Protocol):
+    """Runs with their executions, events and artifacts."""
+
+    def create(
+        self, run: Run, executions: Sequence[Execution], *, idempotency_key: str | None = None, idempotency_digest: str = ""
+    ) -> tuple[Run, Sequence[int]]:
+        """Record a run, its first executions and the jobs that are ready; returns it and the ids of jobs to ring for.
+
+        With a key that was used before, that run is returned and nothing is written; raises Conflict where its digest differs.
+        """
+
+    def get(self, run_id: str) -> Run:
+        """Raises NotFound. A unique prefix of at least six characters is enough."""
+
+    def page(
+        self, *, after: str | None = None, limit: int = 50, statuses: Collection[RunStatus] = (), text: str = ""
+    ) -> RunPage: ...
+
+    def counts(self) -> Mapping[str, int]:
+        """Runs by stored status."""
+
+    def executions(self, run_id: RunId) -> Sequence[Execution]:
+        """In order of layer, then plugin id."""
+
+    def execution(self, execution_id: ExecutionId) -> Execution: ...
+
+    def artifacts(self, run_id: RunId) -> Sequence[Artifact]:
+        """In order of path."""
+
+    def attempts(self, run_id: RunId) -> Sequence[Attempt]: ...
+
+    def events(self, run_id: RunId, *, after: int = 0, limit: int = 500) -> Sequence[Event]: ...
+
+    def reusable(self, fingerprint: str) -> Execution | None:
+        """The latest execution that ended OK or NA with that fingerprint."""
+
+    def note_progress(self, execution_id: ExecutionId, progress: Progress) -> None: ...
+
+    def note(self, run_id: RunId, type: str, plugin_id: str | None = None, **data: Any) -> None:  # noqa: A002
+        """Append an event."""
+
+    def request_cancel(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
+        """Ask a run to end: what has not started is cancelled at once. Raises Conflict for a run that has ended."""
+
+    def retry(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
+        """Open an ended run again from what failed. Raises Conflict for one that is under way or has nothing to retry."""
+
+    def resume(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
+        """Give a run that nobody works on to whoever comes: it is no longer reserved, its dead leases are void."""
+
+
+class Jobs(Protocol):
+    """The right to work: claims by compare-and-set, leases, fences."""
+
+    def claim(self, worker_id: WorkerId, *, job_id: int | None = None, run_id: RunId | None = None) -> Job | None:
+        """Take one READY, due job, or None. The execution becomes RUNNING, the run too."""
+
+    def heartbeat(self, worker_id: WorkerId, held: Sequence[Job]) -> Mapping[int, Held]:
+        """Renew the leases of ``held`` and hear about each: still held, lost, or held and to be cancelled."""
+
+    def release(self, job: Job) -> None:
+        """Hand a job back without charging the attempt; nothing happens when the lease was lost."""
+
+    def commit_execution(self, job: Job, commit: Commit) -> Sequence[int]:
+        """End an execution, open what waited for it, in one transaction; returns jobs to ring for. Raises LeaseLost."""
+
+    def retry_execution(self, job: Job, attempt: Attempt, delay_s: float) -> None:
+        """Charge the attempt and make the job due again after ``delay_s``. Raises LeaseLost."""
+
+    def commit_expansion(self, job: Job, executions: Sequence[Execution], run_changes: Mapping[str, Any]) -> Sequence[int]:
+        """Add executions that the planner chose and end the advance job; returns jobs to ring for. Raises LeaseLost."""
+
+    def begin_closing(self, job: Job) -> Run:
+        """Fix the time at which the run ended, once; closing again gives the same. Raises LeaseLost."""
+
+    def commit_closing(self, job: Job, closing: Closing) -> None:
+        """End the run and the advance job. Raises LeaseLost."""
+
+    def settle(self, job: Job) -> Sequence[int]:
+        """End an advance job whose run has more to execute; returns jobs to ring for. Raises LeaseLost."""
+
+    def reap(self, dead_workers: Collection[WorkerId]) -> Sequence[int]:
+        """Give back expired leases and those of workers known to be dead; too many crashes make a dead letter."""
+
+    def stumble(self, job: Job, reason: str) -> Sequence[int]:
+        """Give back a job whose handling failed in the worker itself: it is due again later, or dead after too many times."""
+
+    def leased_names(self) -> Collection[str]:
+        """``<execution_id>.<fence>`` of every execution that somebody holds."""
+
+    def due(self, limit: int = 100) -> Sequence[int]:
+        """READY jobs whose time has come, in the order of claiming."""
+
+    def dead(self, limit: int = 100) -> Sequence[Mapping[str, Any]]:
+        """The dead letters."""
+
+    def backlog(self) -> Mapping[str, float]:
+        """``ready``, ``leased``, ``dead``, and ``oldest_ready_s``: how long the oldest READY job has been due."""
+
+    def has_open(self, run_id: RunId) -> bool:
+        """Whether any job of the run is READY or LEASED."""
+
+
+class Library(Protocol):
+    """Uploads and dataset versions."""
+
+    def add_upload(self, upload: Upload) -> None: ...
+
+    def upload(self, upload_id: str) -> Upload:
+        """Raises NotFound."""
+
+    def uploads(self, limit: int = 100) -> Sequence[Upload]: ...
+
+    def dataset_version(self, dataset_version_id: str) -> DatasetVersion:
+        """Raises NotFound. A unique prefix is enough."""
+
+    def dataset_versions(self, *, after: str | None = None, limit: int = 50) -> tuple[Sequence[DatasetVersion], str | None]:
+        """Newest first, with the cursor of the next page."""
+
+    def runs_of_dataset(self, dataset_version_id: DatasetVersionId) -> Sequence[RunId]: ...
+
+    def uploads_of_blob(self, sha256: str) -> Sequence[UploadId]: ...
+
+
+class Workers(Protocol):
+    """Who takes jobs."""
+
+    def register(self, worker: Worker) -> None: ...
+
+    def beat(self, worker_id: WorkerId, *, draining: bool = False) -> None: ...
+
+    def remove(self, worker_id: WorkerId) -> None: ...
+
+    def all(self) -> Sequence[Worker]: ...

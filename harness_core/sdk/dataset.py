@@ -1,0 +1,244 @@
+"""One dataset version, as a plugin reads it: facts without reading, SQL under a memory limit, batches in row order.
+
+One DuckDB connection with one thread: sums of floats are then the same bytes every time, and parallelism comes from
+plugins side by side. Nothing here reaches the network, and nothing is written outside the scratch folder.
+"""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from harness_core.sdk.canonical import jsonable
+from harness_core.sdk.contract import Column, query_evidence, row_evidence
+
+if TYPE_CHECKING:
+    import duckdb
+    import pandas
+    import pyarrow
+
+State = TypeVar("State")
+
+DEFAULT_BATCH_ROWS = 65_536
+DEFAULT_PANDAS_ROWS = 1_000_000
+
+
+class DatasetTooLarge(Exception):
+    """A full in-memory load beyond its cap was refused; the message names the remedy."""
+
+
+class Answer:
+    """The result of one query. Several may be open at once. Each way of taking it runs the query; taking rows runs it once."""
+
+    def __init__(self, relation: "duckdb.DuckDBPyRelation | None") -> None:
+        self._relation = relation
+        self._rows: Iterator[tuple[Any, ...]] | None = None
+
+    @property
+    def relation(self) -> "duckdb.DuckDBPyRelation":
+        """DuckDB's own relation; raises TypeError for a statement that returns nothing."""
+        if self._relation is None:
+            raise TypeError("this statement returns no rows")
+        return self._relation
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self.relation.columns)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """The rows that have not been taken yet."""
+        return list(self)
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        return next(self, None)
+
+    def fetchmany(self, size: int = 1) -> list[tuple[Any, ...]]:
+        return list(islice(self, size))
+
+    def __iter__(self) -> Iterator[tuple[Any, ...]]:
+        return self
+
+    def __next__(self) -> tuple[Any, ...]:
+        if self._rows is None:
+            self._rows = iter(self.relation.fetchall())
+        return next(self._rows)
+
+    def scalar(self) -> Any:
+        """The single value of a query that returns one row and one column."""
+        ((value,),) = self.relation.fetchall()
+        return value
+
+    def to_arrow_table(self) -> "pyarrow.Table":
+        return self.relation.to_arrow_table()
+
+    arrow = to_arrow_table
+    fetch_arrow_table = to_arrow_table
+
+    def to_arrow_reader(self, batch_rows: int = DEFAULT_BATCH_ROWS) -> "pyarrow.RecordBatchReader":
+        """A stream of record batches: the result is never in memory as a whole."""
+        return self.relation.to_arrow_reader(batch_rows)
+
+    fetch_record_batch = to_arrow_reader
+
+    def df(self) -> "pandas.DataFrame":
+        return self.relation.df()
+
+    fetchdf = df
+    to_df = df
+
+    def fetchnumpy(self) -> dict[str, Any]:
+        """Columns as (masked) NumPy arrays."""
+        return dict(self.relation.fetchnumpy())
+
+
+class Dataset:
+    """A dataset version: immutable Parquet in source order, with the view ``data`` over it.
+
+    ``data`` has the source's columns and ``row_index``, the zero-based number of the row in the source file. Where the source
+    itself has a column of that name, the view shows it as ``row_index_source``.
+    """
+
+    def __init__(self, folder: Path, scratch: Path, memory_mb: int = 1024) -> None:
+        facts = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
+        self.dataset_version_id: str = facts["dataset_version_id"]
+        self.row_count: int = facts["row_count"]
+        self.columns: tuple[Column, ...] = tuple(Column.from_dict(raw) for raw in facts["columns"])
+        self.facts: Mapping[str, Any] = facts
+        self.path = folder / "data.parquet"
+        self._scratch = scratch
+        self._memory_mb = memory_mb
+        self._connection: duckdb.DuckDBPyConnection | None = None
+        self.rows_read = 0
+
+    def column(self, name: str) -> Column:
+        """The column of that name; raises KeyError, naming the columns there are."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(f"no column {name!r}; there are: {', '.join(c.name for c in self.columns)}")
+
+    @property
+    def numeric_columns(self) -> tuple[Column, ...]:
+        return tuple(column for column in self.columns if column.is_numeric)
+
+    @property
+    def connection(self) -> "duckdb.DuckDBPyConnection":
+        """The plugin's own in-memory database with the view ``data``; temporary tables may be created in it."""
+        if self._connection is None:
+            self._connection = self._connect()
+        return self._connection
+
+    def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> "Answer":
+        """Run ``query`` over the view ``data``; see :class:`Answer` for the ways to take its result."""
+        self.rows_read += self.row_count
+        return Answer(self.connection.sql(query, params=params))
+
+    def evidence(self, query: str, tolerance: float | None = None) -> dict[str, Any]:
+        """Run ``query`` and give it back as query evidence, with its result: the numbers a statement quotes come from here.
+
+        Use plain DuckDB over ``data`` only (no temporary tables), an ORDER BY where there is more than one row, and cast dates to
+        VARCHAR. ``tolerance`` is relative; give one (1e-9) where floats are summed.
+        """
+        rows = self.sql(query).fetchall()
+        return query_evidence(query, jsonable(rows), tolerance)
+
+    def row_evidence(self, row_indices: Sequence[int]) -> dict[str, Any]:
+        return row_evidence(self.dataset_version_id, row_indices)
+
+    def iter_batches(
+        self, columns: Sequence[str] | None = None, batch_rows: int = DEFAULT_BATCH_ROWS
+    ) -> Iterator["pyarrow.RecordBatch"]:
+        """Arrow record batches in row order, at most ``batch_rows`` rows each, holding one row group in memory."""
+        import pyarrow.parquet
+
+        with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False) as file:
+            for batch in file.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False):
+                self.rows_read += batch.num_rows
+                yield batch
+
+    def fold(
+        self,
+        initial: Callable[[], State] | State,
+        update: Callable[[State, "pyarrow.RecordBatch"], State],
+        merge: Callable[[State, State], State] | None = None,
+        *,
+        columns: Sequence[str] | None = None,
+        chunk_rows: int = DEFAULT_BATCH_ROWS,
+    ) -> State:
+        """Summarise chunk by chunk and merge the summaries from first to last: the same for ten rows and ten million.
+
+        ``initial`` is a summary of no rows, or a function that makes one (needed when ``update`` changes it in place). Each
+        chunk starts from a fresh one where ``merge`` is given; without it one summary is carried through all chunks.
+        """
+        fresh: Callable[[], State] = initial if callable(initial) else lambda: initial
+        total = fresh()
+        for batch in self.iter_batches(columns, chunk_rows):
+            total = update(total, batch) if merge is None else merge(total, update(fresh(), batch))
+        return total
+
+    def rows(self, row_indices: Sequence[int], columns: Sequence[str] | None = None) -> list[dict[str, Any]]:
+        """The rows of those indices, in the order asked for; row groups that hold none of them are not read."""
+        wanted = list(dict.fromkeys(int(index) for index in row_indices))
+        names = ", ".join(quote_name(name) for name in columns) if columns else "*"
+        chosen = ", ".join(str(index) for index in wanted) or "-1"
+        found = self.connection.sql(f"SELECT row_index AS __row, {names} FROM data WHERE row_index IN ({chosen})")
+        by_index = {row[0]: dict(zip(found.columns[1:], row[1:], strict=True)) for row in found.fetchall()}
+        return [by_index[index] for index in wanted if index in by_index]
+
+    def to_pandas(self, max_rows: int = DEFAULT_PANDAS_ROWS, columns: Sequence[str] | None = None) -> "pandas.DataFrame":
+        """The whole dataset version in memory, if it has at most ``max_rows`` rows; otherwise :class:`DatasetTooLarge`."""
+        if self.row_count > max_rows:
+            raise DatasetTooLarge(
+                f"{self.row_count:,} rows are more than the cap of {max_rows:,}; use sql(), iter_batches() or fold(), "
+                "or raise max_rows if the plugin's memory limit allows it"
+            )
+        import pyarrow.parquet
+
+        self.rows_read += self.row_count
+        return pyarrow.parquet.read_table(self.path, columns=columns, use_threads=False).to_pandas()
+
+    def _connect(self) -> "duckdb.DuckDBPyConnection":
+        import duckdb
+
+        spill = self._scratch / "spill"
+        connection = duckdb.connect(
+            ":memory:",
+            config={
+                "threads": 1,
+                "memory_limit": f"{self._memory_mb}MB",
+                "temp_directory": str(spill),
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+                "preserve_insertion_order": True,
+            },
+        )
+        connection.execute("SET enable_progress_bar = false")
+        connection.execute(data_view(self.path, [column.name for column in self.columns]))
+        return connection
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+
+def data_view(parquet: Path, columns: Sequence[str]) -> str:
+    """The statement that makes the view ``data`` over a dataset version's Parquet, for stock DuckDB.
+
+    DuckDB offers ``file_row_number`` as a virtual column, unless the file has a column of that name.
+    """
+    lowered = {name.lower(): name for name in columns}
+    source = f"* RENAME ({quote_name(lowered['row_index'])} AS row_index_source)" if "row_index" in lowered else "*"
+    number = "row_number() OVER () - 1" if "file_row_number" in lowered else "file_row_number"
+    return f"CREATE OR REPLACE VIEW data AS SELECT {source}, {number} AS row_index FROM read_parquet({quote_text(str(parquet))})"
+
+
+def quote_name(name: str) -> str:
+    """``name`` as a DuckDB identifier, whatever stands in it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def quote_text(text: str) -> str:
+    """``text`` as a DuckDB string literal."""
+    return "'" + text.replace("'", "''") + "'"

@@ -1,0 +1,17 @@
+"""Shows a few rows of a dataset version as text, by their numbers, without reading the rest."""
+
+from harness_core.sdk.context import PluginContext
+from harness_core.sdk.contract import PluginResult
+from harness_core.sdk.dataset import quote_name
+
+MAX_CELL = 500
+
+
+def run(ctx: PluginContext) -> PluginResult:
+    """Rows ``offset`` to ``offset + limit`` of the dataset, each cell as text cut at 500 characters (null stays null)."""
+    offset, limit = int(ctx.settings["offset"]), int(ctx.settings["limit"])
+    names = [name for name in ctx.dataset.sql("SELECT * FROM data LIMIT 0").columns if name != "row_index"]
+    cells = ", ".join(f"left(CAST({quote_name(name)} AS VARCHAR), {MAX_CELL}) AS c{place}" for place, name in enumerate(names))
+    query = f"SELECT {cells} FROM data WHERE row_index >= {offset} AND row_index < {offset + limit} ORDER BY row_index"
+    rows = ctx.dataset.sql(query).fetchall() if names else []
+    return PluginResult.ok("shown", metrics={"rows": rows})

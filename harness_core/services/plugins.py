@@ -1,0 +1,137 @@
+"""What plugins there are, what each one is, and whether it is well: listed, shown, asked for its health."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from harness_core.domain.errors import NotFound
+from harness_core.domain.manifests import CAPABILITIES
+from harness_core.domain.plugins import Plugin
+from harness_core.domain.suggestions import did_you_mean
+from harness_core.ports.catalog import Catalog
+from harness_core.ports.launcher import GuestOutcome, GuestRequest, Launcher
+from harness_core.services.guests import guest_message
+
+HEALTH_TIMEOUT_S = 60.0
+HealthState = Literal["ok", "degraded", "unhealthy", "none"]
+
+
+@dataclass(frozen=True)
+class Health:
+    """What a plugin's ``health()`` says of itself: ``none`` when it offers none. ``loads`` is false when it cannot be imported."""
+
+    state: HealthState
+    sentence: str
+    loads: bool = True
+    details: Mapping[str, Any] | None = None
+
+
+def list_plugins(catalog: Catalog) -> list[dict[str, Any]]:
+    """One record per plugin folder, by id: the valid ones, then the invalid ones with the number of their problems."""
+    valid = [{**_summary(plugin), "valid": True, "problem_count": 0} for plugin in catalog.plugins().values()]
+    invalid = [
+        {"plugin_id": Path(folder).name, "folder": folder, "valid": False, "problem_count": len(problems)}
+        for folder, problems in catalog.problems().items()
+    ]
+    return [*valid, *invalid]
+
+
+def show_plugin(catalog: Catalog, plugin_id: str) -> dict[str, Any]:
+    """Everything about one plugin, or about an invalid folder of that name its problems. Raises NotFound."""
+    plugins = catalog.plugins()
+    found = next((plugin for name, plugin in plugins.items() if name == plugin_id), None)
+    if found is not None:
+        used_by = [name for name, other in plugins.items() if plugin_id in other.manifest.depends_on]
+        return {**_summary(found), "valid": True, "problems": [], **_details(found), "used_by": used_by}
+    for folder, problems in catalog.problems().items():
+        if plugin_id in (Path(folder).name, folder):
+            return {
+                "plugin_id": plugin_id,
+                "folder": folder,
+                "valid": False,
+                "problems": [problem.as_dict() for problem in problems],
+            }
+    raise no_such_plugin(catalog, plugin_id)
+
+
+def no_such_plugin(catalog: Catalog, plugin_id: str) -> NotFound:
+    names = [*catalog.plugins(), *(Path(folder).name for folder in catalog.problems())]
+    return NotFound(
+        "no_such_plugin",
+        f"There is no plugin called {plugin_id}.",
+        why=did_you_mean(plugin_id, names),
+        next_step="harness plugins list shows all of them.",
+    )
+
+
+def capabilities_of(plugin: Plugin) -> list[dict[str, Any]]:
+    """What the plugin asks for, in words, and whether that is granted without being asked."""
+    asked = (CAPABILITIES[name] for name in plugin.manifest.capabilities)
+    return [{"name": item.name, "sentence": item.sentence, "granted_by_default": item.granted_by_default} for item in asked]
+
+
+def plugin_health(plugin: Plugin, launcher: Launcher, scratch: Path) -> Health:
+    """Import the plugin in a guest and call its ``health()``; ``scratch`` is an empty folder for it."""
+    message = guest_message(plugin, call="health", scratch=str(scratch))
+    request = GuestRequest(
+        message=message,
+        scratch=scratch,
+        stdout_path=scratch / "stdout.log",
+        stderr_path=scratch / "stderr.log",
+        timeout_s=HEALTH_TIMEOUT_S,
+        memory_mb=plugin.manifest.limits.memory_mb,
+    )
+    return _health(launcher.run(request))
+
+
+def _health(outcome: GuestOutcome) -> Health:
+    answer = outcome.answer
+    if outcome.ending != "answered" or answer is None:
+        return Health("unhealthy", f"It ended before it could answer: {outcome.reason}", loads=False)
+    error = answer.get("error") if answer.get("status") == "error" else None
+    if isinstance(error, Mapping):
+        message = str(error.get("message"))
+        if error.get("type") == "AttributeError" and message.endswith("has no function 'health'"):
+            return Health("none", "It offers no health check.")
+        return Health("unhealthy", f"{error.get('type')}: {message}", loads=False)
+    state = answer.get("state")
+    sentence = str(answer.get("reason") or answer.get("message") or "")
+    if state in ("ok", "healthy", True):
+        return Health("ok", sentence or "It is well.", details=answer)
+    return Health("degraded" if state == "degraded" else "unhealthy", sentence or f"It says {state!r}.", details=answer)
+
+
+def _summary(plugin: Plugin) -> dict[str, Any]:
+    manifest = plugin.manifest
+    return {
+        "plugin_id": manifest.id,
+        "name": manifest.name,
+        "version": manifest.version,
+        "type": manifest.type,
+        "description": manifest.description,
+        "capabilities": list(manifest.capabilities),
+        "source": plugin.source,
+        "folder": str(plugin.folder),
+        "code_hash": plugin.code_hash,
+    }
+
+
+def _details(plugin: Plugin) -> dict[str, Any]:
+    manifest = plugin.manifest
+    return {
+        "entrypoint": f"{manifest.module}:{manifest.function}",
+        "depends_on": list(manifest.depends_on),
+        "capabilities": capabilities_of(plugin),
+        "requires": {"engine": manifest.requires_engine},
+        "sandbox": dict(manifest.sandbox),
+        "limits": dict(vars(manifest.limits)),
+        "needs": dict(manifest.needs),
+        "accepts": list(manifest.accepts),
+        "retries": manifest.retries,
+        "manifest_hash": plugin.manifest_hash,
+        "config_schema": dict(plugin.config_schema),
+        "config_schema_hash": plugin.config_schema_hash,
+        "output_schema": dict(plugin.output_schema),
+        "output_schema_hash": plugin.output_schema_hash,
+    }

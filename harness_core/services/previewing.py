@@ -1,0 +1,49 @@
+"""The first rows of a dataset version, read in a guest process: its Parquet was written by a guest."""
+
+from pathlib import Path
+from typing import Any
+
+from harness_core.domain.datasets import DatasetVersion
+from harness_core.domain.errors import Unhealthy
+from harness_core.ports.launcher import GuestRequest, Launcher
+from harness_core.ports.store import Store
+from harness_core.ports.world import Names
+from harness_core.sdk import tools
+
+TIMEOUT_S = 30.0
+MEMORY_MB = 1024
+MAX_ROWS = 1000
+
+
+def preview_rows(
+    launcher: Launcher, store: Store, names: Names, version: DatasetVersion, offset: int = 0, limit: int = 50
+) -> dict[str, Any]:
+    """Rows from ``offset`` on, at most ``limit`` (and 1,000), as text. Raises NotFound when the data are no longer kept."""
+    limit = max(0, min(limit, MAX_ROWS))
+    name = names.fresh("inspect")
+    scratch = store.scratch(name)
+    try:
+        message = {
+            "plugin_id": "preview", "plugin_folder": str(Path(tools.__path__[0])), "module": "preview.py", "function": "run",
+            "call": "run", "settings": {"offset": max(0, offset), "limit": limit}, "seed": 1, "scratch": str(scratch),
+            "engine_memory_mb": MEMORY_MB // 2, "limits": {}, "upstream": {}, "inputs": [], "plan": [], "report": {},
+            "datasets": {"data": str(store.dataset_folder(version.dataset_version_id))},
+        }  # fmt: skip
+        request = GuestRequest(
+            message=message, scratch=scratch, stdout_path=scratch / "stdout.log", stderr_path=scratch / "stderr.log",
+            timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB,
+        )  # fmt: skip
+        outcome = launcher.run(request)
+    finally:
+        store.drop_scratch(name)
+    if outcome.ending != "answered" or outcome.answer is None or outcome.answer.get("status") != "ok":
+        why = str((outcome.answer or {}).get("summary") or outcome.reason)
+        raise Unhealthy("preview_failed", f"The rows of {version.dataset_version_id} could not be shown.", why=why,
+                        next_step="Run `harness doctor`; upload the file again if its data are damaged.")  # fmt: skip
+    return {
+        "dataset_version_id": version.dataset_version_id,
+        "columns": [{"name": column["name"], "type": column["type"]} for column in version.columns],
+        "rows": outcome.answer["metrics"]["rows"],
+        "offset": max(0, offset),
+        "row_count": version.row_count,
+    }

@@ -1,0 +1,1 @@
+"""What ``plugins new`` starts from: one small, complete plugin per type, copied as it stands."""

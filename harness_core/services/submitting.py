@@ -1,0 +1,206 @@
+"""From a request to a recorded run: files looked at, plan and every setting resolved and checked, fingerprint computed, all before
+anything runs."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from harness_core.domain.errors import Problem, UsageError
+from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
+from harness_core.domain.manifests import CAPABILITIES
+from harness_core.domain.plans import Plan, build_plan
+from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.domain.runs import (
+    REQUIRED_TYPES,
+    Execution,
+    ExecutionId,
+    ExecutionStatus,
+    Input,
+    Run,
+    RunConfig,
+    RunId,
+    RunStatus,
+    WorkerId,
+)
+from harness_core.domain.settings_resolution import resolve_settings
+from harness_core.ports.catalog import Catalog
+from harness_core.ports.state import Library, Runs
+from harness_core.ports.world import Bell, Clock, Names
+from harness_core.sdk.canonical import digest_of
+from harness_core.services.inspecting import Inspecting, choose_ingest
+from harness_core.services.uploads import as_input
+
+MAX_SEED = 2**63
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody asks for. ``plugins`` None leaves the choice to the planner; ``settings`` holds only what was given."""
+
+    upload_ids: Sequence[str]
+    plugins: Sequence[str] | None = None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    seed: int = 0
+    reuse: bool = True
+    strict: bool = False
+    reserved_for: WorkerId | None = None
+    idempotency_key: str | None = None
+
+    def digest(self) -> str:
+        asked = [
+            list(self.upload_ids),
+            self.plugins and list(self.plugins),
+            dict(self.settings),
+            self.seed,
+            self.reuse,
+            self.strict,
+        ]
+        return digest_of(asked)
+
+
+@dataclass(frozen=True)
+class Prospect:
+    """A run as it would be: shown before it is confirmed, recorded when it is."""
+
+    config: RunConfig
+    fingerprint: str
+    resolved_seed: int
+    plan: Plan
+    previews: Sequence[Mapping[str, Any]]
+
+
+class Submitting:
+    """Records runs."""
+
+    def __init__(
+        self,
+        runs: Runs,
+        library: Library,
+        catalog: Catalog,
+        inspecting: Inspecting,
+        bell: Bell,
+        clock: Clock,
+        names: Names,
+        engine: Mapping[str, str],
+    ) -> None:
+        self._runs, self._library, self._catalog, self._inspecting = runs, library, catalog, inspecting
+        self._bell, self._clock, self._names, self._engine = bell, clock, names, engine
+
+    def submit(self, asked: Submission) -> Run:
+        """Record the run and ring. Raises UsageError (nothing recorded) or InputRefused (nothing recorded)."""
+        prospect = self.prospect(asked)
+        run = Run(
+            run_id=RunId(self._names.fresh("run")),
+            status=RunStatus.QUEUED,
+            fingerprint=prospect.fingerprint,
+            config=prospect.config,
+            resolved_seed=prospect.resolved_seed,
+            created_at=self._clock.now(),
+            reserved_for=asked.reserved_for,
+        )
+        executions = executions_of(run, prospect.plan, self._catalog.plugins())
+        recorded, rings = self._runs.create(
+            run, executions, idempotency_key=asked.idempotency_key, idempotency_digest=asked.digest()
+        )
+        for job_id in rings:
+            self._bell.ring(job_id)
+        return recorded
+
+    def prospect(self, asked: Submission) -> Prospect:
+        """Everything that would be decided for this request, without recording anything."""
+        plugins = self._catalog.plugins()
+        inputs = tuple(as_input(self._library.upload(upload_id)) for upload_id in asked.upload_ids)
+        self._check(asked, inputs, plugins)
+        ingest = choose_ingest(list(plugins.values()), inputs)
+        wanted = self._wanted(asked, plugins, ingest)
+        plan = build_plan(plugins, wanted, engine_version=self._engine["harness"])
+        considered = sorted(plugins) if asked.plugins is None else [step.plugin_id for step in plan.steps]
+        settings = self._settings(asked, {name: plugins[name] for name in considered})
+        previews = [self._inspecting.inspect(ingest, item, settings[ingest.id]) for item in inputs] if ingest else []
+        config = RunConfig(
+            inputs=inputs,
+            selection=None if asked.plugins is None else tuple(PluginId(name) for name in sorted(set(asked.plugins))),
+            settings=settings,
+            code={name: plugins[name].code_hash for name in considered},
+            seed=asked.seed,
+            engine=self._engine,
+            reuse=asked.reuse,
+            strict=asked.strict,
+        )
+        fingerprint = run_fingerprint(config)
+        return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, previews)
+
+    def _check(self, asked: Submission, inputs: Sequence[Input], plugins: Mapping[PluginId, Plugin]) -> None:
+        if not inputs:
+            raise UsageError("no_input", "There is no file to read.", next_step="Name at least one file.")
+        if not 0 <= asked.seed < MAX_SEED:
+            raise UsageError("bad_seed", f"The seed {asked.seed} is not within 0 and 2^63 - 1.",
+                             next_step="Use 0 to have it derived from the run's fingerprint.")  # fmt: skip
+        unknown = [name for name in asked.settings if name not in plugins]
+        if unknown:
+            raise _no_such_plugin(unknown, plugins, "settings")
+
+    def _wanted(self, asked: Submission, plugins: Mapping[PluginId, Plugin], ingest: Plugin | None) -> list[PluginId]:
+        """The plugins to begin with. Reports of an auto run join when the planner has chosen."""
+        first = [ingest.id] if ingest else []
+        if asked.plugins is None:
+            return [*first, *of_type(plugins, "profile"), *of_type(plugins, "planner")[:1]]
+        unknown = [name for name in asked.plugins if name not in plugins]
+        if unknown:
+            raise _no_such_plugin(unknown, plugins, "plugins")
+        return [*first, *(PluginId(name) for name in asked.plugins), *of_type(plugins, "report")]
+
+    def _settings(self, asked: Submission, plugins: Mapping[PluginId, Plugin]) -> dict[PluginId, Mapping[str, Any]]:
+        resolved: dict[PluginId, Mapping[str, Any]] = {}
+        problems: list[Problem] = []
+        for name, plugin in plugins.items():
+            resolved[name], found = resolve_settings(plugin, asked.settings.get(name, {}))
+            problems += found
+        if problems:
+            raise UsageError("bad_configuration", "The configuration is not valid.", problems=problems,
+                             next_step="Correct the settings named above; see `harness plugins show ID`.")  # fmt: skip
+        return resolved
+
+
+def of_type(plugins: Mapping[PluginId, Plugin], type_: str) -> list[PluginId]:
+    return [name for name, plugin in sorted(plugins.items()) if plugin.manifest.type == type_]
+
+
+def executions_of(
+    run: Run, plan: Plan, plugins: Mapping[PluginId, Plugin], have: frozenset[PluginId] = frozenset()
+) -> list[Execution]:
+    """The executions of a plan that the run does not have yet; a plugin whose capabilities are denied is BLOCKED from the start."""
+    return [
+        _execution(run, plugins[step.plugin_id], step.layer, step.depends_on) for step in plan.steps if step.plugin_id not in have
+    ]
+
+
+def _execution(run: Run, plugin: Plugin, layer: int, depends_on: Sequence[PluginId]) -> Execution:
+    denied = [name for name in plugin.manifest.capabilities if not CAPABILITIES[name].granted_by_default]
+    execution = Execution(
+        execution_id=ExecutionId(f"{run.run_id}.{plugin.id}"),
+        run_id=run.run_id,
+        plugin_id=plugin.id,
+        plugin_type=plugin.manifest.type,
+        version=plugin.manifest.version,
+        layer=layer,
+        depends_on=tuple(depends_on),
+        required=plugin.manifest.type in REQUIRED_TYPES,
+    )
+    return _blocked(execution, denied, run.created_at) if denied else execution
+
+
+def _blocked(execution: Execution, denied: Sequence[str], at: float) -> Execution:
+    message = f"It asks for {', '.join(denied)}, which is denied."
+    error = {"type": "CapabilityDenied", "message": message, "remedy": "Use a plugin that does without it."}
+    return replace(execution, status=ExecutionStatus.BLOCKED, summary=message, error=error, ended_at=at)
+
+
+def _no_such_plugin(unknown: Sequence[str], plugins: Mapping[PluginId, Plugin], field_: str) -> UsageError:
+    problems = []
+    for name in unknown:
+        close = difflib.get_close_matches(name, list(plugins), n=1)
+        problems.append(Problem(field_, name, "there is no plugin of this name", f"did you mean {close[0]}?" if close else ""))
+    return UsageError("no_such_plugin", f"There is no plugin {', '.join(unknown)}.", problems=problems,
+                      next_step="See `harness plugins list`.")  # fmt: skip

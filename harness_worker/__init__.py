@@ -1,0 +1,1 @@
+"""The hands: takes deliveries, calls services, ticks the janitors. Holds no truth of its own."""
