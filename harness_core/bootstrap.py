@@ -70,7 +70,7 @@ class Core:
         self.database.close()
 
 
-def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool = True) -> Core:
+def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool = True, catalog: Catalog | None = None) -> Core:
     """Everything for one home folder, which is made and brought to the current schema first (unless ``migrate`` is False).
 
     Raises HarnessError when the folder is unfit, the database damaged or newer than this program.
@@ -87,7 +87,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
     library, workers = SqlLibrary(database), SqlWorkers(database, clock)
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
-    catalog, bell, launcher = open_catalog(settings), open_bell(queue_url or settings.queue_url), ProcessLauncher()
+    catalog, bell, launcher = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url), ProcessLauncher()
     engine = engine_facts()
     inspecting = Inspecting(launcher, store, blobs, names)
     preparing = Preparing(runs, library, catalog, store, blobs)

@@ -77,7 +77,8 @@ class WorkerRuntime:
     def _claim(self, job_id: int | None) -> Job | None:
         if self._stopping.is_set():
             return None
-        return self._core.jobs.claim(self.worker_id, job_id=job_id, run_id=self.only)
+        mine_only = self._kind == "run" and self.only is None
+        return self._core.jobs.claim(self.worker_id, job_id=job_id, run_id=self.only, reserved_only=mine_only)
 
     def _do(self, job: Job) -> None:
         self._held.add(job)
@@ -114,7 +115,8 @@ class WorkerRuntime:
         core = self._core
         rescue(core.jobs, core.workers, core.overview, core.bell)
         if not self._stopping.is_set():
-            stage(core.jobs, core.bell)
+            if self._kind != "run" or self.only is not None:
+                stage(core.jobs, core.bell, self.only)
             self._consumer.check_worker_health()
 
     @property

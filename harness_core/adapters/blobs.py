@@ -37,7 +37,7 @@ class FolderBlobs:
         """Move a quarantined file to its place if its bytes on disk are what was received; the same bytes are kept once."""
         if sha256_of(held) != sha256:
             raise Unhealthy(
-                "upload_corrupted", "The file on disk is not what was received.", 
+                "upload_corrupted", "The file on disk is not what was received.",
                 why="Its hash changed between writing and reading back.",
                 next_step="Check the disk, then upload the file again.",
             )  # fmt: skip

@@ -132,8 +132,13 @@ class Runs(Protocol):
 class Jobs(Protocol):
     """The right to work: claims by compare-and-set, leases, fences."""
 
-    def claim(self, worker_id: WorkerId, *, job_id: int | None = None, run_id: RunId | None = None) -> Job | None:
-        """Take one READY, due job, or None. The execution becomes RUNNING, the run too."""
+    def claim(
+        self, worker_id: WorkerId, *, job_id: int | None = None, run_id: RunId | None = None, reserved_only: bool = False
+    ) -> Job | None:
+        """Take one READY, due job, or None: a given one, one of a given run, or only one reserved for this worker.
+
+        The execution becomes RUNNING, the run too.
+        """
 
     def heartbeat(self, worker_id: WorkerId, held: Sequence[Job]) -> Mapping[int, Held]:
         """Renew the leases of ``held`` and hear about each: still held, lost, or held and to be cancelled."""
@@ -168,8 +173,8 @@ class Jobs(Protocol):
     def leased_names(self) -> Collection[str]:
         """``<execution_id>.<fence>`` of every execution that somebody holds."""
 
-    def due(self, limit: int = 100) -> Sequence[int]:
-        """READY jobs whose time has come, in the order of claiming."""
+    def due(self, limit: int = 100, *, run_id: RunId | None = None) -> Sequence[int]:
+        """READY jobs (of one run) whose time has come, in the order of claiming."""
 
     def dead(self, limit: int = 100) -> Sequence[Mapping[str, Any]]:
         """The dead letters."""

@@ -134,7 +134,7 @@ def _with_defaults(folder: Path, settings: Mapping[str, Any] | None) -> dict[str
     from harness_core.sdk.validation import with_defaults
 
     schema = json.loads((folder / "config.schema.json").read_text(encoding="utf-8"))
-    return with_defaults(schema, dict(settings or {}))
+    return dict(with_defaults(schema, dict(settings or {})))
 
 
 def _input(path: Path) -> dict[str, Any]:

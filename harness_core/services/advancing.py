@@ -45,7 +45,7 @@ class Advancing:
         executions = self._runs.executions(run.run_id)
         if any(item.open for item in executions) and not run.cancel_requested:
             return self._jobs.settle(job)
-        if run.config.selection is None and not run.expanded and not run.cancel_requested:
+        if run.config.selection is None and not run.expanded and not run.cancel_requested and _can_read(executions):
             return self._expand(job, run, executions)
         self._close(job, executions)
         return ()
@@ -116,6 +116,10 @@ class Advancing:
             {"insights": closing.insight_count, "findings": closing.finding_count, "worst_severity": closing.worst_severity},
         )
         return self._store.write_run_file(run.run_id, "run_manifest.json", canonical_bytes(manifest), "application/json")
+
+
+def _can_read(executions: Sequence[Execution]) -> bool:
+    return any(item.plugin_type == "ingest" for item in executions)
 
 
 def _closing(status: RunStatus, report: Mapping[str, Any] | None, artifacts: Sequence[Artifact]) -> Closing:

@@ -1,10 +1,9 @@
 """``plugins new``: a complete small plugin to start from, which passes ``plugins validate`` as it stands."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -30,12 +29,13 @@ class Scaffold:
     distrust: str
     setting: tuple[str, Mapping[str, Any]]
     metrics: Mapping[str, Any]
+    prepare: str
     test_input: str
     test_claim: str
-    extra: Mapping[str, str] = field(default_factory=dict)
+    manifest_lines: str = ""
 
 
-_TABLE = '{"region": ["north"] * 19 + ["south "], "amount": list(range(20))}'
+_TABLE = '    table = {"region": ["north"] * 19 + ["south "], "amount": list(range(20))}\n'
 _COUNTS = {"type": "object", "additionalProperties": {"type": "integer", "minimum": 0}}
 _COUNT = {"type": "integer", "minimum": 0}
 _LIST = {"type": "array", "items": {"type": "object"}}
@@ -48,9 +48,10 @@ SCAFFOLD_OF: Mapping[str, Scaffold] = {
         setting=("least_share", {"type": "number", "exclusiveMinimum": 0, "maximum": 1, "default": 0.95,
                                  "description": "The share of rows from which a column is reported."}),
         metrics={"shares": {"type": "object", "additionalProperties": {"type": "number", "minimum": 0, "maximum": 1}}},
-        test_input=_TABLE,
+        prepare=_TABLE,
+        test_input="table",
         test_claim='result["findings"][0]["columns"] == ["region"]',
-        extra={"needs": "needs: {rows: 1, columns: 1}\n"},
+        manifest_lines="needs: {rows: 1, columns: 1}\n",
     ),
     "profile": Scaffold(
         question="How complete is each column?",
@@ -59,7 +60,8 @@ SCAFFOLD_OF: Mapping[str, Scaffold] = {
         setting=("most_missing_share", {"type": "number", "minimum": 0, "maximum": 1, "default": 0.2,
                                         "description": "The share of missing values above which a column is called wanting."}),
         metrics={"row_count": _COUNT, "columns": _LIST},
-        test_input=_TABLE,
+        prepare=_TABLE,
+        test_input="table",
         test_claim='[column["null_count"] for column in result["metrics"]["columns"]] == [0, 0]',
     ),
     "planner": Scaffold(
@@ -69,7 +71,8 @@ SCAFFOLD_OF: Mapping[str, Scaffold] = {
         setting=("never", {"type": "array", "items": {"type": "string"}, "uniqueItems": True, "default": [],
                            "description": "The ids of plugins that are never chosen."}),
         metrics={"selection": _LIST},
-        test_input=_TABLE + ', plan=[{"plugin_id": "analysis_a", "type": "analysis", "needs": {"numeric": 2}}]',
+        prepare=_TABLE + '    plan = [{"plugin_id": "analysis_a", "type": "analysis", "needs": {"numeric": 2}}]\n',
+        test_input="table, plan=plan",
         test_claim='result["metrics"]["selection"][0]["selected"] is False',
     ),
     "transform": Scaffold(
@@ -79,7 +82,8 @@ SCAFFOLD_OF: Mapping[str, Scaffold] = {
         setting=("blanks", {"type": "string", "minLength": 1, "default": " \t",
                             "description": "The characters that are taken away at both ends."}),
         metrics={"mended": _COUNTS},
-        test_input=_TABLE,
+        prepare=_TABLE,
+        test_input="table",
         test_claim='result["metrics"]["mended"] == {"region": 1}',
     ),
     "ingest": Scaffold(
@@ -90,15 +94,18 @@ SCAFFOLD_OF: Mapping[str, Scaffold] = {
         metrics={"row_count": _COUNT, "format": {"type": "string"}},
         test_input="inputs=[lines]",
         test_claim='result["metrics"]["row_count"] == 2',
-        extra={"needs": "accepts: [.txt]\n", "prepare": '    lines = tmp_path / "lines.txt"\n    lines.write_text("one\\n\\ntwo\\n")\n'},
+        prepare='    lines = tmp_path / "lines.txt"\n    lines.write_text("one\\n\\ntwo\\n")\n',
+        manifest_lines="accepts: [.lines]\n",
     ),
     "report": Scaffold(
         question="What did this run find, on one page?",
         method="Findings are counted by severity, and the titles of the most severe are listed.",
         distrust="As a summary of what matters: severity is what each plugin says of its own findings.",
-        setting=("titles", {"type": "integer", "minimum": 0, "maximum": 100, "default": 10, "description": "How many titles are listed."}),
+        setting=("titles", {"type": "integer", "minimum": 0, "maximum": 100, "default": 10,
+                            "description": "How many titles are listed."}),
         metrics={"by_severity": _COUNTS},
-        test_input='report={"findings": [{"id": "f_1", "severity": "warning", "title": "One"}]}',
+        prepare='    report = {"findings": [{"id": "f_1", "severity": "warning", "title": "One"}]}\n',
+        test_input="report=report",
         test_claim='result["metrics"]["by_severity"]["warning"] == 1',
     ),
     "llm": Scaffold(
@@ -108,7 +115,8 @@ SCAFFOLD_OF: Mapping[str, Scaffold] = {
         setting=("question", {"type": "string", "minLength": 1, "default": "What would you look at first in this table?",
                               "description": "The question that the prompt begins with."}),
         metrics={"characters": _COUNT},
-        test_input=_TABLE,
+        prepare=_TABLE,
+        test_input="table",
         test_claim='"prompt.md" in result["written"]',
     ),
 }  # fmt: skip
@@ -127,7 +135,7 @@ output_schema: output.schema.json
 requires: {{engine: ">={engine},<{next_engine}"}}
 sandbox: {{no_network: true, fs_allowlist: [run_dir]}}
 limits: {{timeout_s: 600, memory_mb: 1024, concurrency: cpu}}
-{needs}"""
+{manifest_lines}"""
 
 README = """\
 # {name}
@@ -179,7 +187,7 @@ def new_plugin(folder: Path, plugin_id: str, plugin_type: str) -> Path:
         beside.chmod(0o755)  # as mkdir would make it: the temporary folder is private, a plugin is not
         for name, content in scaffold_files(plugin_id, plugin_type).items():
             (beside / name).write_bytes(content)
-        os.rename(beside, target)
+        beside.rename(target)
     except OSError:
         shutil.rmtree(beside, ignore_errors=True)
         raise
@@ -205,17 +213,23 @@ def scaffold_files(plugin_id: str, plugin_type: str) -> dict[str, bytes]:
         "setting_description": schema["description"],
         "test_input": scaffold.test_input,
         "test_claim": scaffold.test_claim,
-        "needs": scaffold.extra.get("needs", ""),
-        "prepare": scaffold.extra.get("prepare", ""),
+        "manifest_lines": scaffold.manifest_lines,
+        "prepare": scaffold.prepare,
     }
     return {
         "plugin.yaml": MANIFEST.format(**words).encode(),
         "config.schema.json": canonical_bytes(_config_schema(setting, schema)),
         "output.schema.json": canonical_bytes(_output_schema(scaffold.metrics)),
-        "plugin.py": files(SCAFFOLDS).joinpath(f"{plugin_type}.py").read_bytes(),
+        "plugin.py": _code(plugin_id, plugin_type).encode(),
         "README.md": README.format(**words).encode(),
         f"test_{plugin_id}.py": TEST.format(**words).encode(),
     }
+
+
+def _code(plugin_id: str, plugin_type: str) -> str:
+    """The scaffold's module; a plugin that says in its id that it models says so of its findings too."""
+    code = files(SCAFFOLDS).joinpath(f"{plugin_type}.py").read_text(encoding="utf-8")
+    return code.replace('measure="MEASURED"', 'measure="MODELED"') if "model" in plugin_id else code
 
 
 def _config_schema(setting: str, schema: Mapping[str, Any]) -> dict[str, Any]:

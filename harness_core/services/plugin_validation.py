@@ -29,6 +29,7 @@ SAMPLES: Mapping[str, str] = {
     ".csv": "day,region,amount\n2024-01-01,north,10.5\n2024-01-02,south,12.25\n2024-01-03,north,9\n",
     ".tsv": "day\tregion\tamount\n2024-01-01\tnorth\t10.5\n2024-01-02\tsouth\t12.25\n",
     ".txt": "day,region,amount\n2024-01-01,north,10.5\n2024-01-02,south,12.25\n",
+    ".lines": "north 10.5\nsouth 12.25\nnorth 9\n",
     ".json": '[{"region": "north", "amount": 10.5}, {"region": "south", "amount": 12.25}]\n',
     ".jsonl": '{"region": "north", "amount": 10.5}\n{"region": "south", "amount": 12.25}\n',
     ".ndjson": '{"region": "north", "amount": 10.5}\n{"region": "south", "amount": 12.25}\n',

@@ -143,7 +143,9 @@ class Submitting:
 
     def _wanted(self, asked: Submission, plugins: Mapping[PluginId, Plugin], ingest: Plugin | None) -> list[PluginId]:
         """The plugins to begin with. Reports of an auto run join when the planner has chosen."""
-        first = [ingest.id] if ingest else []
+        if ingest is None:  # nothing can be read, so nothing is run: the report will say what is missing
+            return of_type(plugins, "report")
+        first = [ingest.id]
         if asked.plugins is None:
             return [*first, *of_type(plugins, "profile"), *of_type(plugins, "planner")[:1]]
         unknown = [name for name in asked.plugins if name not in plugins]

@@ -35,7 +35,9 @@ class SqlJobs:
     def __init__(self, database: Database, clock: Clock, lease_s: float) -> None:
         self._db, self._clock, self._lease_s = database, clock, lease_s
 
-    def claim(self, worker_id: WorkerId, *, job_id: int | None = None, run_id: RunId | None = None) -> Job | None:
+    def claim(
+        self, worker_id: WorkerId, *, job_id: int | None = None, run_id: RunId | None = None, reserved_only: bool = False
+    ) -> Job | None:
         now = self._clock.now()
         with self._db.writing(durable=False) as session:
             found = self._claimable(worker_id, now).order_by(col(JobRow.priority).desc(), col(JobRow.job_id)).limit(1)
@@ -43,6 +45,8 @@ class SqlJobs:
                 found = found.where(col(JobRow.job_id) == job_id)
             if run_id is not None:
                 found = found.where(col(JobRow.run_id) == run_id)
+            if reserved_only:
+                found = found.where(col(JobRow.reserved_for) == worker_id)
             row = session.exec(found).first()
             if row is None:
                 return None
@@ -276,9 +280,11 @@ class SqlJobs:
         append_event(session, run, now, "execution.ended", execution.plugin_id, status=ExecutionStatus.ERROR, error=error)
         return open_what_is_ready(session, run, now)
 
-    def due(self, limit: int = 100) -> Sequence[int]:
+    def due(self, limit: int = 100, *, run_id: RunId | None = None) -> Sequence[int]:
         with self._db.reading() as session:
             query = select(JobRow.job_id).where(col(JobRow.state) == JobState.READY, col(JobRow.not_before) <= self._clock.now())
+            if run_id is not None:
+                query = query.where(col(JobRow.run_id) == run_id)
             found = session.exec(query.order_by(col(JobRow.priority).desc(), col(JobRow.job_id)).limit(limit))
             return [job_id for job_id in found if job_id is not None]
 

@@ -90,7 +90,7 @@ def _outcome(
         stderr_bytes=logs[1].size_bytes,
         truncated=any(log.cut_bytes for log in logs),
         wall_level=wall_level().level,
-        details={"processes_killed": len(watcher.tree.killed), "processes_left": watcher.survivors},
+        details={"processes_left": watcher.survivors},
     )
 
 

@@ -46,7 +46,7 @@ def wall_level() -> WallLevel:
             Residual("processes", "A guest can start programs, and signal other processes of the same user."),
             Residual("service_memory", "A guest can look into other processes of the same user, this service among them."),
             Residual("sampled_memory", "Memory is sampled every 20 ms: a guest can take more than its budget for that long."),
-            Residual("hidden_process", "A process that leaves its parents at once and sheds its environment is not found again."),
+            Residual("hidden_process", "A process that outlives its guest is found by its environment: not, if it shed that."),
             Residual("killed_service", "When this service is killed, guests die with it, but not what they had started."),
             Residual("disk", "What a guest writes into its scratch folder is not bounded while it runs."),
         ),

@@ -13,6 +13,9 @@ import psutil
 
 from harness_core.adapters.wall.processes import Usage, carriers, descendants, high_water_mark_bytes, is_alive, kill, usage_of
 
+MAX_PROCESSES = 512
+EMPTY_PASSES = 3  # a list of children read while they come and go can miss one
+KILLING_S = 1.0
 CLEARING_PAUSE_S = 0.001
 
 
@@ -22,7 +25,8 @@ class ProcessTree:
     def __init__(self, root_pid: int, token: str) -> None:
         self.usage = Usage()
         self.peak_rss_bytes = 0
-        self.killed: set[int] = set()
+        self.is_crowded = False
+        """More than :data:`MAX_PROCESSES` at once, those included that ended and were not waited for."""
         self._root_pid, self._token = root_pid, token.encode()
         self._root = psutil.Process(root_pid)
         self._known: dict[int, psutil.Process] = {}
@@ -42,8 +46,10 @@ class ProcessTree:
         return total
 
     def look(self) -> None:
-        """Measure the whole tree, and remember everybody in it. The CPU time of the tree never goes down."""
-        for pid in descendants(self._root_pid):
+        """Measure the whole tree, and remember everybody in it. The processor time of the tree never goes down."""
+        pids = descendants(self._root_pid)
+        self.is_crowded = len(pids) > MAX_PROCESSES
+        for pid in pids[:MAX_PROCESSES]:
             self._remember(pid)
         below = sum(map(usage_of, self._known.values()), Usage())
         now = usage_of(self._root) + below
@@ -55,39 +61,55 @@ class ProcessTree:
 
     def terminate(self) -> None:
         """Ask the guest's process group to end. Only before the guest is reaped: until then its pid names the group."""
-        self._signal_group(signal.SIGTERM)
+        _signal(-self._root_pid, signal.SIGTERM)
 
     def kill(self) -> None:
-        """Kill the guest, its group and everybody below it. Only before the guest is reaped."""
-        for pid in descendants(self._root_pid):
-            self._remember(pid)
-        alive = [process for process in self._known.values() if is_alive(process)]
-        self._signal_group(signal.SIGKILL)
-        self._kill(alive)
+        """Kill everybody below the guest, then the guest and its group. Only before the guest is reaped.
 
-    def clear(self, within_s: float) -> list[int]:
-        """Kill whatever is left of a guest that has ended, until nothing is; returns the pids that would not go in time."""
+        In this order, because the guest, though stopped, still adopts: who would slip away stays in sight.
+        """
+        _signal(self._root_pid, signal.SIGSTOP)
+        self.kill_below()
+        _signal(-self._root_pid, signal.SIGKILL)
+
+    def kill_below(self) -> None:
+        """Kill all descendants of the guest, until none appear that had not been killed before."""
+        killed: set[int] = set()
+        deadline = time.monotonic() + KILLING_S
+        empty_passes = 0
+        while empty_passes < EMPTY_PASSES and time.monotonic() < deadline:
+            fresh = descendants(self._root_pid, ended=killed)
+            for pid in fresh:
+                kill(pid, spare_group=self._root_pid)
+            killed.update(fresh)
+            empty_passes = 0 if fresh else empty_passes + 1
+
+    def clear(self, within_s: float, *, passes: int = EMPTY_PASSES) -> list[int]:
+        """Kill whatever is left of a guest that has ended, until ``passes`` times nothing is found; returns what would not go."""
         deadline = time.monotonic() + within_s
-        while remaining := self._remaining():
-            self._kill(remaining)
-            if time.monotonic() > deadline:
-                return sorted(process.pid for process in remaining)
-            time.sleep(CLEARING_PAUSE_S)
+        empty_passes = 0
+        while empty_passes < passes:
+            remaining = self._kill_remaining()
+            empty_passes = 0 if remaining else empty_passes + 1
+            if remaining and time.monotonic() > deadline:
+                return sorted(remaining)
+            time.sleep(CLEARING_PAUSE_S if remaining else 0)
         return []
 
-    def _remaining(self) -> list[psutil.Process]:
+    def _kill_remaining(self) -> set[int]:
+        """Kill the carriers of the token and who is known to be alive, with all below them; those were they."""
+        found = set()
         for pid in carriers(self._token):
-            self._remember(pid)
-        alive = [process for process in self._known.values() if is_alive(process)]
-        for process in alive:
-            for pid in descendants(process.pid):
-                self._remember(pid)
-        return [process for process in self._known.values() if is_alive(process)]
-
-    def _kill(self, processes: list[psutil.Process]) -> None:
-        for process in processes:
-            self.killed.add(process.pid)
-            kill(process)
+            if pid != self._root_pid:
+                kill(pid)
+                found.add(pid)
+        for process in list(self._known.values()):
+            if is_alive(process):
+                for pid in (*descendants(process.pid), process.pid):
+                    self._remember(pid)
+                    kill(pid)
+                    found.add(pid)
+        return found
 
     def _remember(self, pid: int) -> None:
         known = self._known.get(pid)
@@ -95,6 +117,8 @@ class ProcessTree:
             if pid != self._root_pid and (known is None or not known.is_running()):
                 self._known[pid] = psutil.Process(pid)
 
-    def _signal_group(self, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._root_pid, number)
+
+def _signal(pid: int, number: signal.Signals) -> None:
+    """Signal a process, or with a negative number a group; none may be there any more."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.kill(pid, number)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from harness_core.adapters.wall.answers import Answers
 from harness_core.adapters.wall.guests import Guest
 from harness_core.adapters.wall.logs import BoundedLog
-from harness_core.adapters.wall.tree import ProcessTree
+from harness_core.adapters.wall.tree import EMPTY_PASSES, MAX_PROCESSES, ProcessTree
 from harness_core.ports.launcher import Ending, GuestRequest
 
 LOOK_INTERVAL_S = 0.02  # at the guest's memory
@@ -71,7 +71,7 @@ class Watcher:
         finally:
             self.ended_at = time.monotonic()
             self.tree.kill()
-            self.survivors = self.tree.clear(CLEARING_S)
+            self.survivors = self.tree.clear(CLEARING_S, passes=1 if self._answers.result is not None else EMPTY_PASSES)
         if not self.survivors:
             self._drain()
         self._answers.pass_progress_on(at_once=True)
@@ -137,9 +137,10 @@ class Watcher:
             self._let_go()
 
     def _let_go(self) -> None:
-        """The guest has answered and waits for its request to be closed: who is below it shows only as long as it lives."""
+        """The guest has answered and waits for its request to be closed. Who is below it shows only as long as it lives."""
         self._kill_at = min(self._kill_at, time.monotonic() + self._request.kill_grace_s)
         self.tree.look()
+        self.tree.kill_below()
         if self._unsent:
             self._unsent = self._unsent[:0]
             self._poll.unregister(self._guest.request_fd)
@@ -168,6 +169,8 @@ class Watcher:
         limits = self._request
         if rss_bytes > limits.memory_mb * 1024 * 1024:
             self._stop("memory", f"It took more than the {limits.memory_mb:,} MB of memory it may use.", at_once=True)
+        elif self.tree.is_crowded:
+            self._stop("memory", f"It had more than {MAX_PROCESSES} processes at once.", at_once=True)
         elif limits.cpu_s is not None and self.tree.cpu_s > limits.cpu_s:
             self._stop("cpu", f"It used more than the {limits.cpu_s:g} seconds of processor time it may use.")
         elif now - self._guest.started_at > limits.timeout_s:

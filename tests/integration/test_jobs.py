@@ -1,0 +1,290 @@
+"""Claims, leases and fences: at most one worker's result counts, and none is lost."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from harness_core.adapters.db.engine import Database, open_engine
+from harness_core.adapters.db.jobs import SqlJobs
+from harness_core.adapters.db.migrate import Migrations
+from harness_core.adapters.db.runs import SqlRuns
+from harness_core.bootstrap import product_folder
+from harness_core.domain.errors import LeaseLost
+from harness_core.domain.plugins import PluginId
+from harness_core.domain.runs import (
+    MAX_CRASHES,
+    Attempt,
+    Execution,
+    ExecutionId,
+    ExecutionStatus,
+    Job,
+    JobKind,
+    Run,
+    RunConfig,
+    RunId,
+    RunStatus,
+    WorkerId,
+)
+from harness_core.ports.state import Closing, Commit
+
+LEASE_S = 30.0
+ME, OTHER = WorkerId("worker_me"), WorkerId("worker_other")
+
+
+class VirtualClock:
+    """A fake clock that moves only when told to."""
+
+    def __init__(self) -> None:
+        self.at, self.boot_id = 1_000.0, "boot-1"
+
+    def now(self) -> float:
+        return self.at
+
+    def steady(self) -> float:
+        return self.at
+
+    def pass_(self, seconds: float) -> None:
+        self.at += seconds
+
+
+class State:
+    """Runs and jobs over a real database, with the virtual clock."""
+
+    def __init__(self, path: Path) -> None:
+        self.clock = VirtualClock()
+        self.database = Database(open_engine(f"sqlite:///{path}"))
+        Migrations(self.database.engine, product_folder("migrations")).upgrade()
+        self.runs = SqlRuns(self.database, self.clock)
+        self.jobs = SqlJobs(self.database, self.clock, LEASE_S)
+
+    def submit(self, name: str, *steps: tuple[str, str, tuple[str, ...]], reserved_for: WorkerId | None = None) -> Run:
+        """A run of ``(plugin id, type, depends on)`` steps."""
+        config = RunConfig(inputs=(), selection=(), settings={}, code={}, seed=0, engine={})
+        run = Run(RunId(name), RunStatus.QUEUED, "sha256:0", config, 1, self.clock.now(), reserved_for=reserved_for)
+        executions = [
+            Execution(
+                ExecutionId(f"{name}.{plugin}"), run.run_id, PluginId(plugin), type_, "1", layer,  # type: ignore[arg-type]
+                tuple(PluginId(item) for item in needs), required=type_ != "analysis",
+            )
+            for layer, (plugin, type_, needs) in enumerate(steps)
+        ]  # fmt: skip
+        return self.runs.create(run, executions)[0]
+
+    def attempt(self, job: Job, status: str = "OK") -> Attempt:
+        plugin = PluginId(str(job.execution_id).split(".", 1)[1])
+        return Attempt(
+            job.run_id, job.execution_id, plugin, job.fence, job.owner, self.clock.now(), self.clock.now(), status, "", 0, None,  # type: ignore[arg-type]
+            0.0, 0.0, 0.0, 0, 0, 0, 0, 0, "", "", False, "C",
+        )  # fmt: skip
+
+    def commit(self, job: Job, status: ExecutionStatus = ExecutionStatus.OK) -> list[int]:
+        return list(self.jobs.commit_execution(job, Commit(status, self.attempt(job, str(status)))))
+
+    def claim(self, worker: WorkerId = ME) -> Job:
+        job = self.jobs.claim(worker)
+        assert job is not None
+        return job
+
+    def statuses(self, run: Run) -> dict[str, str]:
+        return {item.plugin_id: str(item.status) for item in self.runs.executions(run.run_id)}
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state.sqlite")
+
+
+CHAIN = (("ingest", "ingest", ()), ("profile", "profile", ("ingest",)), ("count", "analysis", ("profile",)))
+
+
+def test_a_job_is_claimed_by_one_worker_only(state: State) -> None:
+    """Two workers that ask at once never get the same job."""
+    state.submit("run_a", *CHAIN)
+    assert state.claim(ME).execution_id == "run_a.ingest"
+    assert state.jobs.claim(OTHER) is None
+
+
+def test_claiming_marks_run_and_execution_running(state: State) -> None:
+    """Whoever looks sees at once that work has begun."""
+    run = state.submit("run_a", *CHAIN)
+    state.claim()
+    assert state.runs.get(run.run_id).status is RunStatus.RUNNING
+    assert state.statuses(run) == {"ingest": "RUNNING", "profile": "PENDING", "count": "PENDING"}
+
+
+def test_a_commit_opens_what_waited_for_it(state: State) -> None:
+    """The next layer is opened in the transaction that commits the result."""
+    state.submit("run_a", *CHAIN)
+    rings = state.commit(state.claim())
+    opened = state.claim()
+    assert rings == [opened.job_id]
+    assert opened.execution_id == "run_a.profile"
+
+
+def test_a_stale_commit_changes_nothing(state: State) -> None:
+    """A worker that lost its lease cannot commit: the fence of the later attempt stands."""
+    run = state.submit("run_a", *CHAIN)
+    stale = state.claim(ME)
+    state.clock.pass_(LEASE_S + 1)
+    state.jobs.reap(())
+    fresh = state.claim(OTHER)
+    assert fresh.fence == stale.fence + 1
+    with pytest.raises(LeaseLost):
+        state.commit(stale, ExecutionStatus.ERROR)
+    assert state.statuses(run)["ingest"] == "RUNNING"
+    state.commit(fresh)
+    with pytest.raises(LeaseLost):
+        state.commit(fresh)
+    assert state.statuses(run)["ingest"] == "OK"
+    assert len(state.runs.attempts(run.run_id)) == 1
+
+
+def test_a_heartbeat_keeps_the_lease(state: State) -> None:
+    """A worker that beats keeps its job for as long as it takes."""
+    state.submit("run_a", *CHAIN)
+    job = state.claim()
+    for _ in range(5):
+        state.clock.pass_(LEASE_S - 1)
+        assert state.jobs.heartbeat(ME, [job]) == {job.job_id: "held"}
+        assert state.jobs.reap(()) == []
+    state.commit(job)
+
+
+def test_a_heartbeat_tells_of_lost_leases_and_cancellation(state: State) -> None:
+    """The heartbeat is how a worker hears that it must stop."""
+    run = state.submit("run_a", *CHAIN)
+    job = state.claim()
+    state.runs.request_cancel(run.run_id)
+    assert state.jobs.heartbeat(ME, [job]) == {job.job_id: "cancel"}
+    state.clock.pass_(LEASE_S + 1)
+    state.jobs.reap(())
+    assert state.jobs.heartbeat(ME, [job]) == {job.job_id: "lost"}
+
+
+def test_a_dead_workers_jobs_are_taken_back_at_once(state: State) -> None:
+    """Where the death is known, nobody waits for the lease."""
+    state.submit("run_a", *CHAIN)
+    job = state.claim()
+    assert state.jobs.reap([ME]) == [job.job_id]
+    assert state.claim(OTHER).job_id == job.job_id
+
+
+def test_a_reboot_voids_every_lease(state: State) -> None:
+    """The lease clock starts anew with each boot, so leases of another boot have run out."""
+    state.submit("run_a", *CHAIN)
+    job = state.claim()
+    state.clock.boot_id = "boot-2"
+    assert state.jobs.reap(()) == [job.job_id]
+
+
+def test_a_poison_job_becomes_a_dead_letter(state: State) -> None:
+    """A job that takes its worker with it is tried a few times, then ends where it can be seen, and the run goes on."""
+    run = state.submit("run_a", *CHAIN)
+    for _ in range(MAX_CRASHES):
+        state.claim()
+        state.jobs.reap([ME])
+    assert [entry["execution_id"] for entry in state.jobs.dead()] == ["run_a.ingest"]
+    assert state.statuses(run) == {"ingest": "ERROR", "profile": "SKIPPED", "count": "SKIPPED"}
+    assert state.claim().kind is JobKind.ADVANCE
+
+
+def test_crashes_are_not_charged_as_attempts(state: State) -> None:
+    """The crash budget is another than the retry budget."""
+    run = state.submit("run_a", *CHAIN)
+    state.claim()
+    state.jobs.reap([ME])
+    assert state.claim().attempt == 1
+    assert state.runs.executions(run.run_id)[0].attempts == 1
+
+
+def test_a_released_job_is_not_charged(state: State) -> None:
+    """A worker that stops hands back what it had, and nobody pays for it."""
+    state.submit("run_a", *CHAIN)
+    state.jobs.release(state.claim())
+    assert state.claim(OTHER).attempt == 1
+
+
+def test_a_retry_waits_for_its_time(state: State) -> None:
+    """Backoff is kept by the database, not by the worker's memory."""
+    state.submit("run_a", *CHAIN)
+    job = state.claim()
+    state.jobs.retry_execution(job, state.attempt(job, "crashed"), delay_s=5.0)
+    assert state.jobs.claim(ME) is None
+    assert state.jobs.due() == []
+    state.clock.pass_(6)
+    assert state.jobs.due() == [job.job_id]
+    assert state.claim().attempt == 2
+
+
+def test_what_depends_on_a_failure_is_skipped_and_reports_run_all_the_same(state: State) -> None:
+    """A failed step skips what needs it, by name; the report is made whatever happened."""
+    run = state.submit("run_a", *CHAIN, ("report", "report", ("ingest", "profile", "count")))
+    state.commit(state.claim(), ExecutionStatus.ERROR)
+    assert state.statuses(run) == {"ingest": "ERROR", "profile": "SKIPPED", "count": "SKIPPED", "report": "PENDING"}
+    assert "ingest" in state.runs.executions(run.run_id)[1].summary
+    assert state.claim().execution_id == "run_a.report"
+
+
+def test_a_reserved_run_is_left_to_its_worker_until_that_is_dead(state: State) -> None:
+    """The run of `harness run` is nobody else's while it lives, and anybody's afterwards."""
+    state.submit("run_a", *CHAIN, reserved_for=OTHER)
+    assert state.jobs.claim(ME) is None
+    state.jobs.reap([OTHER])
+    assert state.claim(ME).execution_id == "run_a.ingest"
+
+
+def test_a_worker_of_one_run_touches_no_other(state: State) -> None:
+    """`harness run` in a home with waiting runs does its own and leaves the others."""
+    state.submit("run_a", *CHAIN)
+    mine = state.submit("run_b", *CHAIN, reserved_for=ME)
+    job = state.jobs.claim(ME, reserved_only=True)
+    assert job is not None
+    assert job.run_id == mine.run_id
+    assert state.jobs.claim(ME, reserved_only=True) is None
+
+
+def test_closing_ends_the_run_once(state: State) -> None:
+    """The end of a run is one transaction with a fixed time, however often it is begun."""
+    run = state.submit("run_a", ("ingest", "ingest", ()))
+    state.commit(state.claim())
+    job = state.claim()
+    first = state.jobs.begin_closing(job)
+    state.clock.pass_(5)
+    assert state.jobs.begin_closing(job).ended_at == first.ended_at
+    state.jobs.commit_closing(job, Closing(RunStatus.COMPLETED))
+    with pytest.raises(LeaseLost):
+        state.jobs.commit_closing(job, Closing(RunStatus.FAILED))
+    ended = state.runs.get(run.run_id)
+    assert (ended.status, ended.ended_at) == (RunStatus.COMPLETED, first.ended_at)
+
+
+def test_events_have_no_gap_and_tell_the_whole_story(state: State) -> None:
+    """A reader that resumes after any sequence number misses nothing."""
+    run = state.submit("run_a", ("ingest", "ingest", ()))
+    state.commit(state.claim())
+    state.jobs.commit_closing(state.claim(), Closing(RunStatus.COMPLETED))
+    events = state.runs.events(run.run_id)
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert [event.type for event in events] == [
+        "run.queued", "execution.queued", "run.started", "execution.started", "execution.ended", "run.ended",
+    ]  # fmt: skip
+    assert [event.seq for event in state.runs.events(run.run_id, after=4)] == [5, 6]
+
+
+@pytest.mark.parametrize("failing", ["stumble", "reap"])
+def test_an_advance_job_that_never_works_fails_the_run(state: State, failing: str) -> None:
+    """A run cannot hang on its own closing: after too many failures it ends FAILED, with the reason."""
+    run = state.submit("run_a", ("ingest", "ingest", ()))
+    state.commit(state.claim())
+    give_back: dict[str, Callable[[Job], object]] = {
+        "stumble": lambda job: state.jobs.stumble(job, "disk full"),
+        "reap": lambda job: state.jobs.reap([ME]),
+    }
+    for _ in range(MAX_CRASHES):
+        state.clock.pass_(60)
+        give_back[failing](state.claim())
+    ended = state.runs.get(run.run_id)
+    assert ended.status is RunStatus.FAILED
+    assert ended.error is not None
+    assert state.jobs.claim(ME) is None
