@@ -31,7 +31,7 @@ def completed_findings(plugin_id: str, findings: Sequence[Mapping[str, Any]]) ->
             finding["evidence_note"] = "No evidence: this plugin gave none for this claim."
         subject = finding.get("subject", finding["title"])
         identity = finding_id(plugin_id, finding["kind"], finding["columns"], subject)
-        if identity in completed:
+        if identity in completed and completed[identity]["statement"] != finding["statement"]:
             identity = finding_id(plugin_id, finding["kind"], finding["columns"], [subject, finding["statement"]])
         completed[identity] = {**finding, "id": identity}
     return [completed[identity] for identity in sorted(completed)]

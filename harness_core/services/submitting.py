@@ -8,11 +8,9 @@ from typing import Any
 
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
-from harness_core.domain.manifests import CAPABILITIES
-from harness_core.domain.plans import Plan, build_plan
+from harness_core.domain.plans import Plan, PlanStep, build_plan
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.runs import (
-    REQUIRED_TYPES,
     Execution,
     ExecutionId,
     ExecutionStatus,
@@ -172,31 +170,25 @@ def of_type(plugins: Mapping[PluginId, Plugin], type_: str) -> list[PluginId]:
 def executions_of(
     run: Run, plan: Plan, plugins: Mapping[PluginId, Plugin], have: frozenset[PluginId] = frozenset()
 ) -> list[Execution]:
-    """The executions of a plan that the run does not have yet; a plugin whose capabilities are denied is BLOCKED from the start."""
-    return [
-        _execution(run, plugins[step.plugin_id], step.layer, step.depends_on) for step in plan.steps if step.plugin_id not in have
-    ]
+    """The executions of a plan that the run does not have yet; one whose capabilities are denied is BLOCKED from the start."""
+    return [_execution(run, step, plugins[step.plugin_id]) for step in plan.steps if step.plugin_id not in have]
 
 
-def _execution(run: Run, plugin: Plugin, layer: int, depends_on: Sequence[PluginId]) -> Execution:
-    denied = [name for name in plugin.manifest.capabilities if not CAPABILITIES[name].granted_by_default]
+def _execution(run: Run, step: PlanStep, plugin: Plugin) -> Execution:
     execution = Execution(
         execution_id=ExecutionId(f"{run.run_id}.{plugin.id}"),
         run_id=run.run_id,
         plugin_id=plugin.id,
         plugin_type=plugin.manifest.type,
         version=plugin.manifest.version,
-        layer=layer,
-        depends_on=tuple(depends_on),
-        required=plugin.manifest.type in REQUIRED_TYPES,
+        layer=step.layer,
+        depends_on=step.depends_on,
+        required=step.required,
     )
-    return _blocked(execution, denied, run.created_at) if denied else execution
-
-
-def _blocked(execution: Execution, denied: Sequence[str], at: float) -> Execution:
-    message = f"It asks for {', '.join(denied)}, which is denied."
-    error = {"type": "CapabilityDenied", "message": message, "remedy": "Use a plugin that does without it."}
-    return replace(execution, status=ExecutionStatus.BLOCKED, summary=message, error=error, ended_at=at)
+    if not step.blocked:
+        return execution
+    error = {"type": "CapabilityDenied", "message": step.blocked, "remedy": "Use a plugin that does without it."}
+    return replace(execution, status=ExecutionStatus.BLOCKED, summary=step.blocked, error=error, ended_at=run.created_at)
 
 
 def _no_such_plugin(unknown: Sequence[str], plugins: Mapping[PluginId, Plugin], field_: str) -> UsageError:

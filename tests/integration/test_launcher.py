@@ -16,6 +16,7 @@ from typing import Any
 import psutil
 import pytest
 
+from harness_core.adapters.wall import processes
 from harness_core.adapters.wall.guests import PACKAGE_PARENT
 from harness_core.adapters.wall.launcher import ProcessLauncher
 from harness_core.adapters.wall.level import wall_level
@@ -425,26 +426,41 @@ def test_a_daemon_does_not_outlive_its_guest(house: House, end: str) -> None:
     assert_all_gone(house, outcome, 1)
 
 
-def test_one_that_forks_faster_than_it_can_be_killed(house: House) -> None:
-    """A process that keeps leaving itself behind is caught as long as its guest lives, and crowding has an end."""
-    body = f"""
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        if os.fork() == 0:
-            os.setsid()
-            for n in range(3000):
-                {SIGN_IN.format("latest")}
-                if os.fork(): os._exit(0)
-        time.sleep(60)
-    """
-    outcome = house.run(body)
-    assert (outcome.ending, outcome.reason) == ("memory", "It had more than 512 processes at once.")
-    assert_all_gone(house, outcome, 1)
+HOPPER = f"""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    until = time.monotonic() + 3
+    if os.fork() == 0:
+        os.setsid()
+        while time.monotonic() < until:
+            {SIGN_IN.format("latest")}
+            if os.fork(): os._exit(0)
+        os._exit(0)
+    while not os.path.exists('latest.pid'): pass
+"""
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        ("time.sleep(60)", "It had more than 512 processes at once."),
+        ("os._exit(1)", "It ended with exit code 1 before it gave a result."),
+    ],
+)
+def test_one_that_forks_faster_than_it_can_be_looked_at(house: House, end: str, reason: str) -> None:
+    """A process that keeps leaving itself behind is caught, its guest alive or not; and a crowd has its bound."""
+    outcome = house.run(textwrap.dedent(HOPPER) + end, kill_grace_s=0.1)
     last_word = (house.scratch / "latest.pid").stat().st_mtime_ns
-    assert not _eventually(lambda: (house.scratch / "latest.pid").stat().st_mtime_ns > last_word, within_s=0.05)
+    assert outcome.reason == reason
+    assert outcome.wall_s < 2.5
+    assert not _eventually(lambda: (house.scratch / "latest.pid").stat().st_mtime_ns > last_word, within_s=0.1)
 
 
-def test_a_daemon_without_its_environment_is_found_below_its_guest(house: House) -> None:
+@pytest.mark.parametrize("shows_children", [True, False])
+def test_a_daemon_without_its_environment_is_found_below_its_guest(
+    house: House, monkeypatch: pytest.MonkeyPatch, shows_children: bool
+) -> None:
     """The guest adopts what is orphaned below it, so a process that shed its environment is still seen while the guest lives."""
+    monkeypatch.setattr(processes, "SHOWS_CHILDREN", shows_children)
     body = f"""
         command = [sys.executable, '-S', '-c', {CHILD!r}]
         read, write = os.pipe()
@@ -457,6 +473,15 @@ def test_a_daemon_without_its_environment_is_found_below_its_guest(house: House)
     """
     outcome = house.run(body)
     assert outcome.ending == "answered"
+    assert_all_gone(house, outcome, 1)
+
+
+def test_a_child_left_behind_does_not_cost_the_guest_its_good_end(house: House) -> None:
+    """What still runs in the guest's own group goes before the guest is let go, and the guest ends by itself."""
+    outcome = house.run(
+        f"subprocess.Popen([sys.executable, '-S', '-c', {CHILD!r}], stdout=subprocess.PIPE).stdout.readline()\n{FINE}"
+    )
+    assert (outcome.ending, outcome.reason, outcome.exit_code) == ("answered", "It answered.", 0)
     assert_all_gone(house, outcome, 1)
 
 
@@ -580,6 +605,12 @@ def test_standard_error_is_kept_apart(house: House) -> None:
     """Both streams have their own file and count."""
     outcome = house.run(f"print('out'); print('wrong', file=sys.stderr)\n{FINE}")
     assert (house.stdout, house.stderr, outcome.stdout_bytes, outcome.stderr_bytes) == ("out\n", "wrong\n", 4, 6)
+
+
+def test_what_a_plugin_buffers_by_itself_is_printed(house: House) -> None:
+    """A guest ends without taking itself apart, and still says all it had to say."""
+    house.run(f"sys.stdout = open(1, 'w', closefd=False)\nprint('late')\n{FINE}")
+    assert house.stdout == "late\n"
 
 
 # --- many at once, and nothing left -----------------------------------------------------------------------------------------------

@@ -212,7 +212,7 @@ def _entry_file(folder: Path, manifest: Manifest, files: FolderFiles) -> list[Pr
         return []
     modules = [name for name in files.names if name.endswith(".py")]
     reason = f"{shown(manifest.module)} is not in the folder"
-    return [Problem(str(folder / MANIFEST), "entrypoint", reason, did_you_mean(manifest.module, modules))]
+    return [Problem(str(folder / MANIFEST), "entrypoint", reason, did_you_mean(manifest.module, modules) or "put the code there")]
 
 
 def _schema(folder: Path, name: str, files: FolderFiles) -> tuple[dict[str, Any], list[Problem]]:
