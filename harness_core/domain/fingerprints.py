@@ -27,9 +27,9 @@ def resolved_seed(config: RunConfig, fingerprint: str) -> int:
     return config.seed or _number(fingerprint)
 
 
-def plugin_seed(run_seed: int, plugin_id: PluginId) -> int:
-    """Each plugin has its own seed, so that adding a plugin moves nobody else's draws."""
-    return _number(digest_of({"run_seed": run_seed, "plugin_id": plugin_id}))
+def plugin_seed(run_seed: int, plugin: Plugin) -> int:
+    """Each plugin has its own seed, so that adding a plugin moves nobody else's draws; one that draws nothing has 0."""
+    return _number(digest_of({"run_seed": run_seed, "plugin_id": plugin.id})) if plugin.manifest.uses_seed else 0
 
 
 def execution_fingerprint(

@@ -50,6 +50,7 @@ def manifest_schema() -> Schema:
         "needs": _object({name: {"type": "integer", "minimum": 0} for name in NEEDS}, NEEDS),
         "accepts": _list(_text(r"^(\.[a-z0-9_-]+)+$")),
         "retries": {"type": "integer", "minimum": 0, "maximum": MAX_RETRIES, "default": 2},
+        "uses_seed": {"type": "boolean", "default": True},
         "schema_version": {"const": MANIFEST_VERSION},
     }
     return {

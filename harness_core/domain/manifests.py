@@ -66,6 +66,7 @@ OPTIONAL_KEYS: Mapping[str, str] = {
     "needs": "What the data must have before it is worth running: the least number of each.",
     "accepts": "For ingest: the lower-case suffixes of the files it reads, such as .csv.",
     "retries": f"How often it is tried again after its process died: 0 to {MAX_RETRIES}, 2 when absent.",
+    "uses_seed": "Whether it draws random numbers; true when absent. One that does not is given seed 0, so that its results serve any run.",
     "schema_version": f"The version of this manifest format, {MANIFEST_VERSION}.",
 }
 LIMIT_KEYS: Mapping[str, str] = {
@@ -129,7 +130,17 @@ def _manifest(reader: FieldReader, folder_name: str | None) -> Manifest:
         needs=_needs(reader),
         accepts=_accepts(reader, plugin_type),
         retries=int(reader.number("retries", default=2, low=0, high=MAX_RETRIES, whole=True)),
+        uses_seed=_uses_seed(reader),
     )
+
+
+def _uses_seed(reader: FieldReader) -> bool:
+    value = reader.get("uses_seed")
+    if value is None:
+        return True
+    if not isinstance(value, bool):
+        reader.wrong("uses_seed", f"{shown(value)} is neither true nor false")
+    return value is not False
 
 
 def _id(reader: FieldReader, folder_name: str | None) -> PluginId:

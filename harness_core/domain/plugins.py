@@ -43,6 +43,7 @@ class Manifest:
     needs: Mapping[str, int] = field(default_factory=dict)
     accepts: tuple[str, ...] = ()
     retries: int = 2
+    uses_seed: bool = True
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,7 @@ def _execution(run: Run, execution: Execution, plugin: Plugin | None, attempts: 
         "reused_from": execution.reused_from,
         "execution_fingerprint": execution.fingerprint,
         "output_sha256": execution.output_sha256,
-        "seed": plugin_seed(run.resolved_seed, execution.plugin_id),
+        "seed": plugin_seed(run.resolved_seed, plugin) if plugin else None,
         "error": dict(execution.error) if execution.error else None,
         "attempts": [_attempt(item) for item in attempts if item.execution_id == execution.execution_id],
     }

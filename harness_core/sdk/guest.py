@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Mapping
+from importlib.machinery import FileFinder, SourceFileLoader
 from pathlib import Path
 from types import ModuleType
 from typing import Any, BinaryIO, NoReturn
@@ -81,11 +82,29 @@ def _upstream(entry: Mapping[str, Any]) -> Upstream:
     return Upstream({**output, "status": entry["status"]}, folder)
 
 
+class SourceOnly(SourceFileLoader):
+    """Compiles a plugin's modules from their source: bytecode lying about in its folder is not what was hashed."""
+
+    def path_stats(self, path: str) -> Mapping[str, Any]:
+        raise OSError("no bytecode")
+
+
+def _source_only(folder: Path) -> Callable[[str], FileFinder]:
+    def hook(path: str) -> FileFinder:
+        if not Path(path).is_relative_to(folder):
+            raise ImportError
+        return FileFinder(path, (SourceOnly, [".py"]))
+
+    return hook
+
+
 def load(folder: Path, plugin_id: str, file: str) -> ModuleType:
     """Import a plugin's module from its folder; its other modules can be imported by their plain names."""
     sys.dont_write_bytecode = True
+    sys.path_hooks.insert(0, _source_only(folder))
     sys.path.insert(0, str(folder))
-    spec = importlib.util.spec_from_file_location(f"plugin_{plugin_id}", folder / file)
+    name = f"plugin_{plugin_id}"
+    spec = importlib.util.spec_from_file_location(name, folder / file, loader=SourceOnly(name, str(folder / file)))
     if spec is None or spec.loader is None:
         raise ImportError(f"{file} of {plugin_id} is no Python module")
     module = importlib.util.module_from_spec(spec)

@@ -152,11 +152,12 @@ def _upstream(folder: Path, answer: Mapping[str, Any]) -> dict[str, Any]:
 @contextmanager
 def _own_modules() -> "Iterator[None]":
     """Two plugins may both have a module called ``plugin`` or ``fences``: forget what one imported before the next."""
-    before, path = set(sys.modules), list(sys.path)
+    before, path, hooks = set(sys.modules), list(sys.path), list(sys.path_hooks)
     try:
         yield
     finally:
-        sys.path[:] = path
+        sys.path[:], sys.path_hooks[:] = path, hooks
+        sys.path_importer_cache.clear()
         for name in set(sys.modules) - before:
             file = getattr(sys.modules[name], "__file__", None) or ""
             if "site-packages" not in file and "plugin.yaml" in _siblings(file):

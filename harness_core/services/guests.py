@@ -105,7 +105,7 @@ class Preparing:
         versions = [self._library.dataset_version(item["dataset_version_id"]) for item in run.datasets]
         upstream = self._upstream(executions, execution)
         context = self._context(run, executions, versions, plugin)
-        seed = plugin_seed(run.resolved_seed, plugin.id)
+        seed = plugin_seed(run.resolved_seed, plugin)
         settings = run.config.settings[plugin.id]
         sees_data = plugin.manifest.type not in SEES_INPUTS and plugin.manifest.type != "report"
         datasets = {item["role"]: item["dataset_version_id"] for item in run.datasets} if sees_data else {}

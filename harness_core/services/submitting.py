@@ -1,7 +1,6 @@
 """From a request to a recorded run: files looked at, plan and every setting resolved and checked, fingerprint computed, all before
 anything runs."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -21,7 +20,8 @@ from harness_core.domain.runs import (
     RunStatus,
     WorkerId,
 )
-from harness_core.domain.settings_resolution import resolve_settings
+from harness_core.domain.settings_resolution import resolve_all
+from harness_core.domain.suggestions import did_you_mean
 from harness_core.ports.catalog import Catalog
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.world import Bell, Clock, Names
@@ -109,7 +109,7 @@ class Submitting:
         """Everything that would be decided for this request, without recording anything."""
         plugins = self._catalog.plugins()
         inputs = tuple(as_input(self._library.upload(upload_id)) for upload_id in asked.upload_ids)
-        self._check(asked, inputs, plugins)
+        self._check(asked, inputs)
         ingest = choose_ingest(list(plugins.values()), inputs)
         wanted = self._wanted(asked, plugins, ingest)
         plan = build_plan(plugins, wanted, engine_version=self._engine["harness"])
@@ -129,15 +129,12 @@ class Submitting:
         fingerprint = run_fingerprint(config)
         return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, previews)
 
-    def _check(self, asked: Submission, inputs: Sequence[Input], plugins: Mapping[PluginId, Plugin]) -> None:
+    def _check(self, asked: Submission, inputs: Sequence[Input]) -> None:
         if not inputs:
             raise UsageError("no_input", "There is no file to read.", next_step="Name at least one file.")
         if not 0 <= asked.seed < MAX_SEED:
             raise UsageError("bad_seed", f"The seed {asked.seed} is not within 0 and 2^63 - 1.",
                              next_step="Use 0 to have it derived from the run's fingerprint.")  # fmt: skip
-        unknown = [name for name in asked.settings if name not in plugins]
-        if unknown:
-            raise _no_such_plugin(unknown, plugins, "settings")
 
     def _wanted(self, asked: Submission, plugins: Mapping[PluginId, Plugin], ingest: Plugin | None) -> list[PluginId]:
         """The plugins to begin with. Reports of an auto run join when the planner has chosen."""
@@ -148,15 +145,11 @@ class Submitting:
             return [*first, *of_type(plugins, "profile"), *of_type(plugins, "planner")[:1]]
         unknown = [name for name in asked.plugins if name not in plugins]
         if unknown:
-            raise _no_such_plugin(unknown, plugins, "plugins")
+            raise _no_such_plugin(unknown, plugins)
         return [*first, *(PluginId(name) for name in asked.plugins), *of_type(plugins, "report")]
 
-    def _settings(self, asked: Submission, plugins: Mapping[PluginId, Plugin]) -> dict[PluginId, Mapping[str, Any]]:
-        resolved: dict[PluginId, Mapping[str, Any]] = {}
-        problems: list[Problem] = []
-        for name, plugin in plugins.items():
-            resolved[name], found = resolve_settings(plugin, asked.settings.get(name, {}))
-            problems += found
+    def _settings(self, asked: Submission, plugins: Mapping[PluginId, Plugin]) -> Mapping[PluginId, Mapping[str, Any]]:
+        resolved, problems = resolve_all(plugins, asked.settings, known=self._catalog.plugins())
         if problems:
             raise UsageError("bad_configuration", "The configuration is not valid.", problems=problems,
                              next_step="Correct the settings named above; see `harness plugins show ID`.")  # fmt: skip
@@ -191,10 +184,7 @@ def _execution(run: Run, step: PlanStep, plugin: Plugin) -> Execution:
     return replace(execution, status=ExecutionStatus.BLOCKED, summary=step.blocked, error=error, ended_at=run.created_at)
 
 
-def _no_such_plugin(unknown: Sequence[str], plugins: Mapping[PluginId, Plugin], field_: str) -> UsageError:
-    problems = []
-    for name in unknown:
-        close = difflib.get_close_matches(name, list(plugins), n=1)
-        problems.append(Problem(field_, name, "there is no plugin of this name", f"did you mean {close[0]}?" if close else ""))
+def _no_such_plugin(unknown: Sequence[str], plugins: Mapping[PluginId, Plugin]) -> UsageError:
+    problems = [Problem("plugins", name, "there is no plugin of this name", did_you_mean(name, plugins)) for name in unknown]
     return UsageError("no_such_plugin", f"There is no plugin {', '.join(unknown)}.", problems=problems,
                       next_step="See `harness plugins list`.")  # fmt: skip

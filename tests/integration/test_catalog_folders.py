@@ -157,12 +157,14 @@ def test_the_hash_covers_every_file_by_name_and_bytes(root: Path) -> None:
     (folder / "part" / "words.txt").rename(folder / "part" / "other.txt")
     seen.add(code_hash_of(folder))
     assert len(seen) == 4
-    for noise in ("__pycache__/plugin.pyc", ".git/config", ".swp", "old.pyc"):
-        (folder / noise).parent.mkdir(exist_ok=True)
+    for noise in ("__pycache__/plugin.pyc", ".git/config", ".swp", "part/__pycache__/x.pyc"):
+        (folder / noise).parent.mkdir(parents=True, exist_ok=True)
         (folder / noise).write_text("noise")
     assert code_hash_of(folder) in seen
-    (folder / "again.py").symlink_to("plugin.py")
-    assert code_hash_of(folder) not in seen
+    for name in ("again.py", "importable.pyc"):
+        (folder / name).symlink_to("plugin.py")
+        assert code_hash_of(folder) not in seen
+        seen.add(code_hash_of(folder))
     assert list(catalog_of(root).plugins()) == ["analysis_one"]
 
 

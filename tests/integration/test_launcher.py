@@ -245,6 +245,7 @@ def test_memory_runs_out(house: House) -> None:
     outcome = house.run(f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{HOG}", memory_mb=200, kill_grace_s=10.0)
     assert (outcome.ending, outcome.signal) == ("memory", signal.SIGKILL)
     assert outcome.reason == "It took more than the 200 MB of memory it may use."
+    assert outcome.wall_s < 5
     assert outcome.peak_rss_bytes > 200 * 1024 * 1024
 
 
@@ -427,32 +428,60 @@ def test_a_daemon_does_not_outlive_its_guest(house: House, end: str) -> None:
 
 
 HOPPER = f"""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    until = time.monotonic() + 3
-    if os.fork() == 0:
-        os.setsid()
-        while time.monotonic() < until:
-            {SIGN_IN.format("latest")}
-            if os.fork(): os._exit(0)
-        os._exit(0)
-    while not os.path.exists('latest.pid'): pass
+import os, time
+until = time.monotonic() + 3
+while time.monotonic() < until:
+    {SIGN_IN.format("latest")}
+    if os.fork(): os._exit(0)
 """
 
 
 @pytest.mark.parametrize(
-    ("end", "reason"),
+    ("environment", "end", "reason"),
     [
-        ("time.sleep(60)", "It had more than 512 processes at once."),
-        ("os._exit(1)", "It ended with exit code 1 before it gave a result."),
+        ("os.environ", "os._exit(1)", "It ended with exit code 1 before it gave a result."),
+        ("{}", FINE, "It answered."),
+        ("{}", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)", "It had more than 512 processes at once."),
     ],
 )
-def test_one_that_forks_faster_than_it_can_be_looked_at(house: House, end: str, reason: str) -> None:
-    """A process that keeps leaving itself behind is caught, its guest alive or not; and a crowd has its bound."""
-    outcome = house.run(textwrap.dedent(HOPPER) + end, kill_grace_s=0.1)
+def test_one_that_forks_faster_than_it_can_be_looked_at(house: House, environment: str, end: str, reason: str) -> None:
+    """A process that keeps leaving itself behind is caught, even one without its environment; a crowd has its bound."""
+    body = f"""
+if os.fork() == 0:
+    os.setsid()
+    os.execve(sys.executable, [sys.executable, '-S', '-c', {HOPPER!r}], {environment})
+while not os.path.exists('latest.pid'): pass
+"""
+    outcome = house.run(body + end, kill_grace_s=0.1)
     last_word = (house.scratch / "latest.pid").stat().st_mtime_ns
     assert outcome.reason == reason
     assert outcome.wall_s < 2.5
     assert not _eventually(lambda: (house.scratch / "latest.pid").stat().st_mtime_ns > last_word, within_s=0.1)
+
+
+def test_one_that_keeps_forking_is_stopped_first(house: House) -> None:
+    """The guest is stopped before what is below it is killed: otherwise there would be no end of that."""
+    enough = house.scratch / "20.pid"
+    seen_at: list[float] = []
+
+    def cancelled() -> str | None:
+        if enough.exists():
+            seen_at.append(time.monotonic())
+        return "Enough." if seen_at else None
+
+    body = f"""
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        for n in range(3000):
+            if os.fork() == 0:
+                os.setsid()
+                {SIGN_IN.replace("'{0}", "f'{n}")}
+                time.sleep(60)
+        time.sleep(60)
+    """
+    outcome = house.launcher.run(house.request(body, kill_grace_s=0.0, memory_mb=32_768), cancelled=cancelled)
+    assert time.monotonic() - seen_at[0] < SLACK_S
+    assert outcome.ending in {"cancelled", "memory"}
+    assert [pid for pid in house.pids() if is_running(pid)] == []
 
 
 @pytest.mark.parametrize("shows_children", [True, False])
@@ -558,13 +587,16 @@ def test_nothing_of_ours_is_open_in_a_guest(house: House) -> None:
         {FINE}
     """
     read_fd, write_fd = os.pipe()
-    os.set_inheritable(read_fd, True)
+    own_input = os.dup(0)
+    os.write(write_fd, b"not for a guest")
+    os.dup2(read_fd, 0)
     os.set_inheritable(write_fd, True)
     try:
-        outcome = house.run(body)
+        outcome = house.run(body, timeout_s=5.0)
     finally:
-        os.close(read_fd)
-        os.close(write_fd)
+        os.dup2(own_input, 0)
+        for descriptor in (own_input, read_fd, write_fd):
+            os.close(descriptor)
     assert outcome.ending == "answered"
     text, folder, leads_session, descriptors = ast.literal_eval((house.scratch / "facts").read_text())
     assert (text, folder, leads_session) == ("", str(house.scratch), True)
@@ -590,13 +622,13 @@ def test_logs_cannot_fake_a_terminal(house: House) -> None:
 
 def test_a_long_log_keeps_its_head_and_its_tail(house: House) -> None:
     """The middle goes, a line says how much, and no character is cut in half."""
-    outcome = house.run(f"print('first'); print('é' * 50_000); print('last')\n{FINE}", max_log_bytes=10_001)
+    outcome = house.run(f"print('first'); print('✓' * 30_000); print('last')\n{FINE}", max_log_bytes=10_001)
     kept = (house.folder / "stdout.log").read_bytes()
     before, _, rest = kept.decode().partition("\n[... ")
     count, _, after = rest.partition(" bytes of output were cut here ...]\n")
     assert outcome.truncated
-    assert before.startswith("first\né")
-    assert after.endswith("é\nlast\n")
+    assert before.startswith("first\n✓")
+    assert after.endswith("✓\nlast\n")
     assert 9_000 < len(kept) <= 10_001
     assert len(before.encode()) + int(count.replace(",", "")) + len(after.encode()) == outcome.stdout_bytes
 
@@ -605,6 +637,13 @@ def test_standard_error_is_kept_apart(house: House) -> None:
     """Both streams have their own file and count."""
     outcome = house.run(f"print('out'); print('wrong', file=sys.stderr)\n{FINE}")
     assert (house.stdout, house.stderr, outcome.stdout_bytes, outcome.stderr_bytes) == ("out\n", "wrong\n", 4, 6)
+
+
+def test_what_was_printed_before_a_crash_is_read_to_the_end(house: House) -> None:
+    """However much still stands in the pipe when the process is gone; escapes take their time to write."""
+    body = "import fcntl\nfcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)\nos.write(1, b'\\x1b' * 1_000_000)\nos._exit(2)"
+    outcome = house.run(body, max_log_bytes=8_100_000)
+    assert (outcome.ending, outcome.stdout_bytes, len(house.stdout)) == ("crashed", 1_000_000, 4_000_000)
 
 
 def test_what_a_plugin_buffers_by_itself_is_printed(house: House) -> None:

@@ -1,6 +1,7 @@
 """The files of a plugin's folder: which they are, what they look like from outside, and the hash over all of them.
 
-Left out everywhere: hidden files and folders, ``__pycache__`` and ``*.pyc``. Links may only lead to files within the folder.
+Left out everywhere: hidden files and folders, and ``__pycache__`` (a ``.pyc`` elsewhere can be imported, so it counts). Links may
+only lead to files within the folder.
 """
 
 import hashlib
@@ -119,7 +120,7 @@ def _walk(folder: str, prefix: str, depth: int) -> Iterator[tuple[str, os.stat_r
         raise _RefusedError(prefix, f"is nested deeper than {MAX_DEPTH} folders", "flatten it")
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith(".") or entry.name == "__pycache__" or entry.name.endswith(".pyc"):
+            if entry.name.startswith(".") or entry.name == "__pycache__":
                 continue
             name = prefix + entry.name
             if not name.isprintable() or "\\" in name:

@@ -153,21 +153,19 @@ class Watcher:
 
     def _look(self, now: float) -> None:
         self._answers.pass_progress_on()
-        rss_bytes = self.tree.rss_bytes()
         if now >= self._next_tree_look:
             self.tree.look()
-            rss_bytes = self.tree.usage.rss_bytes
             after = time.monotonic()
             self._next_tree_look = max(now + TREE_INTERVAL_S, after + TREE_PATIENCE * (after - now))
-        self._hold_to_budget(now, rss_bytes)
+        self._hold_to_budget(now)
         if now >= self._next_question and self.verdict is None:
             self._next_question = now + ASK_INTERVAL_S
             if (sentence := self._cancelled()) is not None:
                 self._stop("cancelled", sentence)
 
-    def _hold_to_budget(self, now: float, rss_bytes: int) -> None:
+    def _hold_to_budget(self, now: float) -> None:
         limits = self._request
-        if rss_bytes > limits.memory_mb * 1024 * 1024:
+        if self.tree.rss_bytes() > limits.memory_mb * 1024 * 1024:
             self._stop("memory", f"It took more than the {limits.memory_mb:,} MB of memory it may use.", at_once=True)
         elif self.tree.is_crowded:
             self._stop("memory", f"It had more than {MAX_PROCESSES} processes at once.", at_once=True)
