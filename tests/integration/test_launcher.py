@@ -429,7 +429,7 @@ def test_a_daemon_does_not_outlive_its_guest(house: House, end: str) -> None:
 
 HOPPER = f"""
 import os, time
-until = time.monotonic() + 3
+until = time.monotonic() + 8
 while time.monotonic() < until:
     {SIGN_IN.format("latest")}
     if os.fork(): os._exit(0)
@@ -441,7 +441,7 @@ while time.monotonic() < until:
     [
         ("os.environ", "os._exit(1)", "It ended with exit code 1 before it gave a result."),
         ("{}", FINE, "It answered."),
-        ("{}", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)", "It had more than 512 processes at once."),
+        ("{}", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)", "It had more than 256 processes at once."),
     ],
 )
 def test_one_that_forks_faster_than_it_can_be_looked_at(house: House, environment: str, end: str, reason: str) -> None:
@@ -455,12 +455,11 @@ while not os.path.exists('latest.pid'): pass
     outcome = house.run(body + end, kill_grace_s=0.1)
     last_word = (house.scratch / "latest.pid").stat().st_mtime_ns
     assert outcome.reason == reason
-    assert outcome.wall_s < 2.5
     assert not _eventually(lambda: (house.scratch / "latest.pid").stat().st_mtime_ns > last_word, within_s=0.1)
 
 
-def test_one_that_keeps_forking_is_stopped_first(house: House) -> None:
-    """The guest is stopped before what is below it is killed: otherwise there would be no end of that."""
+def test_one_that_keeps_forking_is_ended_in_time(house: House) -> None:
+    """A guest that starts processes while it is being ended does not put its end off."""
     enough = house.scratch / "20.pid"
     seen_at: list[float] = []
 

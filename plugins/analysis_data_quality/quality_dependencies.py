@@ -1,0 +1,310 @@
+"""Columns whose value decides another's, such as zip and city, and the rows that depart from it.
+
+Looked for on sampled rows, where the error is compared with that of a random assignment of the same values; then counted
+on all rows.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from quality_identities import tied
+from quality_sample import Codes, codes, hashes
+from quality_table import ROWS_CITED, Field, Table, counted, named, percent
+
+from harness_core.sdk import Finding
+
+SAMPLED_GROUP = 20_000
+MIN_EXPECTED = 20  # rows that a random assignment would put wrong: with fewer, agreement says nothing
+MIN_GROUP_ROWS = 3.0  # rows per value of the deciding side, on average
+FEW = 0.02  # a larger share of departures is rather a loose habit than a rule with mistakes
+MAX_DETERMINANTS = 40
+MAX_PAIR_COLUMNS = 10
+MAX_VALUE_SAMPLES = 6
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """``determinant`` decides ``dependent`` in all but ``broken`` of ``rows`` rows that have the values.
+
+    In an equivalence ``broken_back`` are the rows that depart the other way round.
+    """
+
+    determinant: tuple[Field, ...]
+    dependent: Field
+    rows: int
+    broken: int
+    broken_back: int = 0
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(column.name for column in self.determinant)
+
+
+class Looked:
+    """Sampled rows as codes. Values too many to repeat in a sample of rows get a sample of their own: all rows of some values."""
+
+    def __init__(self, table: Table, columns: Sequence[Field]) -> None:
+        self.table, self.columns = table, columns
+        self._rows = {name: codes(cells) for name, cells in hashes(table, columns).items()}
+        self._value_samples: dict[str, dict[str, Codes]] = {}
+
+    def around(self, determinant: Sequence[Field]) -> dict[str, Codes]:
+        widest = max(determinant, key=lambda column: column.distinct)
+        if self.table.row_count <= SAMPLED_GROUP or widest.distinct * MIN_GROUP_ROWS * 2 < SAMPLED_GROUP:
+            return self._rows
+        if widest.name not in self._value_samples and len(self._value_samples) < MAX_VALUE_SAMPLES:
+            one_in = max(1, self.table.row_count // SAMPLED_GROUP)
+            cells = hashes(self.table, self.columns, f"hash({widest.sql}) % {one_in} = 0")
+            self._value_samples[widest.name] = {name: codes(values) for name, values in cells.items()}
+        return self._value_samples.get(widest.name, self._rows)
+
+    def is_likely(self, determinant: Sequence[Field], dependent: Field) -> bool:
+        """Few wrong rows, many fewer than a random assignment would have, and enough of those to tell."""
+        sample = self.around(determinant)
+        deciding, decided = self._together(sample, determinant), sample[dependent.name]
+        known = (deciding >= 0) & (decided >= 0)
+        deciding, decided = deciding[known], decided[known]
+        if len(deciding) < 2 * MIN_EXPECTED:
+            return False
+        wrong = wrong_rows(deciding, decided)
+        settings = self.table.settings
+        if wrong > 2 * settings["dependency_max_violations"] * len(deciding) + 2:
+            return False
+        shuffled = np.random.Generator(np.random.PCG64(7)).permutation(decided)
+        expected = wrong_rows(deciding, shuffled)
+        return expected >= MIN_EXPECTED and wrong <= (1 - settings["dependency_strength"]) * expected
+
+    @staticmethod
+    def _together(sample: dict[str, Codes], determinant: Sequence[Field]) -> Codes:
+        first = sample[determinant[0].name]
+        if len(determinant) == 1:
+            return first
+        second = sample[determinant[1].name]
+        joined = first * (int(second.max(initial=0)) + 1) + second
+        return np.where((first < 0) | (second < 0), -1, joined)
+
+
+def wrong_rows(deciding: Codes, decided: Codes) -> int:
+    """Rows to change before each deciding value has one decided value: the g3 error of Kivinen & Mannila (1995), in rows."""
+    pairs, counts = np.unique(np.stack((deciding, decided)), axis=1, return_counts=True)
+    starts = np.flatnonzero(np.concatenate(([True], pairs[0, 1:] != pairs[0, :-1])))
+    return int(len(deciding) - np.maximum.reduceat(counts, starts).sum())
+
+
+def dependencies(table: Table, ties: Sequence[frozenset[str]]) -> list[Finding]:
+    """Findings for single columns that decide others, then for pairs; equivalences and consequences are folded."""
+    columns = [column for column in table.varied() if column.distinct <= table.settings["dependency_max_levels"]]
+    if table.row_count < table.settings["min_rows"] * 3 or len(columns) < 2:
+        return []
+    looked = Looked(table, columns)
+    singles = list(_singles(table, looked, ties))
+    equal, singles = _fold_equivalent(singles)
+    folded = {dependency.dependent.name for dependency in equal}
+    singles = [item for item in singles if item.dependent.name not in folded and item.names[0] not in folded]
+    singles = [item for item in singles if not _follows(item, singles)]
+    pairs = list(_pairs(table, looked, singles, folded))
+    return [*(_equivalence(table, item) for item in equal), *_worded(table, [*singles, *pairs])]
+
+
+def _determinants(table: Table, columns: Sequence[Field]) -> list[Field]:
+    """Columns that could decide others: they repeat, and are no measures unless they are whole numbers."""
+    fit = [
+        column
+        for column in columns
+        if column.distinct * MIN_GROUP_ROWS <= column.count
+        and (column.role in {"category", "identifier", "flag", "text", "time"} or column.facts.get("is_integer_valued"))
+    ]
+    return sorted(fit, key=lambda column: column.position)[:MAX_DETERMINANTS]
+
+
+def _singles(table: Table, looked: Looked, ties: Sequence[frozenset[str]]) -> Iterator[Dependency]:
+    slack = 1 + table.settings["dependency_max_violations"]
+    for deciding in _determinants(table, looked.columns):
+        for decided in looked.columns:
+            possible = decided.distinct <= deciding.distinct * slack + table.settings["dependency_max_violations"] * table.row_count
+            if decided.name == deciding.name or not possible or tied(ties, deciding, decided):
+                continue
+            if looked.is_likely([deciding], decided):
+                yield from _verified(table, (deciding,), decided)
+
+
+def _verified(table: Table, determinant: tuple[Field, ...], dependent: Field) -> Iterator[Dependency]:
+    rows, kept = (int(value or 0) for value in table.dataset.sql(_counting(determinant, dependent)).fetchall()[0])
+    if rows and rows - kept <= table.settings["dependency_max_violations"] * rows:
+        yield Dependency(determinant, dependent, rows, rows - kept)
+
+
+def _counting(determinant: Sequence[Field], dependent: Field) -> str:
+    """SQL for the rows that have all values, and how many of them have the usual one."""
+    keys = ", ".join(column.sql for column in determinant)
+    known = " AND ".join(f"{column.sql} IS NOT NULL" for column in (*determinant, dependent))
+    names = ", ".join(f"k{i}" for i in range(len(determinant)))
+    aliased = ", ".join(f"{column.sql} AS k{i}" for i, column in enumerate(determinant))
+    return (
+        f"SELECT sum(n), sum(most) FROM (SELECT sum(n) AS n, max(n) AS most FROM "
+        f"(SELECT {aliased}, count(*) AS n FROM data WHERE {known} GROUP BY {keys}, {dependent.sql}) GROUP BY {names})"
+    )
+
+
+def _fold_equivalent(singles: Sequence[Dependency]) -> tuple[list[Dependency], list[Dependency]]:
+    """Pairs that decide each other become one equivalence, said of the earlier column; the later one is dropped elsewhere."""
+    ways = {(item.names[0], item.dependent.name): item for item in singles}
+    equal: list[Dependency] = []
+    dropped: set[str] = set()
+    for item in singles:
+        back = ways.get((item.dependent.name, item.names[0]))
+        if back and item.determinant[0].position < item.dependent.position and not {item.names[0], item.dependent.name} & dropped:
+            equal.append(
+                item if item.broken >= back.broken else Dependency(item.determinant, item.dependent, item.rows, back.broken)
+            )
+            dropped.add(item.dependent.name)
+    both = {frozenset((item.names[0], item.dependent.name)) for item in equal}
+    return equal, [item for item in singles if frozenset((item.names[0], item.dependent.name)) not in both]
+
+
+def _follows(item: Dependency, singles: Sequence[Dependency]) -> bool:
+    """Whether a -> c follows from a -> b and b -> c."""
+    ways = {(other.names[0], other.dependent.name) for other in singles}
+    middles = {decided for deciding, decided in ways if deciding == item.names[0]}
+    return any((middle, item.dependent.name) in ways and (middle, item.names[0]) not in ways for middle in middles)
+
+
+def _pairs(table: Table, looked: Looked, singles: Sequence[Dependency], folded: set[str]) -> Iterator[Dependency]:
+    """Two columns that together decide a third which neither decides alone."""
+    decided_by = {(item.names[0], item.dependent.name) for item in singles}
+    categories = [
+        column
+        for column in _determinants(table, looked.columns)
+        if column.role in {"category", "flag"} and column.name not in folded
+    ]
+    for first, second in combinations(sorted(categories, key=lambda c: (-c.distinct, c.position))[:MAX_PAIR_COLUMNS], 2):
+        levels = first.distinct * second.distinct
+        if (
+            levels * MIN_GROUP_ROWS > table.row_count
+            or (first.name, second.name) in decided_by
+            or (second.name, first.name) in decided_by
+        ):
+            continue
+        ordered = tuple(sorted((first, second), key=lambda column: column.position))
+        for third in looked.columns:
+            known = {(first.name, third.name), (second.name, third.name)} & decided_by
+            if third in ordered or known or third.name in folded or third.distinct > levels:
+                continue
+            alone = looked.is_likely([first], third) or looked.is_likely([second], third)
+            if not alone and looked.is_likely(ordered, third):
+                yield from _verified(table, ordered, third)
+
+
+def _equivalence(table: Table, item: Dependency) -> Finding:
+    first, second = item.determinant[0], item.dependent
+    back = Dependency((second,), first, item.rows, item.broken_back)
+    departing = max(item.broken, back.broken)
+    both = named(first.name, second.name)
+    if departing:
+        outcome = (
+            f"Each value of {named(first.name)} goes with one usual "
+            f"{named(second.name)} (in {item.rows - item.broken:,} of {item.rows:,} "
+            f"rows), and each {named(second.name)} with one usual "
+            f"{named(first.name)} (in {back.rows - back.broken:,}); few rows depart."
+        )
+    else:
+        outcome = (
+            f"Each value of {named(first.name)} goes with one value of "
+            f"{named(second.name)} and the other way round, in all {item.rows:,} rows."
+        )
+    return Finding(
+        kind="functional_dependency",
+        title=f"{both} are two names of the same thing" + (", with exceptions" if departing else ""),
+        statement=outcome,
+        columns=[first.name, second.name],
+        severity="warning" if departing else "info",
+        subject="one_to_one",
+        statistics={**_statistics(item), "broken_back": back.broken},
+        recommendation="Correct the rows that depart."
+        if departing
+        else ("Use one of them: what is found for one holds for the other."),
+        evidence=[*_evidence(table, item), *_evidence(table, back)],
+    )
+
+
+def _worded(table: Table, items: Sequence[Dependency]) -> Iterator[Finding]:
+    """Broken dependencies one by one; exact ones together, by what decides."""
+    yield from (_broken(table, item) for item in items if item.broken)
+    exact: dict[tuple[str, ...], list[Dependency]] = {}
+    for item in items:
+        if not item.broken:
+            exact.setdefault(item.names, []).append(item)
+    yield from (_exact(table, group) for group in exact.values())
+
+
+def _broken(table: Table, item: Dependency) -> Finding:
+    deciding = named(*item.names)
+    each = "each value" if len(item.names) == 1 else "each combination"
+    return Finding(
+        kind="functional_dependency",
+        title=f"{deciding} {'decides' if len(item.names) == 1 else 'decide'} "
+        f"{named(item.dependent.name)} but for {counted(item.broken, 'row')}",
+        statement=f"{each.capitalize()} of {deciding} has one usual {named(item.dependent.name)}: "
+        f"{item.rows - item.broken:,} of {item.rows:,} rows have it "
+        f"({percent(item.rows - item.broken, item.rows)}), "
+        f"{counted(item.broken, 'row')} {'has' if item.broken == 1 else 'have'} another.",
+        columns=[*item.names, item.dependent.name],
+        severity="warning" if item.broken <= FEW * item.rows else "notice",
+        subject="decides",
+        statistics=_statistics(item),
+        recommendation="Compare those rows with the usual value: mistyped, moved or merged entries show up here.",
+        evidence=_evidence(table, item),
+    )
+
+
+def _exact(table: Table, group: Sequence[Dependency]) -> Finding:
+    decided = [item.dependent.name for item in group]
+    first = group[0]
+    one = len(first.names) == 1
+    return Finding(
+        kind="functional_dependency",
+        title=f"{named(*first.names)} {'decides' if one else 'together decide'} {named(*decided)}",
+        statement=f"Rows with the same {named(*first.names)} always have the "
+        f"same {named(*decided)}, in all rows that have these values "
+        f"({min(item.rows for item in group):,}{' or more' if len({item.rows for item in group}) > 1 else ''}).",
+        columns=[*first.names, *decided],
+        severity="info",
+        subject="decides",
+        statistics=_statistics(first),
+        recommendation=f"{named(*decided)} can be kept in a table of {named(*first.names)}; "
+        "differences between groups of the one are differences of the other.",
+        evidence=[table.evidence(_counting(item.determinant, item.dependent)) for item in group],
+    )
+
+
+def _statistics(item: Dependency) -> dict[str, object]:
+    share = (item.rows - item.broken) / item.rows
+    return {
+        "n": item.rows,
+        "holds": item.rows - item.broken,
+        "broken": item.broken,
+        "effect": {"name": "share of rows with the usual value", "value": share},
+    }
+
+
+def _evidence(table: Table, item: Dependency) -> list[dict[str, object]]:
+    found = [table.evidence(_counting(item.determinant, item.dependent))]
+    if item.broken:
+        found.append(table.rows_of(_departing(item.determinant, item.dependent)))
+    return found
+
+
+def _departing(determinant: Sequence[Field], dependent: Field) -> str:
+    """SQL for the rows whose value is not the most frequent one of their group (of equally frequent ones the first by value)."""
+    keys = [f"k{i}" for i in range(len(determinant))]
+    aliased = ", ".join(f"{column.sql} AS {key}" for column, key in zip(determinant, keys, strict=True))
+    known = " AND ".join(f"{column.sql} IS NOT NULL" for column in (*determinant, dependent))
+    meets = " AND ".join(f"{column.sql} = usual.{key}" for column, key in zip(determinant, keys, strict=True))
+    return (
+        f"SELECT row_index FROM data JOIN (SELECT {', '.join(keys)}, v, row_number() "
+        f"OVER (PARTITION BY {', '.join(keys)} ORDER BY n DESC, v) AS place "
+        f"FROM (SELECT {aliased}, {dependent.sql} AS v, count(*) AS n FROM data WHERE {known} GROUP BY ALL)) AS usual "
+        f"ON {meets} WHERE usual.place = 1 AND {dependent.sql} <> usual.v ORDER BY row_index LIMIT {ROWS_CITED}"
+    )

@@ -1,0 +1,258 @@
+"""Rows that stand there twice, keys that repeat, and columns that say the same."""
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from quality_sample import hashes
+from quality_table import ROWS_CITED, Field, Table, counted, named, percent
+from scipy.stats import poisson
+
+from harness_core.sdk import Finding
+
+UNLIKELY = 1e-4  # probability below which a number of repeats is not put down to chance
+CLEARLY = 3  # and three times off at least: the number of possible values is an estimate
+PLACES = 24
+FIRST_ROWS = 20_000
+
+
+def duplicate_rows(table: Table) -> tuple[list[Finding], int]:
+    """The finding, if whole rows repeat more often than the columns make unavoidable, and how many rows are repeats."""
+    unique = any(column.facts["is_unique"] and column.facts["null_count"] == 0 for column in table.fields)
+    if unique or table.row_count < 2 or not table.fields:
+        return [], 0
+    names = ", ".join(column.sql for column in table.fields)
+    hashed = f"SELECT hash({names}) AS h FROM data GROUP BY 1 HAVING count(*) > 1"
+    table.dataset.connection.execute(f"CREATE OR REPLACE TEMP TABLE quality_repeats AS {hashed}")
+    if not table.dataset.sql("SELECT count(*) FROM quality_repeats").scalar():
+        return [], 0
+    query = (
+        "SELECT coalesce(sum(n - 1), 0), count(*), coalesce(max(n), 0), coalesce(sum(n * (n - 1) / 2), 0) "
+        "FROM (SELECT COLUMNS(* EXCLUDE (row_index)), count(*) AS n FROM data GROUP BY ALL HAVING count(*) > 1)"
+    )
+    repeats, groups, most, pairs = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+    expected = expected_equal_pairs(table)
+    if repeats == 0 or pairs < 2 * expected:
+        return [], repeats
+    return [_duplicate_rows(table, names, query, (repeats, groups, most), expected < 0.5)], repeats
+
+
+def _duplicate_rows(table: Table, names: str, query: str, counts: tuple[int, int, int], is_surprising: bool) -> Finding:
+    repeats, groups, most = counts
+    again = (
+        f"SELECT row_index FROM (SELECT row_index, row_number() OVER (PARTITION BY {names} ORDER BY row_index) AS place FROM data "
+        f"WHERE hash({names}) IN (SELECT h FROM quality_repeats)) WHERE place > 1 ORDER BY row_index LIMIT {ROWS_CITED}"
+    )
+    copies = f", up to {most:,} times" if most > 2 else ""
+    return Finding(
+        kind="duplicate_rows",
+        title=f"{counted(repeats, 'row')} repeat{'s' if repeats == 1 else ''} an earlier one",
+        statement=f"{counted(repeats, 'row')} of {table.row_count:,} "
+        f"{'is' if repeats == 1 else 'are'} equal in every column to an earlier row "
+        f"({percent(repeats, table.row_count)}); {counted(groups, 'different row')} "
+        f"{'stands' if groups == 1 else 'stand'} there more than once{copies}.",
+        severity="warning" if is_surprising else "info",
+        subject="whole_rows",
+        statistics={"n": table.row_count, "repeats": repeats, "groups": groups, "most": most},
+        recommendation="Check whether the file was loaded or exported twice in "
+        "part; if so, remove the repeats before adding anything up.",
+        evidence=[table.evidence(query), table.rows_of(again)],
+    )
+
+
+def expected_equal_pairs(table: Table) -> float:
+    """Pairs of equal rows that there would be if the columns were independent; below 0.01 not worked out further."""
+    every = table.row_count * (table.row_count - 1) / 2
+    expected = every
+    for column in table.fields:
+        if column.name in table.shadows or column.distinct == 0:
+            continue
+        pairs = f"SELECT sum(n * (n - 1)) / 2 FROM (SELECT count(*) AS n FROM data GROUP BY {column.sql})"
+        expected *= float(table.dataset.sql(pairs).scalar()) / every
+        if expected < 0.01:
+            break
+    return expected
+
+
+def effective_levels(column: Field) -> float:
+    """One over the chance that two rows agree; from the most frequent values where they are listed, else all equally likely."""
+    top = column.facts.get("top_values") or []
+    present = max(1, column.count)
+    listed = sum(entry["count"] for entry in top)
+    rest = max(0, present - listed)
+    agree = sum((entry["count"] / present) ** 2 for entry in top)
+    agree += (rest / present) ** 2 / max(1, column.distinct - len(top))
+    return 1 / agree if agree > 0 else float(max(1, column.distinct))
+
+
+def key_violations(table: Table, repeated_rows: int) -> Iterator[Finding]:
+    """Columns that are unique but for a few rows. Where whole rows repeat, those repeats alone break no key."""
+    for column in table.fields:
+        repeats = column.count - column.distinct
+        limit = table.settings["key_violation_share"] * column.count
+        if (
+            not (0 < repeats <= limit)
+            or repeats <= repeated_rows
+            or column.count < table.settings["min_rows"] * 2
+            or column.name in table.shadows
+        ):
+            continue
+        if _is_meant_as_key(table, column, repeats):
+            yield _key_violation(table, column, repeats)
+
+
+def _is_meant_as_key(table: Table, column: Field, repeats: int) -> bool:
+    """Whether so few (or so many) repeats cannot come from drawing at random: then uniqueness was meant.
+
+    Ten thousand random numbers below a million repeat fifty times by chance, and that breaks no key; three repeats do.
+    """
+    if column.is_numeric:
+        if not column.facts["is_integer_valued"]:
+            return False
+        choices = float(column.facts["max"]) - float(column.facts["min"]) + 1
+    elif column.is_text and column.role == "identifier":
+        choices = _choices(table, column)
+    else:
+        return False
+    by_chance = column.count * (column.count - 1) / 2 / choices
+    few = repeats * CLEARLY <= by_chance and poisson.cdf(repeats, by_chance) < UNLIKELY
+    many = repeats >= CLEARLY * by_chance and poisson.sf(repeats - 1, by_chance) < UNLIKELY
+    return bool(few or many)
+
+
+def _choices(table: Table, column: Field) -> float:
+    """How many different texts there could be: the product of the characters in use at each place."""
+    longest = min(PLACES, int(column.facts["lengths"]["max"]))
+    places = ", ".join(f"count(DISTINCT nullif(substr({column.sql}, {place}, 1), ''))" for place in range(1, longest + 1))
+    query = (
+        f"SELECT {places} FROM (SELECT {column.sql} FROM data WHERE {column.sql} IS NOT NULL ORDER BY row_index LIMIT {FIRST_ROWS})"
+    )
+    used = table.dataset.sql(query).fetchall()[0]
+    return math.prod(float(max(1, count)) for count in used)
+
+
+def _key_violation(table: Table, column: Field, repeats: int) -> Finding:
+    repeated = f"SELECT {column.sql} FROM data WHERE {column.sql} IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
+    counts = (
+        f"SELECT count(*), sum(n) FROM (SELECT {column.sql}, count(*) AS n FROM "
+        f"data WHERE {column.sql} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
+    )
+    values, rows = (int(value) for value in table.dataset.sql(counts).fetchall()[0])
+    return Finding(
+        kind="key",
+        title=f"{named(column.name)} is unique but for {counted(values, 'value')}",
+        statement=f"{named(column.name)} tells rows apart except for "
+        f"{counted(values, 'value')} that {'stands' if values == 1 else 'stand'} in "
+        f"{counted(rows, 'row')} together; the other {column.count - rows:,} of {column.count:,} values are unique.",
+        columns=[column.name],
+        severity="warning",
+        subject="violated",
+        statistics={"n": column.count, "repeated_values": values, "rows": rows, "repeats": repeats},
+        recommendation="Look at the rows that share a key: two records of one thing, "
+        "or one key given twice. Joins on this column count them double.",
+        evidence=[
+            table.evidence(counts),
+            table.evidence(f"SELECT count({column.sql}) FROM data"),
+            table.rows(f"{column.sql} IN ({repeated})"),
+        ],
+    )
+
+
+def composite_keys(table: Table, keys: Sequence[Sequence[str]]) -> Iterator[Finding]:
+    """Keys of two or three columns, found by the profile: worth knowing before joining."""
+    sql_of = {column.name: column.sql for column in table.fields}
+    for key in keys:
+        if len(key) < 2 or set(key) & table.shadows:
+            continue
+        names = ", ".join(sql_of[name] for name in key)
+        yield Finding(
+            kind="key",
+            title=f"{named(*key)} together identify a row",
+            statement=f"No single column tells all {table.row_count:,} rows apart, but {named(*key)} together do.",
+            columns=list(key),
+            severity="info",
+            subject="composite",
+            statistics={"n": table.row_count},
+            recommendation="Use these columns together when joining or removing repeats.",
+            evidence=[table.evidence(f"SELECT count(*), (SELECT count(*) FROM (SELECT 1 FROM data GROUP BY {names})) FROM data")],
+        )
+
+
+def duplicate_columns(table: Table) -> list[Finding]:
+    """Columns with the same content under another name, few differing rows allowed; the later ones become shadows."""
+    groups: list[list[Field]] = []
+    differing: dict[str, int] = {}
+    for first, second in _alike(table):
+        if second.name in differing or first.name in differing:
+            continue  # a copy is compared with the first column of its group only
+        rows = int(table.dataset.sql(f"SELECT count(*) FROM data WHERE {_differ(first, second)}").scalar())
+        if rows > table.settings["duplicate_column_differences"] * table.row_count:
+            continue
+        home = next((group for group in groups if group[0].name == first.name), None)
+        if home is None:
+            groups.append(home := [first])
+        home.append(second)
+        differing[second.name] = rows
+    table.shadows |= set(differing)
+    return [_duplicate_columns(table, group, differing) for group in groups]
+
+
+def _alike(table: Table) -> list[tuple[Field, Field]]:
+    """Pairs of one kind that agree on the sampled rows well beyond chance (Cohen's kappa, 1960).
+
+    Two rare flags agree nearly everywhere without meaning it; hence not the share of equal rows alone.
+    """
+    slack = table.settings["duplicate_column_differences"]
+    varied = sorted(
+        (column for column in table.fields if column.distinct >= 2 and column.is_plain), key=lambda c: (c.distinct, c.position)
+    )
+    cells = hashes(table, varied)
+    found = []
+    for place, first in enumerate(varied):
+        for second in varied[place + 1 :]:
+            if second.distinct - first.distinct > max(2.0, 2 * slack * table.row_count):
+                break
+            if _kind(first) == _kind(second) and _agree(
+                first, second, float(np.mean(cells[first.name] == cells[second.name])), slack
+            ):
+                found.append((first, second) if first.position < second.position else (second, first))
+    return sorted(found, key=lambda pair: (pair[0].position, pair[1].position))
+
+
+def _agree(first: Field, second: Field, equal: float, slack: float) -> bool:
+    by_chance = min(0.999999, 1 / min(effective_levels(first), effective_levels(second)))
+    return equal == 1 or (equal >= 1 - 3 * slack and (equal - by_chance) / (1 - by_chance) >= 0.9)
+
+
+def _kind(column: Field) -> str:
+    return "number" if column.is_numeric else column.view.column.type
+
+
+def _differ(first: Field, second: Field) -> str:
+    return f"{first.sql} IS DISTINCT FROM {second.sql}"
+
+
+def _duplicate_columns(table: Table, group: Sequence[Field], differing: dict[str, int]) -> Finding:
+    first, copies = group[0], group[1:]
+    broken = sum(differing[copy.name] for copy in copies)
+    checks = ", ".join(f"count(*) FILTER (WHERE {_differ(first, copy)})" for copy in copies)
+    exceptions = "; ".join(
+        f"{named(copy.name)} differs in {counted(differing[copy.name], 'row')}" for copy in copies if differing[copy.name]
+    )
+    return Finding(
+        kind="duplicate_columns",
+        title=f"{named(*(column.name for column in group))} are the same column",
+        statement=f"{named(*(column.name for column in group))} hold the same values in "
+        + (f"all {table.row_count:,} rows." if not broken else f"nearly all {table.row_count:,} rows: {exceptions}."),
+        columns=[column.name for column in group],
+        severity="warning" if broken else "notice",
+        subject="same_content",
+        statistics={"n": table.row_count, "differing_rows": broken},
+        recommendation="Find out which of the differing values is right."
+        if broken
+        else "Keep one of them: everything found for one holds for the other.",
+        evidence=[
+            table.evidence(f"SELECT count(*), {checks} FROM data"),
+            *([table.rows(" OR ".join(_differ(first, copy) for copy in copies))] if broken else []),
+        ],
+    )

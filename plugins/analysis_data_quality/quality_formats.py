@@ -1,0 +1,291 @@
+"""Text that breaks its own rules: mixed types, odd shapes, impossible dates, padding, and one category in several spellings."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from quality_table import QUOTED_REPEATS, Field, Table, counted, named, percent
+
+from harness_core.sdk import Finding
+
+_MISSING_WORDS = """
+n/a | na | n.a. | #n/a | null | none | nil | nan | unknown | unbekannt | missing | undefined | not available | not applicable
+(blank) | blank | empty | tbd | - | -- | --- | ? | ?? | ??? | . | .. | keine angabe | k.a. | \\n | #null! | unspecified
+"""
+MISSING_WORDS = tuple(word.strip() for word in _MISSING_WORDS.strip().replace("\n", "|").split("|"))
+SPACE = " \t\r\n\v\f\u00a0"
+NUMBER = r"[+-]?([0-9]+([.,][0-9]+)?|[0-9]{1,3}([,.''][0-9]{3})+([.,][0-9]+)?|[.,][0-9]+)([eE][+-]?[0-9]+)?"
+DATE = r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}"
+DATE_FORMATS = "['%Y-%m-%d', '%Y/%m/%d', '%Y.%m.%d', '%d-%m-%Y', '%d/%m/%Y', '%d.%m.%Y', '%m-%d-%Y', '%m/%d/%Y', '%m.%d.%Y']"
+LONGEST_CODE = 64
+MAX_WAYS = 20_000  # categories with more values are not compared by spelling
+
+
+def trimmed(column: Field) -> str:
+    return f"trim({column.sql}, '{SPACE}')"
+
+
+def is_missing_word(column: Field) -> str:
+    """SQL for: the value is a word for a missing one, in small or capital letters; blanks around it where the column has any."""
+    text = trimmed(column) if column.facts.get("padded_count") else column.sql
+    spellings_of = sorted({way for word in MISSING_WORDS for way in _ways(word)})
+    words = ", ".join(f"'{word}'" for word in spellings_of)
+    return f"{text} IN ({words})"
+
+
+def shape(text: str) -> str:
+    """SQL for the shape of a text: capital letters A, other letters a, digits 9, everything else itself."""
+    upper = f"regexp_replace({text}, '\\p{{Lu}}', 'A', 'g')"
+    lower = f"regexp_replace({upper}, '[\\p{{Ll}}\\p{{Lt}}\\p{{Lm}}\\p{{Lo}}]', 'a', 'g')"
+    return f"regexp_replace({lower}, '\\p{{Nd}}', '9', 'g')"
+
+
+def mixed_types(table: Table) -> Iterator[Finding]:
+    """Text columns that are numbers, or dates, but for a few rows; words for missing are left to the sentinels."""
+    for column in _texts(table):
+        semantic = column.facts["semantic_type"]
+        for kind, expression in (("number", NUMBER), ("date", DATE)):
+            fits = f"regexp_full_match({trimmed(column)}, '{expression}')"
+            hopeful = table.settings["mixed_type_share"] - 0.1
+            if semantic in {"free_text", "constant"} or table.sampled_share(column, fits) < hopeful:
+                continue
+            other = f"{trimmed(column)} <> '' AND NOT {is_missing_word(column)} AND NOT {fits}"
+            query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {fits}), count(*) FILTER (WHERE {other}) FROM data"
+            total, matching, odd = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+            if odd and matching >= table.settings["mixed_type_share"] * (matching + odd):
+                yield _mixed_type(table, column, kind, query, (total, matching, odd), other)
+
+
+def _mixed_type(table: Table, column: Field, kind: str, query: str, counts: tuple[int, int, int], other: str) -> Finding:
+    total, matching, odd = counts
+    return Finding(
+        kind="mixed_type",
+        title=f"{named(column.name)} holds {kind}s but for {counted(odd, 'row')}",
+        statement=f"{matching:,} of {total:,} values of {named(column.name)} are "
+        f"{kind}s ({percent(matching, total)}); {counted(odd, 'row')} "
+        f"{'holds' if odd == 1 else 'hold'} something else, so the whole column was read as text.",
+        columns=[column.name],
+        severity="warning",
+        subject=kind,
+        statistics={
+            "n": total,
+            "matching": matching,
+            "others": odd,
+            "effect": {"name": "share of other type", "value": odd / total},
+        },
+        recommendation=f"Mend or empty those rows; then {named(column.name)} can be "
+        f"read as {kind}s and takes part in every analysis of {kind}s.",
+        evidence=[table.evidence(query), table.rows(other)],
+    )
+
+
+def shapes(table: Table) -> Iterator[Finding]:
+    """Codes of one shape but for a few: only where the shape is a rule, that is has digits or signs and many values."""
+    for column in _texts(table):
+        patterns = column.facts.get("patterns") or []
+        if len(patterns) < 2 or column.distinct < table.settings["min_rows"] or column.facts["lengths"]["max"] > LONGEST_CODE:
+            continue
+        rule = patterns[0]
+        if (
+            "9" not in rule["pattern"]
+            or rule["count"] < table.settings["shape_share"] * column.count
+            or column.facts["semantic_type"] in {"integer", "decimal_number"}
+        ):
+            continue
+        text = trimmed(column)
+        broken = (
+            f"{shape(text)} <> '{rule['pattern'].replace(chr(39), chr(39) * 2)}' AND {text} <> '' AND NOT {is_missing_word(column)}"
+        )
+        query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {broken}) FROM data"
+        total, odd = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        if odd and not _is_growth(table, column, rule["pattern"], broken, odd):
+            yield _shape(table, column, rule["pattern"], query, (total, odd), broken)
+
+
+def _is_growth(table: Table, column: Field, rule: str, broken: str, odd: int) -> bool:
+    """Whether the odd ones only have fewer or more digits, as a counter has that passed 999: no code of fixed width then."""
+    collapsed = "regexp_replace({}, '9+', '9', 'g')"
+    same = (
+        f"{collapsed.format(shape(trimmed(column)))} = {collapsed.format(chr(39) + rule.replace(chr(39), chr(39) * 2) + chr(39))}"
+    )
+    longer = int(table.dataset.sql(f"SELECT count(*) FROM data WHERE {broken} AND {same}").scalar())
+    return longer == odd and odd > 0.001 * column.count
+
+
+def _shape(table: Table, column: Field, rule: str, query: str, counts: tuple[int, int], broken: str) -> Finding:
+    total, odd = counts
+    return Finding(
+        kind="format_violation",
+        title=f"{counted(odd, 'value')} of {named(column.name)} {'has' if odd == 1 else 'have'} another shape than {rule}",
+        statement=f"{total - odd:,} of {total:,} values of {named(column.name)} "
+        f'have the shape "{rule}" (A and a for letters, 9 for digits); '
+        f"{counted(odd, 'value')} {'does' if odd == 1 else 'do'} not.",
+        columns=[column.name],
+        severity="warning" if odd <= 0.01 * total else "notice",
+        subject="shape",
+        statistics={"n": total, "others": odd, "effect": {"name": "share of other shape", "value": odd / total}},
+        recommendation="Look at those values: mistyped or cut codes match nothing in another table.",
+        evidence=[table.evidence(query), table.rows(broken)],
+    )
+
+
+def impossible_dates(table: Table) -> Iterator[Finding]:
+    """Text that is written as a date and is none, such as the 30th of February."""
+    for column in _texts(table):
+        if column.facts["semantic_type"] != "date":
+            continue
+        text = trimmed(column)
+        written = f"regexp_full_match({text}, '{DATE}')"
+        wrong = f"{written} AND try_strptime({text}, {DATE_FORMATS}) IS NULL"
+        query = f"SELECT count(*) FILTER (WHERE {written}), count(*) FILTER (WHERE {wrong}) FROM data"
+        total, odd = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        if odd and odd <= 0.5 * total:
+            yield Finding(
+                kind="format_violation",
+                title=f"{counted(odd, 'date')} in {named(column.name)} {'does' if odd == 1 else 'do'} not exist",
+                statement=f"{counted(odd, 'value')} of the {total:,} in {named(column.name)} "
+                f"that are written as dates {'is' if odd == 1 else 'are'} "
+                "no day of any calendar, such as a 30th of February or a 13th month.",
+                columns=[column.name],
+                severity="warning",
+                subject="impossible_date",
+                statistics={"n": total, "impossible": odd},
+                recommendation="Correct them at the source; until then the column cannot be read as dates.",
+                evidence=[table.evidence(query), table.rows(wrong)],
+            )
+
+
+def padding(table: Table) -> Iterator[Finding]:
+    """Values with blanks around them, and values that are nothing but blanks."""
+    for column in _texts(table, constant=True):
+        padded, blank = int(column.facts.get("padded_count", 0)), int(column.facts.get("blank_count", 0))
+        if padded:
+            condition = f"{column.sql} <> {trimmed(column)}"
+            yield _padding(table, column, condition, padded, "padding", "begins or ends with a blank", "begin or end with a blank")
+        elif blank:
+            yield _padding(table, column, f"{trimmed(column)} = ''", blank, "blank", "is an empty text", "are empty texts")
+
+
+def _padding(table: Table, column: Field, condition: str, rows: int, subject: str, one: str, many: str) -> Finding:
+    return Finding(
+        kind="format_violation",
+        title=f"{counted(rows, 'value')} of {named(column.name)} {one if rows == 1 else many}",
+        statement=f"{rows:,} of {column.count:,} values of {named(column.name)} {one if rows == 1 else many}"
+        + (
+            ": it looks like another value than the same text without."
+            if subject == "padding"
+            else ", which is not the same as missing."
+        ),
+        columns=[column.name],
+        severity="notice" if rows < column.count else "info",
+        subject=subject,
+        statistics={"n": column.count, "rows": rows},
+        recommendation="Cut the blanks off before grouping or joining."
+        if subject == "padding"
+        else "Decide whether they mean missing.",
+        evidence=[
+            table.evidence(f"SELECT count({column.sql}), count(*) FILTER (WHERE {condition}) FROM data"),
+            table.rows(condition),
+        ],
+    )
+
+
+def spellings(table: Table) -> Iterator[Finding]:
+    """One category written in several ways that differ by case or blanks only."""
+    for column in _texts(table):
+        if column.distinct > min(MAX_WAYS, 0.5 * column.count):
+            continue
+        ways = (
+            f"SELECT lower({trimmed(column)}) AS word, count(*) AS ways, sum(n) AS n, max(n) AS most FROM "
+            f"(SELECT {column.sql}, count(*) AS n FROM data WHERE {column.sql} "
+            "IS NOT NULL GROUP BY 1) GROUP BY 1 HAVING count(*) > 1"
+        )
+        query = f"SELECT count(*), coalesce(sum(n - most), 0), coalesce(sum(n), 0) FROM ({ways})"
+        words, odd, rows = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        if words and odd <= table.settings["spelling_minority_share"] * rows:
+            yield _spelling(table, column, query, ways, (words, odd))
+
+
+def _spelling(table: Table, column: Field, query: str, ways: str, counts: tuple[int, int]) -> Finding:
+    words, odd = counts
+    rarer = (
+        f"SELECT row_index FROM data JOIN (SELECT {column.sql} AS v, row_number() OVER (PARTITION BY lower({trimmed(column)}) "
+        f"ORDER BY count(*) DESC, {column.sql}) AS place FROM data WHERE "
+        f"{column.sql} IS NOT NULL GROUP BY 1, lower({trimmed(column)})) AS way "
+        f"ON {column.sql} = way.v WHERE way.place > 1 ORDER BY row_index LIMIT 20"
+    )
+    top = table.dataset.sql(f"{ways} ORDER BY n DESC, word LIMIT 1").fetchall()[0]
+    example = f', for example "{top[0]}"' if column.may_quote and int(top[2]) >= QUOTED_REPEATS else ""
+    return Finding(
+        kind="format_violation",
+        title=f"{named(column.name)} spells {counted(words, 'value')} in several ways",
+        statement=f"{counted(words, 'value')} of {named(column.name)} {'stands' if words == 1 else 'stand'} "
+        "there in several spellings that differ only in capitals or blanks"
+        f"{example}; {counted(odd, 'row')} {'has' if odd == 1 else 'have'} the rarer spelling.",
+        columns=[column.name],
+        severity="warning",
+        subject="spelling",
+        statistics={"n": column.count, "values": words, "rows": odd},
+        recommendation="Write them one way: every total by this column now splits them.",
+        evidence=[table.evidence(query), table.rows_of(rarer)],
+    )
+
+
+def _texts(table: Table, *, constant: bool = False) -> list[Field]:
+    least = 1 if constant else 2
+    return [
+        column
+        for column in table.fields
+        if column.is_text
+        and column.distinct >= least
+        and column.count >= table.settings["min_rows"]
+        and column.name not in table.shadows
+    ]
+
+
+def sentinels_in_text(table: Table) -> Iterator[Finding]:
+    """Words such as "unknown" or "N/A" that stand where a value is missing."""
+    for column in _texts(table):
+        if column.facts["semantic_type"] == "country" or column.distinct < 3 or not _may_hold_words(column):
+            continue
+        condition = is_missing_word(column)
+        query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {condition}) FROM data"
+        total, rows = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        if rows:
+            yield _words(table, column, query, condition, {"n": total, "rows": rows})
+
+
+def _may_hold_words(column: Field) -> bool:
+    """Whether the profile leaves room for such words: short values, and, where all shapes are listed, one of theirs."""
+    if column.facts["lengths"]["min"] > max(len(word) for word in MISSING_WORDS):
+        return False
+    listed = [entry["pattern"] for entry in column.facts.get("patterns") or []]
+    if not listed or column.facts["pattern_count"] > len(listed) or column.facts.get("padded_count"):
+        return True
+    capital, small = re.compile("[A-Z]"), re.compile("[a-z]")
+    shapes_of_words = {small.sub("a", capital.sub("A", way)) for word in MISSING_WORDS for way in _ways(word)}
+    return bool(shapes_of_words & set(listed))
+
+
+def _ways(word: str) -> set[str]:
+    return {word, word.upper(), word.capitalize()}
+
+
+def _words(table: Table, column: Field, query: str, condition: str, counts: Mapping[str, Any]) -> Finding:
+    found = table.dataset.sql(
+        f"SELECT lower({trimmed(column)}) AS word, count(*) AS n FROM data WHERE {condition} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3"
+    )
+    words = [str(row[0]) for row in found.fetchall()]
+    rows, total = counts["rows"], counts["n"]
+    return Finding(
+        kind="sentinel",
+        title=f"{named(column.name)} writes missing values as {named(*words)}",
+        statement=f"{rows:,} of {total:,} values of {named(column.name)} ({percent(rows, total)}) "
+        f"are words that stand for a missing value: {named(*words)}.",
+        columns=[column.name],
+        severity="notice",
+        subject="words",
+        statistics={**counts, "effect": {"name": "share of stand-ins", "value": rows / total}},
+        recommendation="Count these rows as missing, not as a category of their own.",
+        evidence=[table.evidence(query), table.rows(condition)],
+    )

@@ -1,0 +1,83 @@
+"""Numbers and dates that stand in for a missing value: a repeated technical value, far away from all others."""
+
+from collections.abc import Iterator
+from datetime import date
+
+from quality_table import Field, Table, counted, literal, named, percent
+
+from harness_core.sdk import Finding
+
+NINES = tuple(int("9" * digits) for digits in range(2, 11))
+STAND_INS = frozenset({-1, 0, *NINES, *(-value for value in (9, *NINES)), -(2**31), 2**31 - 1, 1_234_567, 123_456_789})
+NEGATIVE_MARKS = frozenset({-1, -9, *(-value for value in NINES)})
+_DATES = """
+0001-01-01 1753-01-01 1899-12-30 1899-12-31 1900-01-01 1901-01-01 1970-01-01
+1999-09-09 2099-12-31 2199-12-31 2999-12-31 9999-01-01 9999-12-31
+"""
+DATES = frozenset(_DATES.split())
+FAR = 1.5  # so many interquartile ranges from the nearest other value, as Tukey's fences
+DAYS_APART = 366
+
+
+def sentinels(table: Table) -> Iterator[Finding]:
+    """Extremes that are technical values, repeated, with nothing near them."""
+    for column in table.fields:
+        if column.name in table.shadows or column.distinct < 10 or column.count < table.settings["min_rows"] * 2:
+            continue
+        if column.is_numeric:
+            for value in sorted({column.facts["min"], column.facts["max"]} & STAND_INS):
+                yield from _number(table, column, int(value))
+        elif column.view.column.is_temporal and "min" in column.facts:
+            for text in sorted({str(column.facts["min"]), str(column.facts["max"])}):
+                if text[:10] in DATES and text[10:] in {"", "T00:00:00"}:
+                    yield from _date(table, column, text)
+
+
+def _number(table: Table, column: Field, value: int) -> Iterator[Finding]:
+    others = f"{column.sql} <> {value}" + (f" AND isfinite({column.sql})" if column.view.storage in {"DOUBLE", "FLOAT"} else "")
+    query = (
+        f"SELECT count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
+        f"max({column.sql}) FILTER (WHERE {others}) FROM data"
+    )
+    rows, low, high = table.dataset.sql(query).fetchall()[0]
+    if rows < table.settings["sentinel_min_rows"] or low is None or low < value < high:
+        return
+    quarters = f"SELECT quantile_cont(CAST({column.sql} AS DOUBLE), [0.25, 0.75]) FROM data WHERE {others}"
+    first, third = table.dataset.sql(quarters).scalar()
+    gap = float(low) - value if value < low else value - float(high)
+    is_mark = value in NEGATIVE_MARKS and low >= 0 and rows >= table.settings["sentinel_min_rows"]
+    if gap > FAR * (third - first) or is_mark:
+        yield _finding(table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, (int(rows), f"{low:,}", f"{high:,}"))
+
+
+def _date(table: Table, column: Field, text: str) -> Iterator[Finding]:
+    same = f"CAST({column.sql} AS DATE) = DATE '{text[:10]}'"
+    query = (
+        f"SELECT count(*) FILTER (WHERE {same}), CAST(min({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR), "
+        f"CAST(max({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR) FROM data"
+    )
+    rows, low, high = table.dataset.sql(query).fetchall()[0]
+    if rows < 2 or low is None:
+        return
+    value, first, last = (date.fromisoformat(moment[:10]).toordinal() for moment in (text, low, high))
+    gap = first - value if value < first else value - last
+    if gap > max(DAYS_APART, FAR * (last - first) / 2):
+        yield _finding(table, column, same, text[:10], query, (int(rows), low[:10], high[:10]))
+
+
+def _finding(table: Table, column: Field, same: str, value: str, query: str, facts: tuple[int, str, str]) -> Finding:
+    rows, low, high = facts
+    return Finding(
+        kind="sentinel",
+        title=f"{named(column.name)} seems to write missing values as {value}",
+        statement=f"{counted(rows, 'row')} of {column.count:,} ({percent(rows, column.count)}) "
+        f"{'has' if rows == 1 else 'have'} {value} in {named(column.name)}; "
+        f"all other values lie from {low} to {high}, with nothing near it. It looks like a stand-in for a missing value.",
+        columns=[column.name],
+        severity="warning",
+        confidence=0.9,
+        subject=f"value {value}",
+        statistics={"n": column.count, "rows": rows, "effect": {"name": "share of stand-ins", "value": rows / column.count}},
+        recommendation="If it means missing, empty these cells: they pull every mean, total and range towards them.",
+        evidence=[table.evidence(query), table.evidence(f"SELECT count({column.sql}) FROM data"), table.rows(same)],
+    )

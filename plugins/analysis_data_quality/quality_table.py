@@ -1,0 +1,143 @@
+"""The table as the checks see it: facts from the profile, names as SQL, evidence, and numbers in words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness_core.sdk import Dataset, PluginContext
+from harness_core.sdk.view_columns import ViewColumn, view_columns
+
+ROWS_CITED = 20
+SHARE_ROWS = 5_000
+NUMERIC = frozenset({"integer", "float", "decimal"})
+QUOTED_REPEATS = 5  # a value that stands in fewer rows is not quoted: it may be somebody's
+
+
+@dataclass(frozen=True)
+class Field:
+    """One column: how SQL calls it, and what the profile found."""
+
+    view: ViewColumn
+    facts: Mapping[str, Any]
+    position: int
+
+    @property
+    def name(self) -> str:
+        return self.view.name
+
+    @property
+    def sql(self) -> str:
+        return self.view.sql
+
+    @property
+    def role(self) -> str:
+        return str(self.facts["role"])
+
+    @property
+    def count(self) -> int:
+        """Rows that have a value."""
+        return int(self.facts["count"])
+
+    @property
+    def distinct(self) -> int:
+        return int(self.facts["distinct_count"])
+
+    @property
+    def is_numeric(self) -> bool:
+        return self.view.column.type in NUMERIC and "min" in self.facts
+
+    @property
+    def is_text(self) -> bool:
+        return self.view.storage == "VARCHAR"
+
+    @property
+    def is_plain(self) -> bool:
+        """Values that can be compared and grouped: neither binary nor nested."""
+        return self.view.column.type not in {"binary", "nested"}
+
+    @property
+    def may_quote(self) -> bool:
+        return self.facts.get("top_values_withheld") != "may_be_personal"
+
+
+@dataclass
+class Table:
+    """The dataset version with its profile; ``shadows`` are columns that repeat another one and are left out of later checks."""
+
+    dataset: Dataset
+    settings: Mapping[str, Any]
+    fields: Sequence[Field]
+    shadows: set[str] = field(default_factory=set)
+
+    @classmethod
+    def of(cls, ctx: PluginContext) -> "Table":
+        facts = {column["name"]: column for column in ctx.upstream["profile_basic"].metrics["columns"]}
+        views = [view for view in view_columns(ctx.dataset) if view.name in facts]
+        fields = [Field(view, facts[view.name], position) for position, view in enumerate(views)]
+        return cls(ctx.dataset, ctx.settings, fields)
+
+    @property
+    def row_count(self) -> int:
+        return self.dataset.row_count
+
+    def varied(self) -> list[Field]:
+        """Columns with at least two values that repeat no other column."""
+        return [column for column in self.fields if column.distinct >= 2 and column.is_plain and column.name not in self.shadows]
+
+    def evidence(self, query: str, tolerance: float | None = None) -> dict[str, Any]:
+        return self.dataset.evidence(query, tolerance)
+
+    def rows(self, condition: str) -> dict[str, Any]:
+        """The first rows that meet a condition, as evidence."""
+        query = f"SELECT row_index FROM data WHERE {condition} ORDER BY row_index LIMIT {ROWS_CITED}"
+        return self.rows_of(query)
+
+    def rows_of(self, query: str) -> dict[str, Any]:
+        """The rows that a query over ``row_index`` names, as evidence."""
+        return self.dataset.row_evidence([int(row[0]) for row in self.dataset.sql(query).fetchall()])
+
+    def sampled_share(self, column: Field, condition: str) -> float:
+        """Among some rows with a value, the share that meets a condition: to spare the look at all rows where it is hopeless."""
+        rows = self.sample([f"{condition} AS met, {column.sql} AS v"], SHARE_ROWS)
+        share = self.dataset.sql(f"SELECT avg(CAST(met AS INTEGER)) FROM ({rows}) WHERE v IS NOT NULL").scalar()
+        return float(share or 0.0)
+
+    def sample(self, columns: Iterable[str], rows: int) -> str:
+        """SQL for about so many rows, chosen by a hash of their number: only to look for what is then checked on all rows."""
+        chosen = ", ".join(columns)
+        if self.row_count <= rows:
+            return f"SELECT {chosen} FROM data ORDER BY row_index"
+        one_in = -(-self.row_count // rows)
+        return f"SELECT {chosen} FROM data WHERE hash(row_index) % {one_in} = 0 ORDER BY row_index"
+
+
+def named(*names: str) -> str:
+    """``"a"``, ``"a" and "b"``, ``"a", "b" and "c"``."""
+    quoted = [f'"{name}"' for name in names]
+    return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else noun + 's'}"
+
+
+def percent(part: int, whole: int) -> str:
+    """A share with at most four significant digits that never rounds to nothing or to all."""
+    share = 100 * part / whole if whole else 0.0
+    if 0 < share < 0.01:
+        return "under 0.01 %"
+    if 99.99 < share < 100:
+        return "over 99.99 %"
+    return f"{share:.4g} %"
+
+
+def literal(value: Any) -> str:
+    """A value from the profile as a SQL literal."""
+    if isinstance(value, str):
+        return "'" + value.replace("'", "''") + "'"
+    return repr(value) if not isinstance(value, bool) else str(value).lower()
+
+
+def shown(value: Any) -> str:
+    """A value as a statement quotes it."""
+    return f'"{value}"' if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)

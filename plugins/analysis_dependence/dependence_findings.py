@@ -1,0 +1,170 @@
+"""Findings from judged edges: single pairs, twins, blocks of columns, and what happens within groups of a third column."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dependence_axes import Axis
+from dependence_pairs import Judged
+from dependence_sql import within_groups
+from dependence_structure import Conditional, key
+from dependence_words import number, rank_evidence, say
+
+from harness_core.sdk import Finding, PluginContext
+
+NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
+NOTICE_FROM = 0.3
+FUNCTIONAL_RANK = 0.9999
+
+
+@dataclass(frozen=True)
+class Told:
+    """What the findings are made from."""
+
+    ctx: PluginContext
+    axes: Sequence[Axis]
+
+    @property
+    def exact(self) -> bool:
+        return bool(self.ctx.dataset.row_count <= self.ctx.settings["exact_rank_rows"])
+
+    def name(self, k: int) -> str:
+        return self.axes[k].name
+
+
+def rounded(value: float | None, digits: int = 6) -> float | None:
+    return None if value is None else float(f"{value:.{digits}g}")
+
+
+def statistics(edge: Judged) -> dict[str, Any]:
+    effect = edge.effect
+    return {
+        "test": edge.test,
+        "p_value": rounded(edge.p_value, 4),
+        "n": edge.n,
+        "effect": {"name": effect.name, "value": rounded(effect.value), "low": rounded(effect.low), "high": rounded(effect.high)},
+    }
+
+
+def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequence[Judged]) -> Finding:
+    """One pair, with what a third column does to it, and the pairs that follow from it."""
+    said = say(told.ctx.dataset, edge, told.axes, exact=told.exact)
+    names = [told.name(edge.i), told.name(edge.j)]
+    functional = is_functional(edge, said.numbers.get("rank_correlation"))
+    numbers = {name: rounded(value, 12) if isinstance(value, float) else value for name, value in said.numbers.items()}
+    parts = statistics(edge) | numbers | {"functional": functional}
+    statement, evidence, severity = said.statement, list(said.evidence), "notice" if edge.effect.value >= NOTICE_FROM else "info"
+    if functional:
+        statement, severity = statement + _functional_words(edge, names), "info"
+    if conditional is not None:
+        sentence, query = _conditional_words(told, edge, conditional)
+        statement, severity = statement + sentence, "notice"
+        evidence += [query] if query else []
+        parts["conditional"] = _conditional_numbers(told, conditional)
+    if also:
+        parts["also"] = [[told.name(other.i), told.name(other.j)] for other in also]
+    return Finding(
+        kind="dependence",
+        title=said.title + _title_tail(told, conditional),
+        statement=statement,
+        columns=names,
+        severity=severity,  # type: ignore[arg-type]
+        confidence_note=NOT_CAUSE,
+        statistics=parts,
+        recommendation=_advice(names, told, conditional, functional),
+        evidence=evidence,
+        subject="pair",
+        figure=said.figure,
+    )
+
+
+def is_functional(edge: Judged, rank: float | None) -> bool:
+    """Whether one column decides the other; between many numbers only a perfect order of the values themselves says so."""
+    if edge.decides is None:
+        return False
+    return rank is None or abs(rank) >= FUNCTIONAL_RANK
+
+
+def _functional_words(edge: Judged, names: Sequence[str]) -> str:
+    if edge.decides == "both":
+        return f' The two are one and the same information: each value of "{names[0]}" goes with one of "{names[1]}".'
+    decider, decided = names if edge.decides == "first" else reversed(names)
+    return f' "{decider}" decides "{decided}": each of its values goes with a single one.'
+
+
+def _title_tail(told: Told, conditional: Conditional | None) -> str:
+    if conditional is None:
+        return ""
+    verb = "turns round" if conditional.outcome == "reverses" else "disappears"
+    return f', but within "{told.name(conditional.given)}" this {verb}'
+
+
+def _conditional_words(told: Told, edge: Judged, found: Conditional) -> tuple[str, dict[str, Any] | None]:
+    given = told.axes[found.given]
+    what = "the direction turns round" if found.outcome == "reverses" else "hardly anything of it is left"
+    if found.correlation is None:
+        return f' Within the groups of "{given.name}" {what}.', None
+    a, b = told.axes[edge.i], told.axes[edge.j]
+    query = within_groups(told.ctx.dataset, a, b, given)
+    inside = [row[4] for row in query["result"] if row[4] is not None]
+    overall = edge.correlation or 0.0
+    against = sum(value * overall < 0 for value in inside)
+    ranges = f"correlations from {number(round(min(inside), 3))} to {number(round(max(inside), 3))}"
+    counted = f", against it in {against:,} of {len(inside):,} groups" if found.outcome == "reverses" else ""
+    return f' Within the groups of "{given.name}" {what}: {ranges}{counted}.', query
+
+
+def _conditional_numbers(told: Told, found: Conditional) -> dict[str, Any]:
+    return {
+        "given": told.name(found.given),
+        "outcome": found.outcome,
+        "effect": rounded(found.effect),
+        "correlation": rounded(found.correlation),
+        "p_value": rounded(found.p_value, 4),
+        "groups": found.strata,
+        "n": found.n,
+    }
+
+
+def _advice(names: Sequence[str], told: Told, conditional: Conditional | None, functional: bool) -> str:
+    first, second = names
+    if functional:
+        return f'Keep one of "{first}" and "{second}" when modelling; rows where they disagree would be errors.'
+    if conditional is not None:
+        given = told.name(conditional.given)
+        return f'Compare "{first}" and "{second}" within each group of "{given}", never over all rows together.'
+    return f'Look at "{first}" and "{second}" together, and ask what stands behind both before acting on either.'
+
+
+def twin(told: Told, edge: Judged) -> Finding:
+    """Two columns that carry the same information."""
+    return single(told, edge, None, ())
+
+
+def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> Finding:
+    """Three or more columns of which every pair is strongly correlated."""
+    inside = [edges[key(i, j)] for position, i in enumerate(members) for j in members[position + 1 :]]
+    by_size = sorted(inside, key=lambda edge: (abs(edge.correlation or 0.0), edge.i, edge.j))
+    weakest, strongest = by_size[0], by_size[-1]
+    queries = [rank_evidence(told.ctx.dataset, edge, told.axes, exact=told.exact) for edge in (weakest, strongest)]
+    low, high = (query["result"][0][0] for query in queries)
+    names = [told.name(k) for k in members]
+    listed = ", ".join(f'"{name}"' for name in names[:-1]) + f' and "{names[-1]}"'
+    worst = max(inside, key=lambda edge: edge.p_value)
+    return Finding(
+        kind="dependence",
+        title=f"{len(names):,} columns move together: {listed}",
+        statement=(
+            f"{listed} move together: all {len(inside):,} pairs among these {len(names):,} columns are strongly related. "
+            f'The closest are "{told.name(strongest.i)}" and "{told.name(strongest.j)}" '
+            f"(rank correlation {number(round(high, 3))}), "
+            f'the least close "{told.name(weakest.i)}" and "{told.name(weakest.j)}" ({number(round(low, 3))}).'
+        ),
+        columns=names,
+        severity="notice",
+        confidence_note=NOT_CAUSE,
+        statistics=statistics(weakest) | {"p_value": rounded(worst.p_value, 4), "pairs": len(inside), "functional": False},
+        recommendation="They carry largely one piece of information: choose one of them, or their common factor, for further work.",
+        evidence=queries,
+        subject="block",
+    )

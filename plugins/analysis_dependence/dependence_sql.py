@@ -1,0 +1,92 @@
+"""The queries behind the sentences: plain DuckDB over ``data``, with every class boundary as a literal."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from dependence_axes import Axis
+
+from harness_core.sdk import Dataset
+from harness_core.sdk.dataset import quote_name
+
+QUARTERS = 4
+FEW_CLASSES = 6
+TOLERANCE = 1e-9
+
+
+def coarse_cuts(axis: Axis) -> list[int]:
+    """The class of each fine class when an axis is told in words: all of a few, else about a quarter of the classes each."""
+    if axis.kind == "category" or axis.size <= FEW_CLASSES:
+        return list(range(axis.size))
+    return [min(QUARTERS - 1, code * QUARTERS // axis.size) for code in range(axis.size)]
+
+
+def correlation(
+    dataset: Dataset, a: Axis, b: Axis, scores: tuple[Sequence[float], Sequence[float]], *, exact: bool
+) -> dict[str, Any]:
+    """One row: rank correlation, Pearson's correlation and the number of rows with both values.
+
+    ``exact`` ranks all values (Spearman's coefficient); otherwise each value has the score of its class.
+    """
+    first, second = _numeric(a), _numeric(b)
+    if exact:
+        ranked = (
+            "SELECT a, b, rank() OVER (ORDER BY a) + (count(*) OVER (PARTITION BY a) - 1) / 2.0 AS ra, "
+            "rank() OVER (ORDER BY b) + (count(*) OVER (PARTITION BY b) - 1) / 2.0 AS rb "
+            f"FROM (SELECT {first} AS a, {second} AS b FROM data) WHERE a IS NOT NULL AND b IS NOT NULL"
+        )
+    else:
+        ranked = (
+            f"SELECT * FROM (SELECT {first} AS a, {second} AS b, {a.sql_choice(scores[0])} AS ra, {b.sql_choice(scores[1])} AS rb "
+            "FROM data) WHERE a IS NOT NULL AND b IS NOT NULL"
+        )
+    return dataset.evidence(
+        f"SELECT corr(ra, rb) AS rank_correlation, corr(a, b) AS pearson, count(*) AS n FROM ({ranked})", TOLERANCE
+    )
+
+
+def _numeric(axis: Axis) -> str:
+    """The axis as a number: itself, or 0 and 1 for the two values of a category."""
+    return axis.sql_value if axis.kind != "category" else axis.sql_choice(list(range(axis.size)))
+
+
+def medians(dataset: Dataset, by: Axis, of: Axis) -> dict[str, Any]:
+    """A row per class of ``by``: its number, rows, quartiles and fences of ``of``, and where it begins and ends."""
+    return dataset.evidence(
+        "SELECT class, count(v) AS n, quantile_disc(v, 0.5) AS median, quantile_disc(v, 0.25) AS q1, quantile_disc(v, 0.75) AS q3, "
+        "quantile_disc(v, 0.05) AS q05, quantile_disc(v, 0.95) AS q95, "
+        "CAST(min(shown) AS VARCHAR) AS least, CAST(max(shown) AS VARCHAR) AS most "
+        f"FROM (SELECT {by.sql_choice(coarse_cuts(by))} AS class, {of.sql_value} AS v, {quote_name(by.name)} AS shown FROM data) "
+        "WHERE class IS NOT NULL AND v IS NOT NULL GROUP BY class ORDER BY class",
+        TOLERANCE,
+    )
+
+
+def cell(dataset: Dataset, a: Axis, b: Axis, codes: tuple[int, int]) -> dict[str, Any]:
+    """One row about a cell of the coarse table: rows in it, in its row, column and in all, and the bounds of both classes."""
+    first, second = (quote_name(axis.name) for axis in (a, b))
+    inside = f"ca = {codes[0]} AND cb = {codes[1]}"
+    bounds = ", ".join(
+        f"CAST({edge}(v{side}) FILTER (WHERE c{side} = {code}) AS VARCHAR)"
+        for side, code in (("a", codes[0]), ("b", codes[1]))
+        for edge in ("min", "max")
+    )
+    return dataset.evidence(
+        f"SELECT count(*) FILTER (WHERE {inside}) AS both, count(*) FILTER (WHERE ca = {codes[0]}) AS first, "
+        f"count(*) FILTER (WHERE cb = {codes[1]}) AS second, count(*) AS n, "
+        f"count(*) FILTER (WHERE ca = {codes[0]}) * count(*) FILTER (WHERE cb = {codes[1]}) / count(*) AS expected, {bounds} "
+        f"FROM (SELECT {a.sql_choice(coarse_cuts(a))} AS ca, {b.sql_choice(coarse_cuts(b))} AS cb, {first} AS va, {second} AS vb "
+        "FROM data) WHERE ca IS NOT NULL AND cb IS NOT NULL",
+        TOLERANCE,
+    )
+
+
+def within_groups(dataset: Dataset, a: Axis, b: Axis, given: Axis) -> dict[str, Any]:
+    """A row per class of ``given``: its number, its bounds, rows, and Pearson's correlation inside it."""
+    shown, group = quote_name(given.name), given.sql_choice(list(range(given.size)))
+    return dataset.evidence(
+        "SELECT class, CAST(min(shown) AS VARCHAR), CAST(max(shown) AS VARCHAR), count(*) AS n, "
+        "CASE WHEN count(*) > 2 AND min(a) < max(a) AND min(b) < max(b) THEN corr(a, b) END AS correlation "
+        f"FROM (SELECT {group} AS class, {shown} AS shown, {_numeric(a)} AS a, {_numeric(b)} AS b "
+        "FROM data) WHERE class IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL GROUP BY class ORDER BY class",
+        TOLERANCE,
+    )

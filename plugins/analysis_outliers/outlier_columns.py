@@ -1,0 +1,71 @@
+"""Which columns can have outliers, and their values, sorted, one column in memory at a time."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+
+from harness_core.sdk import Column, Dataset
+from harness_core.sdk.statistics.robust import FloatArray
+
+EXAMINED_ROLES = frozenset({"measure", None})
+MIN_VALUES = 20
+MIN_DISTINCT = 5
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """A numeric column that is not examined, and why, as the rest of a sentence."""
+
+    name: str
+    reason: str
+
+
+def numeric_candidates(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> tuple[list[Column], list[Skipped]]:
+    """The numeric columns that measure something, and those left aside, both in column order."""
+    known = {entry.get("name"): entry for entry in profile}
+    taken: list[Column] = []
+    skipped: list[Skipped] = []
+    for column in dataset.numeric_columns:
+        role = known.get(column.name, {}).get("role")
+        if role in EXAMINED_ROLES:
+            taken.append(column)
+        else:
+            skipped.append(Skipped(column.name, f"it is not a measure but its role is {role}"))
+    return taken, skipped
+
+
+def as_floats(array: pyarrow.Array) -> FloatArray:
+    """An Arrow array of any numeric type as doubles; nulls become NaN."""
+    if array.type != pyarrow.float64():
+        array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
+    return np.asarray(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def finite_parts(dataset: Dataset, name: str) -> Iterator[FloatArray]:
+    for batch in dataset.iter_batches([name]):
+        values = as_floats(batch.column(0))
+        yield values[np.isfinite(values)]
+
+
+def ordered_values(dataset: Dataset, name: str) -> FloatArray:
+    """All finite values of a column, ascending: eight bytes a row, and no more than one column at a time."""
+    parts = list(finite_parts(dataset, name))
+    values = np.concatenate(parts) if parts else np.empty(0)
+    values.sort()
+    return values
+
+
+def unusable(ordered: FloatArray) -> str | None:
+    """Why nothing can be said about these sorted values, or None."""
+    if len(ordered) < MIN_VALUES:
+        return f"it has only {len(ordered)} values"
+    if np.count_nonzero(np.diff(ordered)) + 1 < MIN_DISTINCT:
+        return f"it has fewer than {MIN_DISTINCT} different values"
+    q25, q75 = np.quantile(ordered, [0.25, 0.75])
+    if q25 == q75:
+        return "the middle half of its values is one and the same number"
+    return None

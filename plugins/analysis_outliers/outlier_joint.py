@@ -1,0 +1,163 @@
+"""The one finding about rows that are ordinary in each column and odd in their combination."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from outlier_columns import as_floats
+from outlier_distance import JointModel, Margin, cutoff, fit
+from outlier_tails import round_between, tail_verdict
+from outlier_words import NOT_A_VERDICT, ROWS_CITED, rounded
+
+from harness_core.sdk import Dataset, Finding, PluginContext
+from harness_core.sdk.dataset import quote_name
+from harness_core.sdk.statistics.robust import FloatArray
+
+MIN_ROWS = 50
+SCORE_LIMIT = 3.0
+ROWS_PER_COLUMN = 5
+SQL_COLUMNS = 12
+COLUMNS_NAMED = 4
+BLAME_SHARE = 0.5
+
+Told = Mapping[str, Sequence[tuple[str, float, str]]]
+
+
+@dataclass(frozen=True)
+class Joint:
+    """How the joint distances came out, and the rows, farthest first, that nothing explains (none if all is well)."""
+
+    model: JointModel
+    cutoff: float
+    beyond_cutoff: int
+    p_value: float
+    fence: float
+    rows: Sequence[int]
+    farthest: float
+    named: Sequence[str]
+    told: Told
+    n: int
+    artifact: str | None
+
+    def as_metrics(self) -> dict[str, Any]:
+        return {
+            "columns": [margin.name for margin in self.model.margins],
+            "cutoff": rounded(self.cutoff),
+            "beyond_cutoff": self.beyond_cutoff,
+            "p_value": rounded(self.p_value, 4),
+        }
+
+
+def measure_joint(ctx: PluginContext, margins: Sequence[Margin], told: Told) -> Joint | None:
+    """Fit, measure every row, and test the gap above the bulk of the distances; None where the table is too small for it."""
+    margins = margins[: ctx.settings["max_joint_columns"]]
+    if len(margins) < 2 or ctx.dataset.row_count < max(MIN_ROWS, ROWS_PER_COLUMN * len(margins)):
+        return None
+    names = [margin.name for margin in margins]
+    model = replace(fit(margins, lambda: chunks(ctx.dataset, names)), limit=SCORE_LIMIT)
+    distances = _distances(ctx.dataset, model, told)
+    limit = cutoff(distances, len(margins))
+    count, p_value = tail_verdict(np.sort(distances), limit, ctx.settings)
+    found = count > 0 and p_value <= ctx.settings["significance"]
+    rows = np.argsort(-distances, kind="stable")[: count + 1] if found else np.empty(0, dtype=np.int64)
+    chosen = [int(row) for row in rows[:count]]
+    fence = round_between(float(distances[rows[count]]), float(distances[rows[count - 1]])) if found else 0.0
+    named = _named(ctx.dataset, model, chosen) if found else []
+    farthest = float(distances[rows[0]]) if found else 0.0
+    artifact = _write_model(ctx, model, fence, chosen) if found and len(margins) > SQL_COLUMNS else None
+    beyond_cutoff = int((distances > limit).sum())
+    return Joint(model, limit, beyond_cutoff, p_value, fence, chosen, farthest, named, told, len(distances), artifact)
+
+
+def chunks(dataset: Dataset, names: Sequence[str]) -> Iterator[FloatArray]:
+    for batch in dataset.iter_batches(names):
+        yield np.column_stack([as_floats(batch.column(name)) for name in names])
+
+
+def _distances(dataset: Dataset, model: JointModel, told: Told) -> FloatArray:
+    """The squared distance of every row; nought for rows already reported for a single column."""
+    names = [margin.name for margin in model.margins]
+    parts = []
+    for chunk in chunks(dataset, names):
+        squared = model.squared_distances(chunk)
+        for j, name in enumerate(names):
+            for direction, fence, _ in told.get(name, ()):
+                squared[chunk[:, j] > fence if direction == "high" else chunk[:, j] < fence] = 0.0
+        parts.append(squared)
+    return np.concatenate(parts)
+
+
+def _named(dataset: Dataset, model: JointModel, rows: Sequence[int]) -> list[str]:
+    """The columns without which these rows would be least odd: at least two, at most four, in table order."""
+    names = [margin.name for margin in model.margins]
+    found = dataset.rows(rows[:ROWS_CITED], names)
+    chunk = np.array([[np.nan if row[name] is None else float(row[name]) for name in names] for row in found])
+    blame = model.blame(chunk)
+    share = (blame / np.maximum(blame.max(axis=1, keepdims=True), 1e-12)).mean(axis=0)
+    order = np.argsort(-share, kind="stable")
+    taken = {int(j) for position, j in enumerate(order[:COLUMNS_NAMED]) if position < 2 or share[j] >= BLAME_SHARE}
+    return [name for j, name in enumerate(names) if j in taken]
+
+
+def _write_model(ctx: PluginContext, model: JointModel, fence: float, rows: Sequence[int]) -> str:
+    margins = [{"name": m.name, "logged": m.logged, "centre": m.centre, "unit": m.unit} for m in model.margins]
+    content = {"margins": margins, "factor": model.factor.tolist(), "fence": fence, "row_indices": list(rows)}
+    ctx.write_artifact("joint_distances.json", content)
+    return "joint_distances.json"
+
+
+def distance_sql(joint: Joint) -> str:
+    """SQL that counts the rows beyond the fence, with every number of the model as a literal."""
+    margins = joint.model.margins
+    scores = ", ".join(f"coalesce({_score_sql(margin)}, 0) AS z{j}" for j, margin in enumerate(margins))
+    squares = []
+    for row in joint.model.factor:
+        terms = " + ".join(f"{float(weight)!r} * z{j}" for j, weight in enumerate(row) if weight != 0)
+        squares.append(f"pow({terms}, 2)")
+    skipped = "".join(f" AND NOT coalesce({condition}, false)" for m in margins for _, _, condition in joint.told.get(m.name, ()))
+    scored = f"SELECT {scores} FROM data WHERE true{skipped}"
+    return f"SELECT count(*) FROM ({scored}) WHERE {' + '.join(squares)} > {joint.fence!r}"
+
+
+def _score_sql(margin: Margin) -> str:
+    plain = f"CAST({quote_name(margin.name)} AS DOUBLE)"
+    work = f"ln(CASE WHEN {plain} > 0 THEN {plain} END)" if margin.logged else plain
+    score = f"greatest(-{SCORE_LIMIT}, least({SCORE_LIMIT}, ({work} - {margin.centre!r}) / {margin.unit!r}))"
+    return f"CASE WHEN isfinite({work}) THEN {score} END"
+
+
+def joint_finding(ctx: PluginContext, joint: Joint) -> Finding:
+    dataset, count = ctx.dataset, len(joint.rows)
+    names = " and ".join(f'"{name}"' for name in joint.named) if len(joint.named) == 2 else _listed(joint.named)
+    evidence = ctx.artifact_evidence(joint.artifact, "row_indices") if joint.artifact else dataset.evidence(distance_sql(joint))
+    effect = float(np.sqrt(joint.farthest / joint.cutoff))
+    return Finding(
+        kind="anomaly",
+        title=f"{count:,} row{'s combine' if count > 1 else ' combines'} values of {names} that do not go together",
+        statement=(
+            f"{count:,} of the {joint.n:,} rows {'have' if count > 1 else 'has'} no outlier in any single column, but "
+            f"{'combine' if count > 1 else 'combines'} values that go together in no other row. "
+            f"The columns that make {'them' if count > 1 else 'it'} odd are {names}."
+        ),
+        columns=list(joint.named),
+        severity="notice",
+        confidence_note=NOT_A_VERDICT,
+        statistics={
+            "test": "generalised Pareto tail of robust joint distances",
+            "p_value": rounded(joint.p_value, 4),
+            "n": joint.n,
+            "effect": {"name": "distance_over_cutoff", "value": rounded(effect), "low": None, "high": None},
+            "count": count,
+            "fence": joint.fence,
+            "joint_columns": [margin.name for margin in joint.model.margins],
+        },
+        recommendation=f"Look at {names} side by side in the rows cited: one of the values may belong to another row.",
+        evidence=[evidence, dataset.row_evidence(joint.rows[:ROWS_CITED])],
+        subject="joint",
+    )
+
+
+def _listed(names: Sequence[str]) -> str:
+    quoted = [f'"{name}"' for name in names]
+    return ", ".join(quoted[:-1]) + " and " + quoted[-1]

@@ -1,0 +1,235 @@
+"""The verdict on one column: which of its largest and smallest values the rest of the column cannot explain."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy import stats
+
+from harness_core.sdk.statistics.robust import FloatArray, adjusted_fences, generalized_esd, medcouple, tail_gap
+
+Direction = Literal["high", "low"]
+Scale = Literal["linear", "log"]
+
+GAPS_TRIED = 5
+TAIL_POWER, TAIL_LEAST, TAIL_MOST = 0.7, 20, 400
+TAIL_PER_OUTLIER = 5
+LOG_GAIN = 0.05
+Z95 = 1.6448536269514722
+NORMALITY_LEVEL = 0.05
+
+
+@dataclass(frozen=True)
+class TailClaim:
+    """``count`` values beyond ``fence`` on one side, the nearest at ``nearest``; ``rest_extreme`` is the last value that belongs.
+
+    ``distance`` is in one-sided robust standard deviations on ``scale``, with a 95 % interval. ``p_value`` counts every gap tried.
+    """
+
+    direction: Direction
+    count: int
+    nearest: float
+    rest_extreme: float
+    fence: float
+    scale: Scale
+    test: str
+    p_value: float
+    expected_count: float | None
+    distance: tuple[float, float, float]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was found in a column, and the figures that say how it was judged."""
+
+    claims: tuple[TailClaim, ...]
+    scale: Scale
+    medcouple: float
+    fences: tuple[float, float]
+    beyond_fences: tuple[int, int]
+    p_value: float
+
+
+def judge(ordered: FloatArray, settings: Mapping[str, Any], esd_level: float) -> Verdict:
+    """The verdict on sorted values with a spread. ``esd_level`` is the level of Rosner's test, already shared among columns."""
+    scale = better_scale(ordered)
+    work = np.log(ordered) if scale == "log" else ordered
+    low, high = adjusted_fences(work, settings["fence_reach"])
+    tests = [_tail_test(ordered, work, scale, direction, (low, high), settings) for direction in ("high", "low")]
+    claims = [claim for claim in tests if claim is not None and claim.p_value <= settings["significance"]]
+    if not claims and len(ordered) <= settings["esd_max_rows"]:
+        claims = _esd_claims(ordered, esd_level)
+    p_values = [claim.p_value for claim in (*tests, *claims) if claim is not None]
+    back = np.exp if scale == "log" else np.asarray
+    return Verdict(
+        claims=tuple(claim for claim in claims if _floor(claim, settings) <= claim.distance[0] < math.inf),
+        scale=scale,
+        medcouple=medcouple(work),
+        fences=(float(back(low)), float(back(high))),
+        beyond_fences=(int((work < low).sum()), int((work > high).sum())),
+        p_value=min(1.0, 2 * min(p_values, default=0.5)),
+    )
+
+
+def _floor(claim: TailClaim, settings: Mapping[str, Any]) -> float:
+    """Rosner's test asks for no minimum distance: its critical values are one already."""
+    return 0.0 if claim.test == "generalised ESD" else float(settings["min_robust_sds"])
+
+
+def better_scale(ordered: FloatArray) -> Scale:
+    """Logarithms where all values are positive and clearly more symmetric on that scale; else the values as they are."""
+    if ordered[0] <= 0:
+        return "linear"
+    plain, logged = abs(medcouple(ordered)), abs(medcouple(np.log(ordered)))
+    return "log" if logged + LOG_GAIN < plain else "linear"
+
+
+def _tail_test(
+    ordered: FloatArray,
+    work: FloatArray,
+    scale: Scale,
+    direction: Direction,
+    fences: tuple[float, float],
+    settings: Mapping[str, Any],
+) -> TailClaim | None:
+    """The most surprising gap on one side beyond the fence, tested; None where nothing lies beyond the fence."""
+    upward = work if direction == "high" else -work[::-1]
+    fence = fences[1] if direction == "high" else -fences[0]
+    limit = _limit(upward, fence, settings)
+    if limit == 0:
+        return None
+    count, p_value, expected = _best_gap(upward, limit)
+    return _claim(ordered, direction, count, scale, "generalised Pareto tail", min(1.0, 2 * p_value), expected)
+
+
+def _best_gap(upward: FloatArray, limit: int) -> tuple[int, float, float]:
+    """(count, p-value, expected count) of the most surprising gap above at least all but ``limit`` of the values.
+
+    A gap under the ``m`` largest values has the weight 1 / m in a Bonferroni correction over all gaps, tried or not: the few
+    farthest values are the usual suspects, and a larger group must be the more striking.
+    """
+    descending = upward[::-1]
+    weight = sum(1 / m for m in range(1, limit + 1))
+    results = []
+    for m in _promising_gaps(descending, limit):
+        below, nearest = _around_gap(descending, m)
+        gap = tail_gap(below, nearest, m)
+        results.append((min(1.0, gap.p_value * m * weight), -m, gap.expected_count))
+    p_value, negative_count, expected = min(results)
+    return -negative_count, p_value, expected
+
+
+def _promising_gaps(descending: FloatArray, limit: int) -> list[int]:
+    """The counts above the gaps that are largest beside the spacing of the values right below them."""
+    counts = np.arange(1, limit + 1)
+    gaps = descending[:limit] - descending[1 : limit + 1]
+    reach = np.minimum(2 * counts + TAIL_LEAST, len(descending) - 1)
+    local = (descending[counts] - descending[reach]) / np.log(reach / counts)
+    positive = gaps[gaps > 0]
+    smallest = float(positive.min()) if len(positive) else 1.0
+    order = np.argsort(np.log(counts) - counts * gaps / np.maximum(local, smallest), kind="stable")
+    return [int(counts[index]) for index in order[:GAPS_TRIED]]
+
+
+def tail_verdict(ordered: FloatArray, fence: float, settings: Mapping[str, Any]) -> tuple[int, float]:
+    """How many of the largest values stand apart from the rest, among those beyond ``fence``, and the p-value of that."""
+    limit = _limit(ordered, fence, settings)
+    return _best_gap(ordered, limit)[:2] if limit else (0, 1.0)
+
+
+def _limit(upward: FloatArray, fence: float, settings: Mapping[str, Any]) -> int:
+    beyond = len(upward) - int(np.searchsorted(upward, fence, side="right"))
+    return min(beyond, max(3, int(settings["max_share"] * len(upward))), len(upward) // 4)
+
+
+def _around_gap(descending: FloatArray, count: int) -> tuple[FloatArray, float]:
+    """The tail below the gap under the ``count`` largest values, and the value next to it from above.
+
+    Rounded data have ties: each group of equal values is spread evenly over its rounding interval, so that a step of one
+    rounding unit is no gap.
+    """
+    n = len(descending)
+    size = max(TAIL_LEAST, min(int(n**TAIL_POWER), TAIL_MOST), TAIL_PER_OUTLIER * count)
+    part = descending[: min(count + size, n - 1) + 1]
+    steps = -np.diff(part)
+    if not (steps == 0).any() or not (steps > 0).any():
+        return part[count:], float(part[count - 1])
+    unit = float(steps[steps > 0].min())
+    below = part[count:]
+    starts = np.flatnonzero(np.concatenate(([True], np.diff(below) != 0)))
+    sizes = np.diff(np.concatenate((starts, [len(below)])))
+    whole = sizes.copy()  # the threshold may cut its group: what is above it fills only the upper part of the interval
+    whole[-1] = max(sizes[-1], np.diff(np.searchsorted(descending[::-1], [below[-1], np.nextafter(below[-1], np.inf)]))[0])
+    within = np.arange(len(below)) - np.repeat(starts, sizes)
+    spread = 0.5 - (within + 0.5) / np.repeat(whole, sizes)
+    return below + unit * spread, float(part[count - 1]) - unit / 2
+
+
+def _esd_claims(ordered: FloatArray, level: float) -> list[TailClaim]:
+    """Rosner's test where the values it leaves look normal; at most ten outliers, as published."""
+    result = generalized_esd(ordered, 10, level)
+    if result.outliers == 0:
+        return []
+    chosen = result.steps[: result.outliers]
+    rest = np.delete(ordered, [step.position for step in chosen])
+    if stats.shapiro(rest).pvalue < NORMALITY_LEVEL:
+        return []
+    middle, p_value = float(np.median(ordered)), chosen[-1].p_value
+    claims = []
+    for direction, values in (
+        ("high", [step.value for step in chosen if step.value > middle]),
+        ("low", [step.value for step in chosen if step.value < middle]),
+    ):
+        if values:
+            claims.append(_claim(ordered, direction, len(values), "linear", "generalised ESD", p_value, None))  # type: ignore[arg-type]
+    return claims
+
+
+def _claim(
+    ordered: FloatArray, direction: Direction, count: int, scale: Scale, test: str, p_value: float, expected: float | None
+) -> TailClaim:
+    nearest, last = (ordered[-count], ordered[-count - 1]) if direction == "high" else (ordered[count - 1], ordered[count])
+    fence = round_between(float(last), float(nearest))
+    distance = robust_distance(ordered, float(nearest), direction, scale)
+    return TailClaim(direction, count, float(nearest), float(last), fence, scale, test, p_value, expected, distance)
+
+
+def round_between(one: float, other: float) -> float:
+    """A number strictly between two, with as few digits as that allows; ``other`` itself never, ``one`` only if they touch."""
+    middle = one + (other - one) / 2
+    for digits in range(1, 18):
+        candidate = float(f"{middle:.{digits}g}")
+        if min(one, other) < candidate < max(one, other):
+            return candidate
+    return one
+
+
+def robust_distance(ordered: FloatArray, value: float, direction: Direction, scale: Scale) -> tuple[float, float, float]:
+    """(value, low, high): the distance from the median in units of (95th or 5th percentile - median) / 1.645.
+
+    That unit is the standard deviation where data are normal, and it looks only at the side in question. The interval takes the
+    order statistics that enclose both quantiles with about 95 % certainty.
+    """
+    n = len(ordered)
+    outer = 0.95 if direction == "high" else 0.05
+    change = np.log if scale == "log" else np.asarray
+    target = float(change(value))
+
+    def at(probability: float, sigmas: float) -> float:
+        shift = sigmas * math.sqrt(probability * (1 - probability) / n)
+        index = math.ceil(n * (probability + shift)) - 1
+        return float(change(ordered[min(max(index, 0), n - 1)]))
+
+    sign = 1.0 if direction == "high" else -1.0
+
+    def distance(middle_sigmas: float, outer_sigmas: float) -> float:
+        middle = at(0.5, middle_sigmas)
+        unit = abs(at(outer, outer_sigmas) - middle) / Z95
+        return abs(target - middle) / unit if unit > 0 else math.inf
+
+    centre = distance(0.0, 0.0)
+    low = distance(0.0, sign * 1.96)
+    high = distance(0.0, -sign * 1.96)
+    return centre, min(low, centre), max(high, centre)

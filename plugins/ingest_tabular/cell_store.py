@@ -1,0 +1,162 @@
+"""Keeps rows of typed cells (of workbooks and JSON) as texts in Parquet parts, and remembers which kinds each column held.
+
+Memory holds one batch of rows, however long the table is.
+"""
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+from column_types import TEXT, TypeRules, Typing, candidates
+
+from harness_core.sdk.dataset import quote_name, quote_text
+
+BATCH_ROWS = 20_000
+SAMPLE_TEXTS = 5_000
+NESTED_NOTE = "Lists and objects are kept as JSON text."
+MIXED_NOTE = "Kept as text: the cells hold values of several kinds ({kinds})."
+WORDS = {"integer": "whole numbers", "float": "numbers", "boolean": "true or false", "timestamp": "timestamps"}
+
+
+class NumberText(str):
+    """A number as it was written."""
+
+    __slots__ = ()
+
+
+@dataclass
+class _Kinds:
+    """What a column held: the kinds of its values, the tokens that mean none, and some of its texts."""
+
+    kinds: dict[str, int] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    texts: list[str] = field(default_factory=list)
+
+
+@dataclass
+class CellStore:
+    """Rows go in, a relation of text columns and their typings come out."""
+
+    folder: Path
+    rules: TypeRules
+    columns: dict[str, _Kinds] = field(default_factory=dict)
+    row_count: int = 0
+    _rows: list[dict[str, str | None]] = field(default_factory=list)
+    _parts: int = 0
+
+    def add_column(self, name: str) -> None:
+        """Declare a column that there may be no row for."""
+        self.columns.setdefault(name, _Kinds())
+
+    def add(self, names: Sequence[str], values: Iterable[Any]) -> None:
+        """Add a row; names that are new become columns, null in the rows before."""
+        row: dict[str, str | None] = {}
+        for name, value in zip(names, values, strict=True):
+            kinds = self.columns.get(name)
+            if kinds is None:
+                kinds = self.columns[name] = _Kinds()
+            row[name] = self._kept(value, kinds)
+        self._rows.append(row)
+        self.row_count += 1
+        if len(self._rows) >= BATCH_ROWS:
+            self.flush()
+
+    def _kept(self, value: Any, kinds: _Kinds) -> str | None:
+        kind, text = cell_text(value)
+        if text is None:
+            return None
+        if kind == "text":
+            if text.strip().lower() in self.rules.null_tokens:
+                kinds.tokens[text] = kinds.tokens.get(text, 0) + 1
+                return text
+            if len(kinds.texts) < SAMPLE_TEXTS:
+                kinds.texts.append(text)
+        kinds.kinds[kind] = kinds.kinds.get(kind, 0) + 1
+        return text
+
+    def flush(self) -> None:
+        if not self._rows:
+            return
+        arrays = {name: pyarrow.array([row.get(name) for row in self._rows], pyarrow.string()) for name in self.columns}
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(pyarrow.table(arrays), self.folder / f"part-{self._parts:06}.parquet", compression="lz4")
+        self._parts += 1
+        self._rows = []
+
+    def relation(self) -> str:
+        """SQL for all rows in order, every column a text."""
+        self.flush()
+        names = ", ".join(quote_name(name) for name in self.columns)
+        if not self._parts:
+            return "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in self.columns) + " WHERE false"
+        parts = ", ".join(quote_text(str(path)) for path in sorted(self.folder.glob("part-*.parquet")))
+        return f"SELECT {names} FROM read_parquet([{parts}], union_by_name=true)"
+
+    def typings(self) -> dict[str, Typing]:
+        """What each column is, by the kinds of all its values."""
+        return {name: self._typing(name, kinds) for name, kinds in self.columns.items()}
+
+    def _typing(self, name: str, column: _Kinds) -> Typing:
+        kinds, forced = set(column.kinds), self.rules.forced_type(name)
+        tokens = tuple(sorted(column.tokens))
+        if forced == "text" or not kinds:
+            return TEXT
+        if kinds == {"text"}:
+            return self._temporal(column)
+        for typing, allowed in KINDS:
+            if kinds <= allowed:
+                wider = Typing("float", "DOUBLE") if forced == "float" and typing.type == "integer" else typing
+                return Typing(wider.type, wider.storage, tokens=tokens)
+        if kinds <= {"nested", "text"} and "nested" in kinds:
+            return Typing("text", "VARCHAR", note=NESTED_NOTE)
+        spoken = ", ".join(f"{column.kinds[kind]:,} {WORDS.get(kind, kind + 's')}" for kind in sorted(kinds))
+        return Typing("text", "VARCHAR", note=MIXED_NOTE.format(kinds=spoken))
+
+    def _temporal(self, column: _Kinds) -> Typing:
+        """Texts that are all dates in one format; other texts stay what the source says they are."""
+        found = [typing for typing in candidates(column.texts, self.rules) if typing.type in ("date", "timestamp")]
+        return found[0] if len(found) == 1 and found[0].format.startswith("iso") else TEXT
+
+
+KINDS: tuple[tuple[Typing, frozenset[str]], ...] = (
+    (Typing("integer", "BIGINT"), frozenset({"integer"})),
+    (Typing("float", "DOUBLE"), frozenset({"integer", "float"})),
+    (Typing("boolean", "BOOLEAN"), frozenset({"boolean"})),
+    (Typing("date", "DATE"), frozenset({"date"})),
+    (Typing("timestamp", "TIMESTAMP"), frozenset({"date", "timestamp"})),
+    (Typing("time", "TIME"), frozenset({"time"})),
+)
+
+
+def cell_text(value: Any) -> tuple[str, str | None]:
+    """The kind of a cell's value and its text; the text is None for an empty cell."""
+    if value is None or value == "":
+        return "empty", None
+    if isinstance(value, bool):
+        return "boolean", "true" if value else "false"
+    if isinstance(value, NumberText):
+        return "float", str(value)
+    if isinstance(value, int):
+        return ("integer" if -(2**63) <= value < 2**63 else "large number"), str(value)
+    if isinstance(value, float):
+        return ("integer", str(int(value))) if value.is_integer() and abs(value) < 2**53 else ("float", repr(value))
+    if isinstance(value, str):
+        return "text", value
+    return _moment_text(value)
+
+
+def _moment_text(value: Any) -> tuple[str, str | None]:
+    if isinstance(value, datetime):
+        return "timestamp", value.isoformat(" ")
+    if isinstance(value, date):
+        return "date", value.isoformat()
+    if isinstance(value, time):
+        return "time", value.isoformat()
+    if isinstance(value, timedelta):
+        return "duration", str(value)
+    return "nested", json.dumps(value, ensure_ascii=False, separators=(",", ":"))

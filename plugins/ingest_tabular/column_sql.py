@@ -1,0 +1,167 @@
+"""A typing as SQL: the value of a text, the proof that the text can be told back from it, and the cast that loses nothing."""
+
+from collections.abc import Sequence
+
+from column_types import ISO_TIMESTAMP, ISO_ZONED, Typing
+
+from harness_core.sdk.dataset import quote_name, quote_text
+
+PLAIN = r"-?(0|[1-9][0-9]*)?\.?[0-9]*"
+SCIENTIFIC = r"-?([0-9](\.[0-9]+)[eE][+-]?[0-9]{1,3}|[0-9](\.[0-9]*)?[eE][+-][0-9]{1,3})"
+LOSSY = "this value does not fit the type of column number "
+
+
+def texts_of(source: str, typing: Typing) -> str:
+    """The text expression that is converted: trimmed where the column needs it, NULL where it holds a null token."""
+    text = f"trim({source}, ' \t\u00a0')" if typing.trim else source
+    if not typing.tokens:
+        return text
+    listed = ", ".join(quote_text(token) for token in typing.tokens)
+    return f"CASE WHEN {source} IN ({listed}) THEN NULL ELSE {text} END"
+
+
+def value_sql(text: str, typing: Typing) -> str:
+    """The converted value; NULL, or nonsense that :func:`proof_sql` refuses, where it cannot be."""
+    if typing.type == "boolean":
+        return f"CASE lower({text}) WHEN 'true' THEN true WHEN 'false' THEN false END"
+    if typing.type in ("integer", "float", "decimal"):
+        return f"TRY_CAST({_plain_number(text, typing)} AS {typing.storage})"
+    if typing.format == "iso-utc":
+        return f"(TRY_CAST({text} AS TIMESTAMPTZ) AT TIME ZONE 'UTC')"
+    if typing.format.startswith("%") or "%" in typing.format:
+        return f"try_strptime({text}, {quote_text(typing.format)})::{typing.storage}"
+    return f"TRY_CAST({text} AS {typing.storage})"
+
+
+def proof_sql(text: str, typing: Typing, value: str | None = None) -> str:
+    """True where ``text``, which is not NULL, can be told back from its value (given as SQL where it is computed already)."""
+    value = value or value_sql(text, typing)
+    if typing.type == "boolean":
+        return f"({value} IS NOT NULL)"
+    if typing.type == "integer":
+        return f"({value}::VARCHAR = {_plain_number(text, typing)}{_grouping_proof(text, typing)})"
+    if typing.type == "float":
+        return f"({_float_proof(_plain_number(text, typing), value)}{_grouping_proof(text, typing)})"
+    if typing.type == "decimal":
+        plain = _plain_number(text, typing)
+        shape = rf"-?(0|[1-9][0-9]*)?(\.[0-9]{{0,{typing.scale}}})?"
+        return f"({value} IS NOT NULL AND regexp_full_match({plain}, {quote_text(shape)}))"
+    return _moment_proof(text, value, typing)
+
+
+def _plain_number(text: str, typing: Typing) -> str:
+    if typing.thousands:
+        text = f"replace({text}, {quote_text(typing.thousands)}, '')"
+    return f"replace({text}, ',', '.')" if typing.decimal == "," else text
+
+
+def _grouping_proof(text: str, typing: Typing) -> str:
+    """Groups of exactly three digits, and no separator of the other convention."""
+    if not typing.thousands:
+        return f" AND NOT contains({text}, '.')" if typing.decimal == "," else ""
+    group, point = (f"[{mark}]" for mark in (typing.thousands, typing.decimal))
+    shape = f"-?(0|[1-9][0-9]{{0,2}}({group}[0-9]{{3}})+|[1-9][0-9]*)({point}[0-9]+)?"
+    return f" AND regexp_full_match({text}, {quote_text(shape)})"
+
+
+def _float_proof(text: str, value: str) -> str:
+    mantissa = f"split_part(lower({text}), 'e', 1)"
+    decimals = f"length(split_part({mantissa}, '.', 2))"
+    digits = f"length(trim(regexp_replace({mantissa}, '[-.]', '', 'g'), '0'))"
+    padded = rf"regexp_replace(regexp_replace({text}, '^(-?)\.', '\10.'), '\.$', '')"
+    return (
+        f"CASE WHEN {value}::VARCHAR = {text} THEN isfinite({value}) "
+        f"WHEN {value} IS NULL OR NOT isfinite({value}) THEN false "
+        f"WHEN regexp_full_match({text}, {quote_text(PLAIN)}) THEN "
+        f"{digits} <= 15 OR format('{{:.{{}}f}}', {value}, {decimals}) = {padded} "
+        f"WHEN regexp_full_match({text}, {quote_text(SCIENTIFIC)}) THEN "
+        f"{digits} <= 15 OR format('{{:.{{}}e}}', {value}, {decimals}) = lower({text}) "
+        f"ELSE false END"
+    )
+
+
+def _moment_proof(text: str, value: str, typing: Typing) -> str:
+    if typing.type == "time":
+        shape = r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?"
+        return f"({value} IS NOT NULL AND regexp_full_match({text}, {quote_text(shape)}))"
+    if typing.format == "iso" and typing.type == "date":
+        return f"({value}::VARCHAR = {text} AND isfinite({value}))"
+    if typing.format in ("iso", "iso-utc"):
+        shape = ISO_TIMESTAMP if typing.format == "iso" else ISO_ZONED
+        return f"({value} IS NOT NULL AND isfinite({value}) AND regexp_full_match({text}, {quote_text(shape)}))"
+    return _written_back(text, value, typing.format)
+
+
+def _written_back(text: str, value: str, form: str) -> str:
+    """The date written again in its format, with and without leading zeros, is the same text but for upper and lower case."""
+    bare = form
+    for code in ("d", "m", "H", "I"):
+        bare = bare.replace(f"%{code}", f"%-{code}")
+    fraction = f"rtrim(lower({text}), '0')" if "%f" in form else f"lower({text})"
+    written = [f"lower(strftime({value}, {quote_text(each)}))" for each in dict.fromkeys((form, bare, *_half_bare(form)))]
+    if "%f" in form:
+        written = [f"rtrim({each}, '0')" for each in written]
+    return f"({value} IS NOT NULL AND {fraction} IN ({', '.join(written)}))"
+
+
+def _half_bare(form: str) -> tuple[str, ...]:
+    """Dates padded, hours not, and the other way round."""
+    dates = form.replace("%d", "%-d").replace("%m", "%-m")
+    hours = form.replace("%H", "%-H").replace("%I", "%-I")
+    return dates, hours
+
+
+def _quick_proof(text: str, value: str, typing: Typing) -> str | None:
+    """A cheaper proof that most texts pass: written back by the engine, the value is the text."""
+    if typing.type == "boolean":
+        return f"{text} IN ('true', 'false')"
+    if typing.decimal != "." or typing.thousands or typing.type not in ("integer", "float", "date", "timestamp"):
+        return None
+    if typing.format not in ("", "iso"):
+        return None
+    return f"({value}::VARCHAR = {text}{'' if typing.type == 'integer' else f' AND isfinite({value})'})"
+
+
+def checked_select(columns: Sequence[tuple[str, Typing]], relation: str) -> str:
+    """A query for the typed columns; it fails, naming the column's number, where a text would be changed by its type.
+
+    Each value is computed once, in an inner query, and compared there with its text.
+    """
+    inner, outer = [], []
+    for index, (name, typing) in enumerate(columns):
+        if typing.type == "text":
+            inner.append(f"{quote_name(name)} AS t{index}")
+            outer.append(f"t{index} AS {quote_name(name)}")
+            continue
+        text = texts_of(quote_name(name), typing)
+        inner += [f"{text} AS t{index}", f"{value_sql(f'({text})', typing)} AS v{index}"]
+        outer.append(f"{_checked(f't{index}', f'v{index}', index, typing)} AS {quote_name(name)}")
+    return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM ({relation}))"
+
+
+def _checked(text: str, value: str, index: int, typing: Typing) -> str:
+    quick = _quick_proof(text, value, typing)
+    first = f"WHEN {quick} THEN {value} " if quick else ""
+    failure = f"error({quote_text(LOSSY + str(index))})"
+    return f"CASE WHEN {text} IS NULL THEN NULL {first}WHEN {proof_sql(text, typing, value)} THEN {value} ELSE {failure} END"
+
+
+def plain_cast_sql(name: str, typing: Typing) -> str:
+    """A select item for texts that are known to be of the type."""
+    source = quote_name(name)
+    if typing.type == "text":
+        return source
+    text = texts_of(source, typing)
+    value = value_sql(f"({text})", typing) if typing.format else f"CAST({text} AS {typing.storage})"
+    return f"{value} AS {source}"
+
+
+def violation_sql(name: str, typing: Typing) -> str:
+    """True for rows whose text this typing would change."""
+    text = texts_of(quote_name(name), typing)
+    return f"(({text}) IS NOT NULL AND NOT coalesce({proof_sql(f'({text})', typing)}, false))"
+
+
+def token_count_sql(name: str, tokens: Sequence[str]) -> str:
+    listed = ", ".join(quote_text(token) for token in tokens)
+    return f"count(*) FILTER (WHERE {quote_name(name)} IN ({listed}))"

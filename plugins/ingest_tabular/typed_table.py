@@ -1,0 +1,216 @@
+"""Turns a relation of texts into a typed Parquet, with types that every row proves; nothing is rounded, cut or guessed.
+
+The first attempt converts and checks in one pass, with the types a sample allows. A value that does not fit stops it; then
+all rows are asked which typings they survive, until none is contradicted.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import column_sql
+import duckdb
+from column_types import TEXT, TypeRules, Typing, candidates, nearly
+from repair_notes import Repairs, counted
+
+from harness_core.sdk import Column
+from harness_core.sdk.dataset import quote_name, quote_text
+
+MAX_ROUNDS = 8
+NEARLY_TEXTS = 2_000
+KIND_WORDS = {"float": "number", "integer": "whole number", "decimal": "number", "boolean": "true or false"}
+WRITER = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+Progress = Callable[[float], None]
+
+
+@dataclass
+class Evidence:
+    """What is known of one column's texts: a sample, and values that contradicted earlier proposals."""
+
+    name: str
+    texts: list[str | None]
+    proposals: list[Typing] = field(default_factory=list)
+    undecided: bool = False
+
+
+def connect(scratch: Path, memory_mb: int, threads: int = 2) -> "duckdb.DuckDBPyConnection":
+    """An in-memory DuckDB that spills to ``scratch``, keeps row order, and never reaches for the network."""
+    connection = duckdb.connect(
+        ":memory:",
+        config={
+            "threads": threads,
+            "memory_limit": f"{memory_mb}MB",
+            "temp_directory": str(scratch / "spill"),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "preserve_insertion_order": True,
+        },
+    )
+    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
+
+
+def one_row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[Any, ...]:
+    """The only row of a query, as a tuple."""
+    (row,) = connection.sql(query).fetchall()
+    return tuple(row)
+
+
+def write_typed(
+    connection: "duckdb.DuckDBPyConnection",
+    relation: str,
+    samples: Mapping[str, Sequence[str | None]],
+    rules: TypeRules,
+    path: Path,
+    repairs: Repairs,
+    progress: Progress = lambda share: None,
+    fixed: Mapping[str, Typing] | None = None,
+) -> list[tuple[Column, Typing]]:
+    """Write ``relation`` (SQL whose columns are all texts, named as ``samples``) to ``path``; returns the columns as stored.
+
+    ``samples`` holds some of each column's texts. Null tokens and columns that a few values keep text are said in ``repairs``
+    and notes. ``fixed`` says the typings where the source itself does (cells of workbooks, values of JSON).
+    """
+    if fixed is not None:
+        return _write_fixed(connection, relation, fixed, path, repairs)
+    evidence = [Evidence(name, list(texts)) for name, texts in samples.items()]
+    _propose(evidence, rules)
+    if any(column.undecided for column in evidence) or not _copy(connection, relation, evidence, path):
+        _settle(connection, relation, evidence, rules, progress)
+        if not _copy(connection, relation, evidence, path):
+            raise AssertionError("a typing that all rows survived was refused")
+    progress(0.9)
+    _say_tokens(connection, relation, evidence, repairs)
+    return _described(connection, relation, path, evidence, rules)
+
+
+def _write_fixed(
+    connection: "duckdb.DuckDBPyConnection", relation: str, fixed: Mapping[str, Typing], path: Path, repairs: Repairs
+) -> list[tuple[Column, Typing]]:
+    items = ", ".join(column_sql.plain_cast_sql(name, typing) for name, typing in fixed.items())
+    connection.execute(f"COPY (SELECT {items} FROM ({relation})) TO {quote_text(str(path))} {WRITER}")
+    evidence = [Evidence(name, [], [typing]) for name, typing in fixed.items()]
+    _say_tokens(connection, relation, evidence, repairs)
+    return _described(connection, relation, path, evidence, TypeRules())
+
+
+def _propose(evidence: Sequence[Evidence], rules: TypeRules) -> None:
+    for column in evidence:
+        column.proposals = candidates(column.texts, rules, rules.forced_type(column.name))
+        unknown = not any(column.texts) and rules.forced_type(column.name) != "text"
+        column.undecided = len(column.proposals) > 1 or unknown
+
+
+def _typing(column: Evidence) -> Typing:
+    return column.proposals[0] if len(column.proposals) == 1 else TEXT
+
+
+def _copy(connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], path: Path) -> bool:
+    query = column_sql.checked_select([(column.name, _typing(column)) for column in evidence], relation)
+    try:
+        connection.execute(f"COPY ({query}) TO {quote_text(str(path))} {WRITER}")
+    except duckdb.Error as reason:
+        if column_sql.LOSSY not in str(reason):
+            raise
+        return False
+    return True
+
+
+def _settle(
+    connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], rules: TypeRules, progress: Progress
+) -> None:
+    """Ask all rows which proposals they contradict, add the contradicting values to the evidence, and propose again."""
+    open_columns = [column for column in evidence if column.proposals or column.undecided]
+    for attempt in range(MAX_ROUNDS):
+        asked = [(column, typing) for column in open_columns for typing in column.proposals or [TEXT]]
+        if not asked:
+            return
+        contradicted = _contradictions(connection, relation, asked)
+        progress(0.1 * (attempt + 1))
+        open_columns = [column for column in open_columns if id(column) in contradicted]
+        for column in open_columns:
+            column.texts += contradicted[id(column)]
+        _propose(open_columns, rules)
+    for column in open_columns:
+        column.proposals = []
+
+
+def _contradictions(
+    connection: "duckdb.DuckDBPyConnection", relation: str, asked: Sequence[tuple[Evidence, Typing]]
+) -> dict[int, list[str]]:
+    """For each column, texts that one of its proposals does not survive: the least, the greatest, the shortest."""
+    items = []
+    for column, typing in asked:
+        name = quote_name(column.name)
+        fails = column_sql.violation_sql(column.name, typing) if typing.type != "text" else f"{name} IS NOT NULL"
+        items += [f"min({name}) FILTER ({fails})", f"max({name}) FILTER ({fails})"]
+        items += [f"min_by({name}, length({name})) FILTER ({fails})"]
+    row = one_row(connection, f"SELECT {', '.join(items)} FROM ({relation})")
+    found: dict[int, list[str]] = {}
+    for index, (column, _) in enumerate(asked):
+        texts = [text for text in row[3 * index : 3 * index + 3] if text is not None]
+        if texts:
+            found.setdefault(id(column), []).extend(texts)
+    return found
+
+
+def _say_tokens(connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], repairs: Repairs) -> None:
+    told = [(column, _typing(column).tokens) for column in evidence if _typing(column).tokens]
+    if not told:
+        return
+    items = ", ".join(column_sql.token_count_sql(column.name, tokens) for column, tokens in told)
+    counts = one_row(connection, f"SELECT {items} FROM ({relation})")
+    for (column, tokens), count in zip(told, counts, strict=True):
+        listed = ", ".join(f"“{token}”" for token in tokens if token.strip()) or "blank cells"
+        noun = "value" if count == 1 else "values"
+        repairs.add(
+            "null_tokens", count, f"{count:,} {noun} of “{column.name}” mean no value ({listed}) and are null.", column=column.name
+        )
+
+
+def _described(
+    connection: "duckdb.DuckDBPyConnection", relation: str, path: Path, evidence: Sequence[Evidence], rules: TypeRules
+) -> list[tuple[Column, Typing]]:
+    names = [quote_name(column.name) for column in evidence]
+    filled_counts = ", ".join(f"count({name})" for name in names)
+    counts = one_row(connection, f"SELECT count(*), {filled_counts} FROM read_parquet({quote_text(str(path))})")
+    reasons = _why_text(connection, relation, [column for column in evidence if _typing(column).type == "text"], rules)
+    described = []
+    for column, filled in zip(evidence, counts[1:], strict=True):
+        typing = _typing(column)
+        note = typing.note or reasons.get(column.name)
+        described.append((Column(column.name, typing.type, filled < counts[0], typing.storage, note), typing))
+    return described
+
+
+def _why_text(
+    connection: "duckdb.DuckDBPyConnection", relation: str, columns: Sequence[Evidence], rules: TypeRules
+) -> dict[str, str]:
+    """Why columns that look typed are text: an undecidable format, or a few values that do not fit, counted over all rows."""
+    reasons = {column.name: _undecidable(column) for column in columns if len(column.proposals) > 1}
+    almost = {column.name: nearly([text for text in column.texts[:NEARLY_TEXTS] if text], rules) for column in columns}
+    asked = {name: typing for name, typing in almost.items() if typing is not None and name not in reasons}
+    if not asked:
+        return reasons
+    items = ", ".join(f"count(*) FILTER ({column_sql.violation_sql(name, typing)})" for name, typing in asked.items())
+    counts = one_row(connection, f"SELECT {items} FROM ({relation})")
+    for (name, typing), count in zip(asked.items(), counts, strict=True):
+        kind = KIND_WORDS.get(typing.type, typing.type)
+        words = counted(count, "value is", "values are")
+        reasons[name] = f"Kept as text: {words} not of the form the others have ({kind})."
+    return {name: reason for name, reason in reasons.items() if "text: 0 " not in reason}
+
+
+def _undecidable(column: Evidence) -> str:
+    forms = " and as ".join(sorted({_form(typing) for typing in column.proposals}))
+    return f"Kept as text: every value reads both as {forms}. Say which in the settings."
+
+
+def _form(typing: Typing) -> str:
+    if not typing.format:
+        return f"numbers with “{typing.decimal}” as decimal separator"
+    codes = {"%Y": "year", "%y": "year", "%m": "month", "%b": "month", "%B": "month", "%d": "day"}
+    found = sorted((typing.format.find(code), word) for code, word in codes.items() if code in typing.format)
+    return "-".join(word for _, word in found)

@@ -1,0 +1,192 @@
+"""Reads the sheets of a workbook (XLSX, XLSM, XLSB, XLS, ODS) into typed Parquet; encrypted and damaged ones are refused."""
+
+import zipfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import python_calamine as calamine
+from cell_store import CellStore, cell_text
+from csv_layout import Layout, lay_out, say_layout, usable_names
+from csv_records import Record
+from csv_table import Table, too_many_columns, too_many_rows
+from repair_notes import Repairs, counted
+from table_settings import Settings
+from text_source import MAX_RATIO, RATIO_FLOOR_BYTES, too_large
+from typed_table import connect, write_typed
+
+from harness_core.sdk import InputRejected
+
+HEAD_ROWS = 500
+OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+ENCRYPTED = "The workbook is protected by a password."
+Progress = Callable[[float, str], None]
+
+
+def check_package(path: Path, max_bytes: int) -> None:
+    """Raise for a damaged zip package, and for one whose parts would grow beyond all reason when unpacked."""
+    try:
+        with zipfile.ZipFile(path) as package:
+            parts = package.infolist()
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as reason:
+        raise corrupt() from reason
+    expanded, packed = sum(part.file_size for part in parts), max(1, path.stat().st_size)
+    if expanded > max_bytes or (expanded > RATIO_FLOOR_BYTES and expanded > MAX_RATIO * packed):
+        raise too_large(expanded, packed)
+    if any(part.flag_bits & 1 for part in parts):
+        raise InputRejected(ENCRYPTED, remedy="Save it without the password and upload it again.", code="encrypted_workbook")
+
+
+def corrupt() -> InputRejected:
+    return InputRejected(
+        "The workbook is damaged or cut off.", remedy="Open it in a spreadsheet program and save it again.", code="corrupt_workbook"
+    )
+
+
+def open_workbook(path: Path, max_bytes: int) -> "calamine.CalamineWorkbook":
+    with path.open("rb") as file:
+        head = file.read(8)
+    if head.startswith(b"PK"):
+        check_package(path, max_bytes)
+    try:
+        with path.open("rb") as file:
+            return calamine.CalamineWorkbook.from_filelike(file)
+    except calamine.PasswordError as reason:
+        raise InputRejected(
+            ENCRYPTED, remedy="Save it without the password and upload it again.", code="encrypted_workbook"
+        ) from reason
+    except Exception as reason:  # the reader's own errors, and what its parsers raise for rubbish
+        if head.startswith(OLE) and _holds_encrypted_package(path):
+            raise InputRejected(
+                ENCRYPTED, remedy="Save it without the password and upload it again.", code="encrypted_workbook"
+            ) from reason
+        raise corrupt() from reason
+
+
+def _holds_encrypted_package(path: Path) -> bool:
+    """Office wraps an encrypted workbook in an OLE file with a stream of this name."""
+    return "EncryptedPackage".encode("utf-16-le") in path.read_bytes()
+
+
+def sheet_names(workbook: "calamine.CalamineWorkbook") -> list[str]:
+    """The sheets that hold cells (no charts, no macros), in the workbook's order."""
+    kept = (calamine.SheetTypeEnum.WorkSheet, calamine.SheetTypeEnum.MacroSheet)
+    return [sheet.name for sheet in workbook.sheets_metadata if sheet.typ in kept]
+
+
+def _wanted(names: Sequence[str], wanted: str | int) -> list[str]:
+    if wanted == "all":
+        return list(names)
+    if isinstance(wanted, int) or (wanted not in names and wanted.isdigit()):
+        if 0 <= int(wanted) < len(names):
+            return [names[int(wanted)]]
+    elif wanted in names:
+        return [wanted]
+    raise InputRejected(
+        f"The workbook has no sheet {wanted!r}; it has {', '.join(names)}.", remedy="Name one of these.", code="no_such_sheet"
+    )
+
+
+def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, progress: Progress) -> tuple[list[Table], Repairs]:
+    """One table per sheet that is not empty, and the notes about the workbook as a whole."""
+    workbook, notes = open_workbook(path, settings.max_expanded_bytes), Repairs()
+    tables, names, empty = [], _wanted(sheet_names(workbook), settings.sheet), []
+    for index, name in enumerate(names):
+        sheet = _sheet(workbook, name)
+        folder = work / f"sheet-{index}"
+        folder.mkdir(parents=True, exist_ok=True)
+        table = _read_sheet(sheet, settings, folder, memory_mb, _part_of(progress, index, len(names)))
+        if table is None:
+            empty.append(name)
+        else:
+            tables.append(table)
+    if empty:
+        listed = ", ".join(f"“{name}”" for name in empty)
+        notes.add("empty_sheets", len(empty), f"{counted(len(empty), 'empty sheet was', 'empty sheets were')} left out: {listed}.")
+    if not tables:
+        raise InputRejected("The workbook holds no cells.", remedy="Check the export that made it.", code="empty_file")
+    return tables, notes
+
+
+def _part_of(progress: Progress, index: int, count: int) -> Progress:
+    return lambda share, what: progress((index + share) / count, what)
+
+
+def _sheet(workbook: "calamine.CalamineWorkbook", name: str) -> "calamine.CalamineSheet":
+    try:
+        return workbook.get_sheet_by_name(name)
+    except Exception as reason:  # any of the reader's errors means that this part of the package is damaged
+        raise corrupt() from reason
+
+
+def _read_sheet(
+    sheet: "calamine.CalamineSheet", settings: Settings, work: Path, memory_mb: int, progress: Progress
+) -> Table | None:
+    if sheet.start is None or sheet.end is None:
+        return None
+    width, height = sheet.end[1] - sheet.start[1] + 1, sheet.total_height
+    if width > settings.max_columns:
+        raise too_many_columns(width, settings.max_columns)
+    repairs = Repairs()
+    rows = _rows(sheet, settings.skip_rows)
+    head = [row for row, _ in zip(rows, range(HEAD_ROWS), strict=False)]
+    if not any(any(cell_text(value)[1] for value in values) for _, values in head):
+        return None
+    layout = lay_out(
+        [Record([cell_text(value)[1] or "" for value in values], line) for line, values in head], width, settings.header
+    )
+    names = usable_names(layout.names, repairs, layout.header_rows)
+    store = CellStore(work / "parts", settings.type_rules, {})
+    for name in names:
+        store.add_column(name)
+    _fill(store, names, _body(head, rows, layout), settings, height, repairs, progress)
+    say_layout(layout, repairs, "row")
+    table = _typed(store, sheet.name, layout, work, memory_mb, repairs)
+    table.reading["first_column"] = sheet.start[1]
+    return table
+
+
+def _rows(sheet: "calamine.CalamineSheet", skip: int) -> Iterator[tuple[int, list[Any]]]:
+    """The rows with their numbers (from 1); they begin at the first used column."""
+    for number, values in enumerate(sheet.iter_rows(), start=1):
+        if number > skip:
+            yield number, values
+
+
+def _body(
+    head: Sequence[tuple[int, list[Any]]], rest: Iterator[tuple[int, list[Any]]], layout: Layout
+) -> Iterator[tuple[int, list[Any]]]:
+    yield from head[layout.body :]
+    yield from rest
+
+
+def _fill(
+    store: CellStore, names: Sequence[str], body: Iterator[tuple[int, list[Any]]], settings: Settings, height: int,
+    repairs: Repairs, progress: Progress,
+) -> None:  # fmt: skip
+    blank: list[int] = []
+    pending: list[int] = []
+    for number, values in body:
+        if not any(value is not None and value != "" for value in values):
+            pending.append(number)
+            continue
+        blank, pending = blank + pending, []
+        store.add(names, values)
+        if store.row_count > settings.max_rows:
+            raise too_many_rows(store.row_count, settings.max_rows)
+        if number % 5_000 == 0:
+            progress(0.7 * number / max(1, height), "reading cells")
+    if blank:
+        repairs.add("blank_rows", len(blank), f"{counted(len(blank), 'blank row was', 'blank rows were')} left out.", lines=blank)
+
+
+def _typed(store: CellStore, title: str, layout: Layout, work: Path, memory_mb: int, repairs: Repairs) -> Table:
+    path = work / "table.parquet"
+    with connect(work, memory_mb) as connection:
+        columns = write_typed(connection, store.relation(), {}, store.rules, path, repairs, fixed=store.typings())
+    reading = {
+        "format": "workbook", "sheet": title, "header": bool(layout.header_rows), "header_rows": layout.header_rows,
+        "skip_rows": layout.body_line - 1,
+        "columns": [{"name": column.name, **typing.as_reading()} for column, typing in columns],
+    }  # fmt: skip
+    return Table(path, [column for column, _ in columns], store.row_count, reading, repairs, title)

@@ -1,0 +1,145 @@
+"""Decides which findings are insights: false-discovery control over the run, symptoms beneath their cause, the weightiest first."""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from insight_claims import FACTS, RELATIONS, Claim
+from insight_folding import fold, known_relations
+from insight_ranking import Ranked, rank, why
+
+from harness_core.sdk import SEVERITIES, PluginContext, PluginResult
+from harness_core.sdk.statistics.multiplicity import q_values
+
+REFERENCES = [
+    "Benjamini, Y. and Hochberg, Y. (1995). Controlling the false discovery rate. J. R. Statist. Soc. B 57, 289-300.",
+    "Benjamini, Y. and Yekutieli, D. (2001). The control of the false discovery rate in multiple testing under dependency. "
+    "Annals of Statistics 29, 1165-1188.",
+]
+DEPENDENCE_NOTE = {
+    "Benjamini-Hochberg": "Tests of one table depend on one another. The rate holds for independent and positively dependent "
+    "tests, which is what columns that measure the same thing give; where that is in doubt, choose Benjamini-Yekutieli.",
+    "Benjamini-Yekutieli": "Tests of one table depend on one another. The rate holds under any dependence.",
+}
+
+
+def run(ctx: PluginContext) -> PluginResult:
+    settings = ctx.settings
+    findings = _findings(ctx)
+    q, family_size = _q_values(ctx, findings, settings["method"])
+    row_count = _row_count(ctx)
+    claims = [Claim(raw, q.get(raw["id"]), row_count) for raw in findings]
+    discovered = [claim for claim in claims if claim.q_value is None or claim.q_value <= settings["alpha"]]
+    parents = fold(discovered, known_relations(discovered, _time_columns(ctx))) if settings["fold_symptoms"] else {}
+    worthy = _worthy(discovered, parents, settings)
+    ranked = rank(worthy, _beneath(discovered, parents), settings["max_insights"])
+    if not worthy:
+        ranked = rank(
+            _facts(discovered, parents), _beneath(discovered, parents), min(settings["max_facts"], settings["max_insights"])
+        )
+    left_out = {
+        "not_significant": len(claims) - len(discovered),
+        "facts": len(discovered) - len(parents) - max(len(worthy), len(ranked)),
+        "beyond_the_cap": max(0, len(worthy) - len(ranked)),
+    }
+    metrics = {
+        "insights": [_entry(number, item) for number, item in enumerate(ranked, 1)],
+        "q_values": q,
+        "family_size": family_size,
+        "alpha": settings["alpha"],
+        "method": settings["method"],
+        "dependence_note": DEPENDENCE_NOTE[settings["method"]],
+        "left_out": left_out,
+    }
+    return PluginResult.ok(_summary(ranked, worthy, claims, ctx), metrics=metrics, references=REFERENCES)
+
+
+def _findings(ctx: PluginContext) -> list[dict[str, Any]]:
+    found = [finding for name in sorted(ctx.upstream) for finding in ctx.upstream[name].findings]
+    return sorted(found, key=lambda finding: str(finding["id"]))
+
+
+def _q_values(ctx: PluginContext, findings: Sequence[Mapping[str, Any]], method: Any) -> tuple[dict[str, float], int]:
+    """The q-value by finding id, over one family: every test of the run, those that gave no finding included.
+
+    A plugin that tests more than it reports says how many tests it made in ``metrics.tests``.
+    """
+    tested = {str(f["id"]): float(f["statistics"]["p_value"]) for f in findings if _has_p_value(f)}
+    reported = Counter(str(f.get("plugin_id")) for f in findings if _has_p_value(f))
+    family = sum(max(reported[name], _tests_made(ctx.upstream[name].metrics)) for name in sorted(ctx.upstream))
+    family = max(family, len(tested))
+    return dict(zip(tested, q_values(list(tested.values()), method, family), strict=True)), family
+
+
+def _has_p_value(finding: Mapping[str, Any]) -> bool:
+    return isinstance((finding.get("statistics") or {}).get("p_value"), int | float)
+
+
+def _tests_made(metrics: Mapping[str, Any]) -> int:
+    made = metrics.get("tests")
+    return made if isinstance(made, int) and not isinstance(made, bool) else 0
+
+
+def _profile(ctx: PluginContext) -> Mapping[str, Any]:
+    return ctx.upstream["profile_basic"].metrics if "profile_basic" in ctx.upstream else {}
+
+
+def _row_count(ctx: PluginContext) -> int | None:
+    count = _profile(ctx).get("row_count")
+    return count if isinstance(count, int) else (ctx.dataset.row_count if ctx.datasets else None)
+
+
+def _time_columns(ctx: PluginContext) -> list[str]:
+    columns = _profile(ctx).get("columns") or []
+    return [str(column["name"]) for column in columns if column.get("role") == "time"]
+
+
+def _worthy(claims: Sequence[Claim], parents: Mapping[str, str], settings: Mapping[str, Any]) -> list[Claim]:
+    """The roots that qualify by themselves, or stand for a symptom that would have."""
+    qualified = {parents.get(claim.id, claim.id) for claim in claims if _qualifies(claim, settings)}
+    return [claim for claim in claims if claim.id in qualified]
+
+
+def _qualifies(claim: Claim, settings: Mapping[str, Any]) -> bool:
+    if SEVERITIES.index(claim.severity) >= SEVERITIES.index(settings["min_severity"]):
+        return True
+    return claim.kind in RELATIONS and claim.q_value is not None and claim.strength >= settings["strong_effect"]
+
+
+def _facts(claims: Sequence[Claim], parents: Mapping[str, str]) -> list[Claim]:
+    """What the table's structure says for certain: shown where nothing else is to be said, and never the outcome of a test."""
+    return [claim for claim in claims if claim.id not in parents and claim.kind in FACTS and claim.q_value is None]
+
+
+def _beneath(claims: Sequence[Claim], parents: Mapping[str, str]) -> dict[str, list[Claim]]:
+    beneath: dict[str, list[Claim]] = defaultdict(list)
+    for claim in claims:
+        if claim.id in parents:
+            beneath[parents[claim.id]].append(claim)
+    return beneath
+
+
+def _entry(number: int, item: Ranked) -> dict[str, Any]:
+    symptoms = [claim.id for claim in item.symptoms]
+    return {"finding_id": item.claim.id, "rank": number, "score": item.score, "why": why(item), "symptoms": symptoms}
+
+
+def _summary(ranked: Sequence[Ranked], worthy: Sequence[Claim], claims: Sequence[Claim], ctx: PluginContext) -> str:
+    failed = sum(str(entry.get("status")) in ("ERROR", "TIMEOUT", "MEMORY", "SANDBOX", "BLOCKED", "SKIPPED") for entry in ctx.plan)
+    missing = f" {_count(failed, 'plugin')} could not finish, so something may be missing." if failed else ""
+    if not claims:
+        return f"No plugin found anything to say about this table.{missing}"
+    if not worthy:
+        facts = (
+            f" {_count(len(ranked), 'fact')} about how it is built {'is' if len(ranked) == 1 else 'are'} shown." if ranked else ""
+        )
+        return f"Nothing in this table calls for attention: none of {_count(len(claims), 'finding')} stands out.{facts}{missing}"
+    folded = sum(len(item.symptoms) for item in ranked)
+    beneath = f" {_count(folded, 'further finding')} {'is' if folded == 1 else 'are'} explained by them." if folded else ""
+    shown = f", the first {len(ranked):,} are ranked" if len(ranked) < len(worthy) else ""
+    verb = "is" if len(worthy) == 1 else "are"
+    return f"{len(worthy):,} of {_count(len(claims), 'finding')} {verb} worth a person's time{shown}.{beneath}{missing}"
+
+
+def _count(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
