@@ -24,7 +24,7 @@ class GuestRequest:
     memory_mb: int
     cpu_s: float | None = None
     max_log_bytes: int = 1_000_000
-    max_result_bytes: int = 32 * 1024 * 1024
+    max_result_bytes: int = 8 * 1024 * 1024
     max_output_bytes: int = 64 * 1024 * 1024
     kill_grace_s: float = 0.5
 

@@ -107,7 +107,7 @@ def test_composite_key_is_told():
 
 
 def test_duplicate_rows_are_counted_exactly():
-    """Two rows loaded twice and one three times are four repeats in three groups; a key that breaks only there is not told again."""
+    """Two rows loaded twice and one three times are four repeats in three groups; the key is not told again."""
     draw = draws()
     table = pa.table({"id": np.arange(ROWS), "amount": np.round(draw.lognormal(3, 1, ROWS), 2), "region": words(ROWS)})
     doubled = pa.concat_tables([table, table.take([7, 8, 9, 9])])
@@ -292,7 +292,7 @@ def places(seed=4):
 
 
 def test_dependencies_with_violations():
-    """zip decides city but for two rows, city decides state, and that zip decides state follows; two codes of a state are one thing."""
+    """zip decides city but for two rows, city decides state (so zip does); two codes of a state are one thing."""
     told = {tuple(f["columns"]): f for f in found(places(), "functional_dependency")}
     assert set(told) == {("zip", "city"), ("zip", "state"), ("state", "state_code")} or set(told) == {
         ("zip", "city"), ("city", "state"), ("state", "state_code"),

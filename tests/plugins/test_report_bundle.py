@@ -246,6 +246,21 @@ def test_the_cap_of_findings_is_a_setting():
     assert "2 more findings of this plugin are in report.json." in html
 
 
+def test_many_figures_do_not_make_a_large_page():
+    """Hundreds of findings with the largest heat map there may be stay below 3 MB; what is left out is said."""
+    document = MAKE["document"]()
+    figure = {"type": "heatmap", "title": "t", "counts": [[i * j + 1 for i in range(40)] for j in range(40)]}
+    base = {**document["findings"][0], "figure": figure, "kind": "dependence"}
+    document["findings"] += [
+        {**base, "plugin_id": f"analysis_{plugin}", "id": f"f_{plugin:08x}{number:08x}"}
+        for plugin in range(8)
+        for number in range(60)
+    ]
+    html, _ = written(document)
+    assert len(html.encode()) < 3_000_000
+    assert "Its figure is left out to keep this page small" in html
+
+
 def test_a_figure_that_cannot_be_drawn_takes_nothing_with_it():
     """Whatever a plugin sends as a figure, the report is written, and says what is wrong."""
     box = {"label": "a", "low": 9, "q1": 1, "median": 2, "q3": 3, "high": 4}

@@ -95,6 +95,31 @@ def test_wide_intervals_are_drawn_by_density(bundle):
     assert "count, per unit of width" in texts(svg)
 
 
+def test_far_values_stand_beyond_a_break(bundle):
+    """One value at a hundred times the rest leaves the rest its room, and is drawn highlighted with its count and range."""
+    bins = [[index, index + 1, 100 + index] for index in range(20)] + [[1500, 2500, 1]]
+    svg = drawn(bundle, {"type": "histogram", "title": "t", "bins": bins, "marks": [{"x": 1000, "label": "fence"}]}).find("svg")
+    usual = [bar for bar in svg.iter("rect") if bar.get("class") == "bar"]
+    far = [bar for bar in svg.iter("rect") if bar.get("class") == "bar hi"]
+    assert float(usual[-1].get("x")) > 300
+    assert len(far) == 1
+    assert {"1", "1,500–2,500", "fence", "count"} <= set(texts(svg))
+
+
+def test_a_gap_in_the_middle_is_no_break(bundle):
+    """Two separate humps are drawn on one unbroken axis."""
+    bins = [[index, index + 1, 9] for index in (*range(10), *range(40, 50))]
+    svg = drawn(bundle, {"type": "histogram", "title": "t", "bins": bins}).find("svg")
+    assert {bar.get("class") for bar in svg.iter("rect")} == {"bar"}
+
+
+def test_a_darker_cell_holds_more(bundle):
+    """The shade of a cell grows with its count; an empty cell is not drawn."""
+    svg = drawn(bundle, {"type": "heatmap", "title": "t", "counts": [[0, 1], [50, 100]]}).find("svg")
+    cells = {path.get("class"): path.get("d").count("M") for path in svg.iter("path")}
+    assert cells == {"h1": 1, "h5": 1, "h6": 1}
+
+
 def test_bars_share_one_zero(bundle):
     """Negative values run to the left of zero and positive ones to its right, in proportion."""
     bars = [{"label": "a", "value": -5}, {"label": "b", "value": 10}]

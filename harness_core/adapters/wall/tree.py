@@ -13,7 +13,7 @@ import psutil
 
 from harness_core.adapters.wall.processes import Usage, carriers, descendants, high_water_mark_bytes, is_alive, kill, usage_of
 
-MAX_PROCESSES = 512
+MAX_PROCESSES = 256
 EMPTY_PASSES = 3  # a list of children read while they come and go can miss one
 KILLING_S = 1.0
 CLEARING_PAUSE_S = 0.001
@@ -49,7 +49,9 @@ class ProcessTree:
         """Measure the whole tree, and remember everybody in it. The processor time of the tree never goes down."""
         pids = descendants(self._root_pid)
         self.is_crowded = len(pids) > MAX_PROCESSES
-        for pid in pids[:MAX_PROCESSES]:
+        if self.is_crowded:
+            return  # to measure them all would take longer than to stop them
+        for pid in pids:
             self._remember(pid)
         below = sum(map(usage_of, self._known.values()), Usage())
         now = usage_of(self._root) + below
@@ -66,7 +68,7 @@ class ProcessTree:
     def kill(self) -> None:
         """Kill everybody below the guest, then the guest and its group. Only before the guest is reaped.
 
-        In this order, because the guest, though stopped, still adopts: who would slip away stays in sight.
+        In this order, because the guest, though stopped, still adopts: who would slip away stays in sight, and nobody is added.
         """
         _signal(self._root_pid, signal.SIGSTOP)
         self.kill_below()
@@ -80,7 +82,7 @@ class ProcessTree:
         while empty_passes < EMPTY_PASSES and time.monotonic() < deadline:
             fresh = descendants(self._root_pid, ended=killed)
             for pid in fresh:
-                kill(pid, spare_group=self._root_pid)
+                kill(pid)
             killed.update(fresh)
             empty_passes = 0 if fresh else empty_passes + 1
 

@@ -84,10 +84,10 @@ def chi_square_p(table: Counts, rng: np.random.Generator, draws: int, worth: flo
 def information(table: Counts) -> tuple[float, float]:
     """Mutual information in nats and the standard error of it (delta method)."""
     n = int(table.sum())
-    filled = table[table > 0] / n
-    ratio = np.log(filled / (expected_counts(table)[table > 0] / n))
-    value = float((filled * ratio).sum())
-    variance = float((filled * ratio**2).sum()) - value**2
+    shares = table[table > 0] / n
+    ratios = np.log(shares / (expected_counts(table)[table > 0] / n))
+    value = float(np.sum(shares * ratios))
+    variance = float(np.sum(shares * ratios**2)) - value**2
     return value, math.sqrt(max(variance, 0.0) / n)
 
 

@@ -1,0 +1,239 @@
+"""The doctor: looks at everything around the product, and says of each thing how it is, and what to do where it is not well."""
+
+import os
+import platform
+import re
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+import psutil
+
+from harness_core import __version__
+from harness_core.domain.errors import HarnessError, Problem
+from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.ports.state import Jobs
+from harness_core.services.overview import Overview
+from harness_core.settings import NAMES, PREFIX, Settings
+
+State = Literal["ok", "warning", "failure"]
+OLDEST_PYTHON = (3, 11)
+WAITING_LONG_S = 300.0
+UNFIT = frozenset({"9p", "drvfs", "v9fs", "cifs", "smb3", "nfs", "nfs4", "fuse.sshfs"})
+PASSWORD = re.compile(r"(//[^/@:]*:)[^/@]*@")
+NEEDED_STEPS = ("ingest", "profile", "planner", "report")
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at: how it is, in a sentence, what to do about it, and the figures behind it."""
+
+    name: str
+    state: State
+    sentence: str
+    next_step: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name, "state": self.state, "sentence": self.sentence, "next_step": self.next_step,
+            "details": dict(self.details),
+        }  # fmt: skip
+
+
+class SchemaVersions(Protocol):
+    """What is asked about the state database's schema."""
+
+    @property
+    def head(self) -> str: ...
+
+    def version(self) -> str | None: ...
+
+
+class Plugins(Protocol):
+    """What is asked about the plugins."""
+
+    def plugins(self) -> Mapping[PluginId, Plugin]: ...
+
+    def problems(self) -> Mapping[str, Sequence[Problem]]: ...
+
+
+def healthy(checks: Iterable[Check]) -> bool:
+    """No check failed; warnings are allowed."""
+    return all(check.state != "failure" for check in checks)
+
+
+def check_program(engine: Mapping[str, str]) -> list[Check]:
+    """This program, its Python, and the packages whose versions are part of every fingerprint."""
+    version = platform.python_version()
+    packages = {name: number for name, number in engine.items() if name != "harness"}
+    return [
+        Check("version", "ok", f"Statistic Harness {__version__}.", details={"version": __version__}),
+        _python(version),
+        Check("engine", "ok", ", ".join(f"{name} {number}" for name, number in packages.items()) + ".", details=packages),
+    ]
+
+
+def _python(version: str) -> Check:
+    details = {"version": version, "executable": sys.executable}
+    if sys.version_info[:2] < OLDEST_PYTHON:
+        return Check("python", "failure", f"Python {version} is too old.", "Install Python 3.11 or newer.", details)
+    return Check("python", "ok", f"Python {version} on {platform.platform()}.", details=details)
+
+
+def check_home(settings: Settings) -> list[Check]:
+    """The state folder: there, writable, on a file system that SQLite can trust, with room left."""
+    existing = _nearest_existing(settings.home)
+    return [_place(settings.home, existing), _free_disk(existing, settings.min_free_bytes), _data_folder(settings)]
+
+
+def _place(home: Path, existing: Path) -> Check:
+    kind = filesystem_kind(existing)
+    details = {"home": str(home), "exists": home.is_dir(), "filesystem": kind}
+    if not os.access(existing, os.W_OK | os.X_OK):
+        advice = "Set HARNESS_HOME (or --home) to a folder you may write to."
+        return Check("home", "failure", f"The state folder {home} cannot be written.", advice, details)
+    if kind in UNFIT:
+        sentence = f"The state folder {home} lies on a Windows mount or a network drive ({kind}), where SQLite cannot lock."
+        advice = "Set HARNESS_HOME to a folder on a Linux file system, and move what is there with `mv`."
+        return Check("home", "failure", sentence, advice, details)
+    return Check("home", "ok", f"The state folder is {home} ({kind}).", details=details)
+
+
+def _nearest_existing(path: Path) -> Path:
+    while not path.exists() and path != path.parent:
+        path = path.parent
+    return path
+
+
+def filesystem_kind(path: Path) -> str:
+    """The type of the file system that holds ``path``; "unknown" where the system does not say."""
+    real = Path(os.path.realpath(path))
+    mounts = [part for part in psutil.disk_partitions(all=True) if real.is_relative_to(part.mountpoint)]
+    return max(mounts, key=lambda part: len(part.mountpoint)).fstype if mounts else "unknown"
+
+
+def _free_disk(place: Path, needed: int) -> Check:
+    free = psutil.disk_usage(str(place)).free
+    details = {"free_bytes": free, "min_free_bytes": needed}
+    if free < needed:
+        sentence = f"{free / 1e9:,.1f} GB are free; below {needed / 1e9:,.1f} GB no work is taken."
+        return Check("disk", "failure", sentence, "Free some space, or set HARNESS_HOME to a larger disk.", details)
+    return Check("disk", "ok", f"{free / 1e9:,.1f} GB are free.", details=details)
+
+
+def _data_folder(settings: Settings) -> Check:
+    """Whether people are likely to read their files over a slow mount: where they work now is the best guess."""
+    here = Path.cwd()
+    kind = filesystem_kind(here)
+    details = {"folder": str(here), "filesystem": kind}
+    if kind in UNFIT:
+        sentence = f"The current folder lies on a slow mount ({kind}); files there are read many times slower."
+        return Check("data_folder", "warning", sentence, f"Copy them first, such as: cp FILE {settings.home.parent}", details)
+    return Check("data_folder", "ok", f"Files in the current folder are read at full speed ({kind}).", details=details)
+
+
+def check_database(quick_check: Callable[[], str], schema: SchemaVersions) -> list[Check]:
+    """The state database: sound, and of the schema this program knows."""
+    return [_soundness(quick_check()), _schema(schema.version(), schema.head)]
+
+
+def _soundness(answer: str) -> Check:
+    if answer == "ok":
+        return Check("database", "ok", "The state database is sound.")
+    advice = "Stop all workers, and put back the newest file of the backups folder."
+    return Check("database", "failure", f"The state database is damaged: {answer}", advice, {"quick_check": answer})
+
+
+def _schema(version: str | None, head: str) -> Check:
+    details = {"version": version, "known": head}
+    if version == head:
+        return Check("schema", "ok", f"The schema is current ({head}).", details=details)
+    sentence = f"The schema is {version or 'not there yet'}; this program uses {head}."
+    return Check("schema", "warning", sentence, "Run `harness migrate`; a copy is made first.", details)
+
+
+def check_work(jobs: Jobs, overview: Overview) -> list[Check]:
+    """The queue and who works on it."""
+    alive = overview.liveness().alive
+    workers = [{"worker_id": item.worker_id, "kind": item.kind, "pid": item.pid, "places": item.concurrency} for item in alive]
+    running = f"{len(alive)} worker{'s are' if len(alive) > 1 else ' is'} running."
+    words = running if alive else "No worker is running; `harness run` brings its own."
+    return [
+        _queue(jobs.backlog(), worked_on=bool(alive)),
+        _dead_letters(jobs.dead()),
+        Check("workers", "ok", words, details={"workers": workers}),
+    ]
+
+
+def _queue(backlog: Mapping[str, float], *, worked_on: bool) -> Check:
+    ready, waited_s = int(backlog["ready"]), backlog["oldest_ready_s"]
+    sentence = f"{ready} jobs are ready, {int(backlog['leased'])} are being done."
+    if ready and not worked_on:
+        return Check("queue", "warning", f"{sentence} Nobody takes them.", "Start `harness worker`.", dict(backlog))
+    if waited_s > WAITING_LONG_S:
+        longest = f"{sentence} The oldest has waited {waited_s / 60:.0f} minutes."
+        return Check("queue", "warning", longest, "Start another `harness worker`, or resume an interrupted run.", dict(backlog))
+    return Check("queue", "ok", sentence, details=dict(backlog))
+
+
+def _dead_letters(dead: Sequence[Mapping[str, Any]]) -> Check:
+    if not dead:
+        return Check("dead_letters", "ok", "No job was given up.")
+    advice = f"See `harness runs show {dead[0]['run_id']}`, then `harness runs retry`."
+    return Check("dead_letters", "warning", f"{len(dead)} jobs were given up.", advice, {"jobs": [dict(item) for item in dead]})
+
+
+def check_plugins(catalog: Plugins) -> list[Check]:
+    """Which plugins can run, why others cannot, and whether every step of a run has one."""
+    valid = catalog.plugins()
+    kinds = {plugin.manifest.type for plugin in valid.values()}
+    missing = [kind for kind in NEEDED_STEPS if kind not in kinds]
+    details = {"valid": list(valid), "missing": missing}
+    found = Check("plugins", "ok", f"{len(valid)} plugins are valid: {', '.join(valid) or 'none'}.", details=details)
+    if missing:
+        sentence = f"There is no valid plugin for: {', '.join(missing)}."
+        found = Check("plugins", "failure", sentence, "Install the product again, or see `harness plugins validate`.", details)
+    return [found, *(_refused_plugin(folder, problems) for folder, problems in catalog.problems().items())]
+
+
+def _refused_plugin(folder: str, problems: Sequence[Problem]) -> Check:
+    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+    details = {"folder": folder, "problems": [item.as_dict() for item in problems]}
+    advice = f"See `harness plugins show {Path(folder).name}`."
+    return Check("plugin_refused", "warning", f"{folder} cannot be used: {problems[0]}{more}", advice, details)
+
+
+def check_wall(wall: Mapping[str, Any]) -> Check:
+    """How plugins are contained: ``level``, ``summary``, ``controls`` in force, ``residuals`` that remain."""
+    sentence = f"Level {wall['level']}: {wall['summary']}"
+    if wall["level"] == "C":
+        return Check("containment", "warning", sentence, "Run only plugins that you trust on this machine.", dict(wall))
+    return Check("containment", "ok", sentence, details=dict(wall))
+
+
+def check_settings(settings: Settings) -> list[Check]:
+    """Every setting with its value and where it came from, and variables that look like settings and are none."""
+    values = {name: {"value": _plain(getattr(settings, name)), "source": settings.sources.get(name, "default")} for name in NAMES}
+    changed = [f"{PREFIX}{name.upper()}" for name, item in values.items() if item["source"] != "default"]
+    shown = Check("settings", "ok", f"{len(values)} settings, {len(changed)} of them not at their default.", details=values)
+    unknown = [
+        Check("unknown_variable", "warning", f"{item.field}: {item.reason}.", item.remedy, {"variable": item.field})
+        for item in settings.warnings
+    ]
+    return [shown, *unknown]
+
+
+def _plain(value: Any) -> Any:
+    """A value as JSON; the password in an address is nobody's business here."""
+    if isinstance(value, Path | str):
+        return PASSWORD.sub(r"\1***@", str(value))
+    return [str(item) for item in value] if isinstance(value, tuple) else value
+
+
+def failed(name: str, failure: HarnessError) -> Check:
+    """A check that could not even be made, because something it needs refused."""
+    sentence = f"{failure.what} {failure.why}".strip()
+    return Check(name, "failure", sentence, failure.next_step, {"code": failure.code})
