@@ -121,7 +121,7 @@ def _insight(report: Report, insight: Finding) -> str:
     ]
     if insight.get("recommendation"):
         lines += [f"**Next:** {escaped(insight['recommendation'])}", ""]
-    pairs = " · ".join(f"{escaped(name, 60)} {escaped(value, 120)}" for name, value in sureness(insight))
+    pairs = " · ".join(f"{escaped(name, 60)} {escaped(value, 120)}" for name, value in sureness(report, insight))
     lines += [f"*{escaped(insight.get('severity'))}* · {pairs} · {code(insight.get('id'))}", ""]
     symptoms = [report.by_id[key] for key in insight.get("symptoms") or () if key in report.by_id]
     if symptoms:

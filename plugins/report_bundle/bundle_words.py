@@ -82,10 +82,14 @@ def severity_counts(findings: Sequence[Finding]) -> str:
     return ", ".join(f"{counts[name]:,} {name}" for name in SEVERITY_MEANING if counts[name])
 
 
-def sureness(finding: Finding) -> list[tuple[str, str]]:
-    """Label and value pairs: how the claim was come by, and how strong and how sure it is."""
+def sureness(report: Report, finding: Finding) -> list[tuple[str, str]]:
+    """Label and value pairs: how the claim was come by, from which rows, and how strong and how sure it is."""
     statistics = finding.get("statistics") or {}
-    pairs = [("Basis", str(finding.get("measure") or "MEASURED")), ("Confidence", _confidence(finding))]
+    pairs = [
+        ("Basis", str(finding.get("measure") or "MEASURED")),
+        ("Confidence", _confidence(finding)),
+        ("Coverage", _coverage(report)),
+    ]
     if effect := _effect(statistics.get("effect")):
         pairs.append(effect)
     if statistics.get("test"):
@@ -99,6 +103,13 @@ def sureness(finding: Finding) -> list[tuple[str, str]]:
     if finding.get("measure") == "MODELED":
         pairs += [(name.capitalize(), _assumptions(finding[name])) for name in ("scope", "assumptions") if finding.get(name)]
     return pairs
+
+
+def _coverage(report: Report) -> str:
+    coverage = report.coverage
+    if not coverage.get("sampled"):
+        return "all rows"
+    return f"SAMPLED, {number(coverage.get('rows_analyzed'))} of {number(coverage.get('rows_total'))} rows"
 
 
 def _confidence(finding: Finding) -> str:

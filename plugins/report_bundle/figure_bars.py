@@ -1,4 +1,4 @@
-"""Horizontal bars: one value per label, the important ones highlighted."""
+"""Bars that lie, so that labels can be read: one value per label, the important ones highlighted."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,7 +14,7 @@ MAX_LABEL = 150.0
 
 def draw(figure: Mapping[str, Any], name: str) -> Markup:
     bars = _bars(figure)
-    title = str(figure.get("x_label") or figure.get("y_label") or "")
+    title = str(figure.get("y_label") or "")
     top = 20 if title else 4
     left = min(MAX_LABEL, max(text_width(visible(text)) for text, _, _ in bars)) + 8
     right = WIDTH - max(text_width(number(value)) for _, value, _ in bars) - 8
@@ -29,7 +29,7 @@ def draw(figure: Mapping[str, Any], name: str) -> Markup:
 
 
 def table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    heads = [str(figure.get("y_label") or "label"), str(figure.get("x_label") or "value")]
+    heads = [str(figure.get("x_label") or "label"), str(figure.get("y_label") or "value")]
     return heads, [[text, value] for text, value, _ in _bars(figure)]
 
 

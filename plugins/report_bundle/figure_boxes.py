@@ -1,4 +1,4 @@
-"""Boxes: per group the range, the middle half and the median, side by side on one scale."""
+"""Boxes that lie: per group the range, the middle half and the median, one beneath the other on one scale."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -22,12 +22,12 @@ def draw(figure: Mapping[str, Any], name: str) -> Markup:
     marks = ticks(place.low, place.high, 7)
     grid = [el("line", class_="grid", x1=place(mark.value), x2=place(mark.value), y1=TOP, y2=bottom) for mark in marks]
     rows = [_row(index, group, left, place) for index, group in enumerate(groups)]
-    heads = [label(fitted(str(figure.get("y_label") or ""), left + 60), 0, 11, "ttl"), label("rows", WIDTH, 11, "mut", "end")]
-    return svg(bottom + 36, heads, grid, rows, x_axis(place, marks, bottom, str(figure.get("x_label") or "")), name=name)
+    heads = [label(fitted(str(figure.get("x_label") or ""), left + 60), 0, 11, "ttl"), label("rows", WIDTH, 11, "mut", "end")]
+    return svg(bottom + 36, heads, grid, rows, x_axis(place, marks, bottom, str(figure.get("y_label") or "")), name=name)
 
 
 def table(figure: Mapping[str, Any]) -> tuple[list[str], list[list[Any]]]:
-    heads = [str(figure.get("y_label") or "group"), "low", "lower quartile", "median", "upper quartile", "high", "rows"]
+    heads = [str(figure.get("x_label") or "group"), "low", "lower quartile", "median", "upper quartile", "high", "rows"]
     return heads, [[text, *(box[part] for part in PARTS), n] for text, box, n in _groups(figure)]
 
 

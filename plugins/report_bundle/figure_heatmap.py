@@ -1,6 +1,7 @@
 """A heat map: how many rows fall into each cell of two columns, between edges of numbers or by category."""
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -50,18 +51,17 @@ def _counts(figure: Mapping[str, Any]) -> list[list[float]]:
 
 
 def _cells(counts: Sequence[Sequence[float]], across: Scale, down: Scale) -> list[Markup]:
+    """One path per level of shade: a cell is then a few characters, not an element."""
     largest = max(max(row) for row in counts) or 1
-    parts = []
+    paths: dict[int, list[str]] = defaultdict(list)
     for j, row in enumerate(counts):
+        y0, y1 = sorted((down(j), down(j + 1)))
         for i, count in enumerate(row):
-            if count <= 0:
-                continue
-            level = max(1, math.ceil(math.sqrt(count / largest) * LEVELS - 1e-9))
-            y0, y1 = sorted((down(j), down(j + 1)))
-            x0, x1 = across(i), across(i + 1)
-            box = {"x": x0, "y": y0, "width": round(x1 - x0 - 0.6, 2), "height": round(y1 - y0 - 0.6, 2)}
-            parts.append(el("rect", class_=f"h{level}", **box))
-    return parts
+            if count > 0:
+                level = max(1, math.ceil(math.sqrt(count / largest) * LEVELS - 1e-9))
+                width = across(i + 1) - across(i) - 0.6
+                paths[level].append(f"M{across(i):g} {y0:g}h{width:.4g}v{y1 - y0 - 0.6:.4g}h-{width:.4g}z")
+    return [el("path", class_=f"h{level}", d="".join(paths[level])) for level in sorted(paths)]
 
 
 def _left(figure: Mapping[str, Any], rows: int) -> float:

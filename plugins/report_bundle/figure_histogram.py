@@ -1,6 +1,7 @@
 """A histogram: how many values fall into each interval; where their widths differ, areas and not heights show the counts.
 
-Intervals far away from all others, or far wider, are drawn beyond a break of the axis with their counts, so that the rest can be seen.
+Intervals far away from all others, or far wider, are drawn beyond a break of the axis with their counts, so that the rest can be
+seen.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,8 +17,10 @@ from figure_frame import (
     fitted,
     label,
     left_margin,
+    round_step,
     scale,
     svg,
+    text_width,
     ticks,
     top_margin,
     vertical_marks,
@@ -28,26 +31,26 @@ from figure_frame import (
 MAX_BINS = 60
 FAR = 3  # intervals farther away than this many usual widths, or wider, stand beyond a break
 MAX_BEYOND = 3
-SLOT = 46.0
+SLOT = 58.0
 
 
 class Bin(NamedTuple):
     low: float
     high: float
-    count: float
+    size: float
 
 
 def draw(figure: Mapping[str, Any], name: str) -> Markup:
     before, bins, after = _split(_bins(figure))
     even = _even(bins)
-    heights = [item.count if even else item.count / (item.high - item.low) for item in bins]
+    heights = [item.size if even else item.size / (item.high - item.low) for item in bins]
     top = top_margin(figure)
     bottom = top + PLOT_HEIGHT
     values = scale(0, max(heights) or 1, bottom, top)
     levels = ticks(values.low, values.high, 4, whole=even)
     left = left_margin(levels)
     place = scale(bins[0].low, bins[-1].high, left + SLOT * len(before), WIDTH - 8 - SLOT * len(after))
-    bars = [_bar(item, place, values(size), bottom) for item, size in zip(bins, heights, strict=True) if item.count]
+    bars = [_bar(item, place, values(height), bottom) for item, height in zip(bins, heights, strict=True) if item.size]
     title = str(figure.get("y_label") or "count") + ("" if even else ", per unit of width")
     marks = [(finite(mark["x"]), str(mark.get("label", ""))) for mark in figure.get("marks") or ()]
     return svg(
@@ -71,7 +74,7 @@ def _bins(figure: Mapping[str, Any]) -> list[Bin]:
     if not found:
         raise ValueError("a histogram needs bins")
     usual = sorted(item.high - item.low for item in found)[len(found) // 2] or 1.0
-    return [item if item.high > item.low else Bin(item.low - usual / 2, item.high + usual / 2, item.count) for item in found]
+    return [item if item.high > item.low else Bin(item.low - usual / 2, item.high + usual / 2, item.size) for item in found]
 
 
 def _split(bins: Sequence[Bin]) -> tuple[list[Bin], list[Bin], list[Bin]]:
@@ -102,7 +105,7 @@ def _within(value: float, place: Scale, before: Sequence[Bin], after: Sequence[B
 
 
 def _words(item: Bin) -> str:
-    return f"{number(item.low)} to {number(item.high)}: {number(item.count)}"
+    return f"{number(item.low)} to {number(item.high)}: {number(item.size)}"
 
 
 def _bar(item: Bin, place: Scale, y: float, bottom: float) -> Markup:
@@ -114,14 +117,21 @@ def _bar(item: Bin, place: Scale, y: float, bottom: float) -> Markup:
 
 def _beyond(item: Bin, x: float, bottom: float, side: int) -> list[Markup]:
     """A small highlighted bar with its count above and its range below, and the axis broken towards the main part."""
-    left, middle = x + (0 if side else 12), x + SLOT / 2 + (0 if side else 4)
+    left, middle = x + (4 if side else 18), x + SLOT / 2 + (-6 if side else 6)
     cut = x + (SLOT - 5 if side else 5)
     strokes = " ".join(f"M{cut + shift:g} {bottom + 4:g}l4 -8" for shift in (-4, 0))
-    size = compact(item.low) if item.high - item.low < abs(item.high) * 0.02 else f"{compact(item.low)}–{compact(item.high)}"
     return [
-        el("rect", el("title", _words(item)), class_="bar hi", x=round(left + 6, 2), y=bottom - 6, width=22, height=6),
-        label(number(item.count), middle, bottom - 10, "val", "middle"),
-        el("line", class_="axis", x1=round(left, 2), x2=round(left + 34, 2), y1=bottom, y2=bottom),
+        el("rect", el("title", _words(item)), class_="bar hi", x=round(middle - 11, 2), y=bottom - 6, width=22, height=6),
+        label(number(item.size), middle, bottom - 10, "val", "middle"),
+        el("line", class_="axis", x1=round(left, 2), x2=round(left + 36, 2), y1=bottom, y2=bottom),
         el("path", class_="axis", d=strokes),
-        label(fitted(size, SLOT + 8), middle, bottom + 16, "lbl", "middle", full=_words(item)),
+        label(fitted(_range(item, side), SLOT), middle, bottom + 16, "lbl", "middle", full=_words(item)),
     ]
+
+
+def _range(item: Bin, side: int) -> str:
+    """The interval in few characters; where they are too many, its far end."""
+    step = float(round_step(max(abs(item.low), abs(item.high)), 50))
+    ends = [compact(end, step) for end in (item.low, item.high)]
+    both = "–".join(dict.fromkeys(ends))
+    return both if text_width(both) <= SLOT else ends[0 if side else 1]

@@ -13,6 +13,7 @@ from page_findings import section
 
 SPARK_WIDTH, SPARK_HEIGHT = 160, 32
 SPARK_BINS = 32
+MAX_CATEGORIES = 60
 TOP_VALUES = 5
 FINDINGS_SHOWN = 3
 DETAILED_UP_TO = 400
@@ -114,9 +115,7 @@ def _spark(column: Mapping[str, Any]) -> Markup | None:
     """The histogram as one path; for categories, the shares of the most frequent values."""
     histogram = column.get("histogram")
     counts = histogram.get("counts") if isinstance(histogram, Mapping) else None
-    values = _numbers(counts) or _numbers(
-        [item.get("count") for item in column.get("top_values") or () if isinstance(item, Mapping)]
-    )
+    values = _numbers(counts) or _category_counts(column)
     if not values or max(values) <= 0:
         return None
     bins = _merged(values, SPARK_BINS)
@@ -133,6 +132,14 @@ def _spark(column: Mapping[str, Any]) -> Markup | None:
         aria_label=name,
         class_="spark",
     )
+
+
+def _category_counts(column: Mapping[str, Any]) -> list[float]:
+    """The counts of the most frequent values, for columns of few categories; a key or a date has no shape to show."""
+    distinct = column.get("distinct_count")
+    if column.get("role") not in ("category", "flag") or not isinstance(distinct, int) or distinct > MAX_CATEGORIES:
+        return []
+    return _numbers([item.get("count") for item in column.get("top_values") or () if isinstance(item, Mapping)])
 
 
 def _path(bins: Sequence[float]) -> str:

@@ -1,6 +1,8 @@
 """All findings by plugin, the quality of the data, what was checked and found nothing, and what went wrong."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from bundle_figures import figure_element
 from bundle_html import Markup, anchor, el, join
@@ -11,6 +13,22 @@ from page_evidence import evidence_element
 from page_insights import facts, severity_chip
 
 QUALITY_ROWS, CONCERNED_SHOWN = 60, 40
+FIGURES_CHARACTERS = 500_000
+
+
+@dataclass
+class Room:
+    """What is left for the figures of findings that are no insights, so that the page stays small however many there are."""
+
+    characters: int
+
+    def draw(self, figure: Mapping[str, Any] | None) -> Markup | None:
+        """The figure while there is room; after the first that does not fit, none is drawn any more."""
+        drawn = figure_element(figure) if figure and self.characters > 0 else None
+        self.characters -= len(drawn or "")
+        if not figure or (drawn and self.characters >= 0):
+            return drawn
+        return el("p", "Its figure is left out to keep this page small; the data is in report.json.", class_="muted")
 
 
 def section(key: str, title: str, *children: object, note: str | None = None) -> Markup:
@@ -96,13 +114,14 @@ def _title(report: Report, finding: Finding) -> Markup | str:
 def findings_section(report: Report) -> Markup | None:
     if not report.findings:
         return None
-    groups = [_group(report, spoken_name(name), found) for name, found in report.by_plugin.items()]
+    room = Room(FIGURES_CHARACTERS)
+    groups = [_group(report, spoken_name(name), found, room) for name, found in report.by_plugin.items()]
     counts = f"{plural(len(report.findings), 'finding')}: {severity_counts(report.findings)}."
     note = f"{counts} A finding that is an insight is told in full above."
     return section("findings", "All findings", groups, note=note)
 
 
-def _group(report: Report, name: str, findings: Sequence[Finding]) -> Markup:
+def _group(report: Report, name: str, findings: Sequence[Finding], room: Room) -> Markup:
     cap = report.findings_per_plugin
     more = len(findings) - cap
     rest = (
@@ -111,18 +130,20 @@ def _group(report: Report, name: str, findings: Sequence[Finding]) -> Markup:
         else None
     )
     count = el("span", f"{len(findings):,}", class_="muted")
-    return el("div", el("h3", name, " ", count), [_finding(report, finding) for finding in findings[:cap]], rest, class_="group")
+    return el(
+        "div", el("h3", name, " ", count), [_finding(report, finding, room) for finding in findings[:cap]], rest, class_="group"
+    )
 
 
-def _finding(report: Report, finding: Finding) -> Markup:
+def _finding(report: Report, finding: Finding, room: Room) -> Markup:
     key = str(finding.get("id"))
     if key in report.insight_ids:
         return el("p", severity_chip(finding.get("severity")), _title(report, finding), class_="finding")
     body = (
         el("p", str(finding.get("statement"))),
         el("p", el("b", "Next: "), str(finding["recommendation"])) if finding.get("recommendation") else None,
-        facts(finding),
-        figure_element(finding.get("figure")),
+        facts(report, finding),
+        room.draw(finding.get("figure")),
         evidence_element(finding),
     )
     summary = el("summary", severity_chip(finding.get("severity")), el("span", str(finding.get("title"))))

@@ -47,7 +47,7 @@ def _insight(report: Report, insight: Finding) -> Markup:
         heading,
         el("p", str(insight.get("statement")), class_="statement"),
         el("p", el("b", "Next: "), str(recommendation), class_="next") if recommendation else None,
-        facts(insight),
+        facts(report, insight),
         _symptoms(report, insight),
         evidence_element(insight),
         class_="words",
@@ -57,9 +57,9 @@ def _insight(report: Report, insight: Finding) -> Markup:
     return el("article", text, picture, id=key, class_=class_, aria_labelledby=f"{key}-h")
 
 
-def facts(finding: Finding) -> Markup:
+def facts(report: Report, finding: Finding) -> Markup:
     """Columns, basis, confidence, effect, p, q and n, in one line that wraps."""
-    pairs = [el("div", el("dt", name), el("dd", value)) for name, value in sureness(finding)]
+    pairs = [el("div", el("dt", name), el("dd", value)) for name, value in sureness(report, finding)]
     names = [el("code", el("bdi", str(name))) for name in (finding.get("columns") or ())[:12]]
     if names:
         pairs.insert(0, el("div", el("dt", "Columns" if len(names) > 1 else "Column"), el("dd", join(names, " "))))

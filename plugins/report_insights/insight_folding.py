@@ -5,7 +5,7 @@ A symptom stays in the report as a finding; it only loses its own place among th
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from insight_claims import Claim
 
@@ -18,12 +18,12 @@ CLEARLY_STRONGER = 0.1
 class Table:
     """What the relations may ask about the table beside the two findings.
 
-    ``determines`` holds pairs (column, the column it decides); ``formulas`` holds, per identity, its inputs and its result.
+    ``determines`` holds pairs (column, the column it decides); ``formulas`` holds, per result of an identity, the inputs.
     """
 
     time_columns: frozenset[str] = frozenset()
     determines: frozenset[tuple[str, str]] = frozenset()
-    formulas: tuple[tuple[frozenset[str], str], ...] = ()
+    formulas: Mapping[str, Sequence[frozenset[str]]] = field(default_factory=dict)
 
 
 Relation = Callable[[Claim, Claim, Table], bool]
@@ -62,8 +62,9 @@ def same_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
 
 def linked_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
     """The same rows stand out in a column and in the result that is computed from it: the value went through the formula."""
-    follows = any(cause.columns <= inputs and symptom.columns == {result} for inputs, result in table.formulas)
-    return follows and bool(cause.columns and symptom.rows) and symptom.rows <= cause.rows
+    if not (cause.columns and symptom.rows and symptom.rows <= cause.rows and len(symptom.columns) == 1):
+        return False
+    return any(cause.columns <= inputs for inputs in table.formulas.get(next(iter(symptom.columns)), ()))
 
 
 def same_count(cause: Claim, symptom: Claim, table: Table) -> bool:
@@ -158,16 +159,16 @@ def known_relations(claims: Sequence[Claim], time_columns: Iterable[str]) -> Tab
     The first column of an identity is its result; the first of a functional dependency decides the second, or each the other.
     """
     determines: set[tuple[str, str]] = set()
-    formulas: list[tuple[frozenset[str], str]] = []
+    formulas: dict[str, list[frozenset[str]]] = defaultdict(list)
     for claim in claims:
         names = [str(name) for name in claim.raw.get("columns") or ()]
         pair = (names[0], names[1]) if len(names) == 2 else None
         mutual = claim.kind in ("identity", "duplicate_columns") or claim.raw.get("subject") == "one_to_one"
         if claim.kind == "identity" and names:
-            formulas.append((frozenset(names[1:]), names[0]))
+            formulas[names[0]].append(frozenset(names[1:]))
         if pair and claim.kind in ("functional_dependency", "identity", "duplicate_columns"):
             determines |= {pair, pair[::-1]} if mutual else {pair}
-    return Table(frozenset(time_columns), frozenset(determines), tuple(formulas))
+    return Table(frozenset(time_columns), frozenset(determines), formulas)
 
 
 def _index(by_kind: Mapping[str, Sequence[Claim]]) -> dict[tuple[str, str | None], list[Claim]]:

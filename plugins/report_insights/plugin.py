@@ -95,14 +95,26 @@ def _time_columns(ctx: PluginContext) -> list[str]:
 
 
 def _worthy(claims: Sequence[Claim], parents: Mapping[str, str], settings: Mapping[str, Any]) -> list[Claim]:
-    """The roots that qualify by themselves, or stand for a symptom that would have."""
-    qualified = {parents.get(claim.id, claim.id) for claim in claims if _qualifies(claim, settings)}
+    """The roots that are severe or strong by themselves, and those that stand in for something severe which they explain."""
+    by_id = {claim.id: claim for claim in claims}
+    qualified = {claim.id for claim in claims if claim.id not in parents and _is_strong(claim, settings)}
+    for claim in claims:
+        root = by_id[parents.get(claim.id, claim.id)]
+        if _is_severe(claim, settings) and (root is claim or not _is_mere_structure(root, claim)):
+            qualified.add(root.id)
     return [claim for claim in claims if claim.id in qualified]
 
 
-def _qualifies(claim: Claim, settings: Mapping[str, Any]) -> bool:
-    if SEVERITIES.index(claim.severity) >= SEVERITIES.index(settings["min_severity"]):
-        return True
+def _is_mere_structure(cause: Claim, symptom: Claim) -> bool:
+    """A relation that follows from how the table is built is no news, and does not make news of the structure."""
+    return cause.kind in FACTS and symptom.kind in RELATIONS
+
+
+def _is_severe(claim: Claim, settings: Mapping[str, Any]) -> bool:
+    return SEVERITIES.index(claim.severity) >= SEVERITIES.index(settings["min_severity"])
+
+
+def _is_strong(claim: Claim, settings: Mapping[str, Any]) -> bool:
     return claim.kind in RELATIONS and claim.q_value is not None and claim.strength >= settings["strong_effect"]
 
 

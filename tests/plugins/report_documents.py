@@ -77,8 +77,8 @@ FIGURES: dict[str, dict[str, Any]] = {
     "bars": {
         "type": "bars",
         "title": "Totals that break the rule, by cause",
-        "x_label": "rows",
-        "y_label": "cause",
+        "x_label": "cause",
+        "y_label": "rows",
         "summary": "In half of the rows the discount was not taken off.",
         "bars": [
             {"label": "discount not taken off", "value": 6, "highlight": True},
@@ -117,8 +117,8 @@ FIGURES: dict[str, dict[str, Any]] = {
     "boxes": {
         "type": "boxes",
         "title": "Days in transit by region",
-        "x_label": "delivery_days",
-        "y_label": "region",
+        "x_label": "region",
+        "y_label": "delivery_days",
         "summary": "Half of the deliveries to the East take 8 to 12 days; no other region exceeds 6.",
         "groups": [
             {"label": "East", "low": 7, "q1": 8, "median": 10, "q3": 12, "high": 13, "n": 3405},

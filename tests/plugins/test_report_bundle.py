@@ -145,6 +145,7 @@ def test_a_sample_is_called_a_sample():
     coverage = {"sampled": True, "rows_analyzed": 2000, "rows_total": 20000, "fraction": 0.1, "method": "bernoulli", "seed": 7}
     for text in written(MAKE["document"](coverage=coverage)):
         assert "SAMPLED: 2,000 of 20,000 rows were read, 10 % of the rows (method bernoulli, seed 7)." in text
+        assert text.count("SAMPLED, 2,000 of 20,000 rows") >= len(MAKE["document"]()["insights"])
 
 
 def test_a_failed_run_still_has_a_report():

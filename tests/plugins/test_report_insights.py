@@ -215,11 +215,22 @@ def test_two_that_explain_each_other_leave_one():
 
 
 def test_a_cause_stands_in_for_its_symptoms():
-    """An exact formula is a mere fact, until it explains what would have been an insight."""
-    identity = finding("identity", ["a", "b", "c"], "info")
-    outlier = finding("outlier", ["z"])
-    assert ranked(judge(identity, outlier)) == [outlier["id"]]
-    assert identity["id"] in ranked(judge(identity, outlier, finding("dependence", ["a", "c"], p=0.0)))
+    """A fact that explains something severe, or a weak change that explains a drift to look at, is an insight in its place."""
+    code, outlier = (
+        finding("sentinel", ["s"], "info", statistics={"value": 9999}),
+        finding("outlier", ["s"], statistics={"max": 9999}),
+    )
+    assert ranked(judge(code, outlier)) == [code["id"]]
+    change = finding("changepoint", ["m"], "info", p=0.0, effect=("r", 0.1))
+    assert ranked(judge(change, finding("drift", ["m"], p=0.0))) == [change["id"]]
+
+
+def test_relations_that_follow_from_structure_are_no_news():
+    """That products have categories is how the table is built: neither the rule nor the correlation it explains is an insight."""
+    rule, outlier = finding("functional_dependency", ["product", "category"], "info"), finding("outlier", ["z"])
+    strong = finding("dependence", ["product", "category"], p=0.0, effect=("cramers_v", 1.0))
+    assert ranked(judge(rule, strong, outlier)) == [outlier["id"]]
+    assert strong["id"] in ranked(judge(strong, outlier))
 
 
 def test_strong_relations_are_insights_whatever_their_severity():
@@ -302,7 +313,8 @@ def test_why_names_size_coverage_and_what_it_explains():
         judge(item)["metrics"]["insights"][0]["why"] == "It is probably wrong or costly: less than 0.1 % of the rows is concerned."
     )
     strong = finding("dependence", ["a", "b"], p=0.0, effect=("r", 0.8), statistics={"share": 1.0})
-    assert judge(strong)["metrics"]["insights"][0]["why"] == "It deserves a look: the effect is very strong, and all of the rows are concerned."
+    words = "It deserves a look: the effect is very strong, and all of the rows are concerned."
+    assert judge(strong)["metrics"]["insights"][0]["why"] == words
 
 
 def test_failed_plugins_are_not_kept_quiet():
