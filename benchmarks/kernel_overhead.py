@@ -64,7 +64,8 @@ def measured(core: Core, run: Run, names: list[str]) -> list[tuple[float, float,
     last = max(item.ended_at or 0 for item in executions)
     throughput = (last - first) / len(executions)
     return [
-        (((item.ended_at or 0) - (item.started_at or 0)) * 1000, walls[item.plugin_id] * 1000, throughput * 1000) for item in executions
+        (((item.ended_at or 0) - (item.started_at or 0)) * 1000, walls[item.plugin_id] * 1000, throughput * 1000)
+        for item in executions
     ]
 
 

@@ -20,6 +20,7 @@ from harness_core.adapters.db.migrate import Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
 from harness_core.adapters.home import Home
+from harness_core.adapters.packs import Archives
 from harness_core.adapters.queue import HueyBell, open_bell
 from harness_core.adapters.store import FolderStore
 from harness_core.adapters.wall.launcher import ProcessLauncher
@@ -29,11 +30,16 @@ from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
 from harness_core.services.control import Controlling
 from harness_core.services.executing import Executing
+from harness_core.services.exporting import Exporting
 from harness_core.services.guests import Preparing
 from harness_core.services.inspecting import Inspecting
 from harness_core.services.overview import Overview
+from harness_core.services.proving import Proving
+from harness_core.services.replaying import Replaying
+from harness_core.services.rereading import Rereading
 from harness_core.services.submitting import Submitting
 from harness_core.services.uploads import Uploading
+from harness_core.services.verifying import Verifying
 from harness_core.settings import Settings
 
 ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy")
@@ -65,6 +71,9 @@ class Core:
     advancing: Advancing
     controlling: Controlling
     overview: Overview
+    replaying: Replaying
+    verifying: Verifying
+    exporting: Exporting
 
     def close(self) -> None:
         self.database.close()
@@ -87,11 +96,14 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
     library, workers = SqlLibrary(database), SqlWorkers(database, clock)
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
-    catalog, bell, launcher = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url), ProcessLauncher()
+    catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
+    launcher = ProcessLauncher(allow_unwalled=settings.allow_unwalled)
     engine = engine_facts()
     inspecting = Inspecting(launcher, store, blobs, names)
     preparing = Preparing(runs, library, catalog, store, blobs)
-    advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], environment)
+    advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], lambda: environment(launcher))
+
+    replaying = Replaying(settings.home, runs, library, store)
 
     def close_now(job_id: int) -> None:
         job = jobs.claim(WorkerId(names.fresh("closing")), job_id=job_id)
@@ -111,7 +123,17 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),
         overview=Overview(runs, jobs, workers, clock, settings.lease_s),
+        replaying=replaying,
+        verifying=Verifying(launcher, store, names, Rereading(launcher, store, catalog, engine)),
+        exporting=Exporting(settings.home, replaying, Archives(), engine["harness"]),
     )  # fmt: skip
+
+
+def open_pack_tools(settings: Settings, folder: Path) -> tuple[Proving, Verifying]:
+    """What verifies packs, working below ``folder``; no state database is needed, nor made."""
+    store, launcher, engine = FolderStore(Home(folder)), ProcessLauncher(), engine_facts()
+    rereading = Rereading(launcher, store, open_catalog(settings), engine)
+    return Proving(Archives(), engine["harness"]), Verifying(launcher, store, TimeSortedNames(SystemClock()), rereading)
 
 
 def open_catalog(settings: Settings) -> FolderCatalog:
@@ -138,8 +160,9 @@ def engine_facts() -> Mapping[str, str]:
     return {"harness": __version__, **{name: metadata.version(name) for name in ENGINE_PACKAGES}}
 
 
-def environment() -> dict[str, Any]:
-    """Where a run happened, for its manifest."""
+def environment(launcher: ProcessLauncher) -> dict[str, Any]:
+    """Where a run happened, for its manifest, and how strong the wall around its plugins was."""
+    wall = launcher.level
     return {
         "python": platform.python_version(),
         "implementation": platform.python_implementation(),
@@ -147,4 +170,5 @@ def environment() -> dict[str, Any]:
         "machine": platform.machine(),
         "byte_order": sys.byteorder,
         "packages": dict(engine_facts()),
+        "wall": {"level": wall.level, "controls": list(wall.controls), "residuals": [item.name for item in wall.residuals]},
     }

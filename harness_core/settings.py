@@ -33,6 +33,10 @@ class Settings:
     drain_s: float = field(
         default=10.0, metadata={"help": "Seconds a stopping worker lets its executions finish before handing back."}
     )
+    allow_unwalled: bool = field(
+        default=False,
+        metadata={"help": "Run plugins although this system can hold them back neither with Landlock nor with seccomp (level C)."},
+    )
     log_level: str = field(default="warning", metadata={"help": "debug, info, warning or error."})
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
     warnings: tuple[Problem, ...] = field(default=(), compare=False)
@@ -121,6 +125,12 @@ def _level(text: str) -> str:
     return text.lower()
 
 
+def _flag(text: str) -> bool:
+    if text.lower() not in ("0", "1", "false", "true", "no", "yes"):
+        raise ValueError("it must be 0 or 1")
+    return text.lower() in ("1", "true", "yes")
+
+
 def _folders(text: str) -> tuple[Path, ...]:
     return tuple(Path(part).expanduser().absolute() for part in text.split(os.pathsep) if part)
 
@@ -134,5 +144,6 @@ _PARSERS: Mapping[str, Any] = {
     "max_upload_bytes": _positive_int,
     "min_free_bytes": _positive_int,
     "drain_s": _positive_float,
+    "allow_unwalled": _flag,
     "log_level": _level,
 }

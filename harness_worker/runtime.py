@@ -62,7 +62,7 @@ class WorkerRuntime:
         )  # fmt: skip
         core.bell.listen(self.handle)
         rescue(core.jobs, core.workers, core.overview, core.bell)
-        prune(core.store, core.jobs)
+        prune(core.store, core.blobs)
         for thread in self._threads:
             thread.start()
         self._consumer.start()

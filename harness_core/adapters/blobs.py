@@ -8,8 +8,11 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from harness_core.adapters.files import CHUNK_BYTES, replace, sha256_of, sync_folder
+from harness_core.adapters.claims import claimed
+from harness_core.adapters.files import CHUNK_BYTES, make_folder, replace, sha256_of, sync_folder
 from harness_core.domain.errors import InputRefused, NotFound, Unhealthy
+
+RECEIVED = "upload."
 
 
 class FolderBlobs:
@@ -21,10 +24,12 @@ class FolderBlobs:
     def take_in(
         self, source: BinaryIO | Iterator[bytes], *, max_bytes: int, on_bytes: Callable[[int], None] = lambda done: None
     ) -> tuple[str, int]:
-        descriptor, name = tempfile.mkstemp(prefix="upload.", dir=self._quarantine)
-        held = Path(name)
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            held, claim = self._fresh()
+        except OSError as reason:
+            raise _disk_trouble(reason) from reason
+        try:
+            with held.open("wb") as file:
                 sha256, size = _copy_hashing(source, file, max_bytes, on_bytes)
             return self.promote(held, sha256), size
         except OSError as reason:
@@ -32,6 +37,26 @@ class FolderBlobs:
         finally:
             with suppress(OSError):
                 held.unlink()
+            os.close(claim)
+
+    def _fresh(self) -> tuple[Path, int]:
+        """A new file in quarantine and the claim to it; whoever clears away abandoned ones may take it before it is claimed."""
+        while True:
+            descriptor, name = tempfile.mkstemp(prefix=RECEIVED, dir=self._quarantine)
+            os.close(descriptor)
+            claim = claimed(Path(name))
+            if claim is not None:
+                return Path(name), claim
+
+    def drop_abandoned(self) -> int:
+        dropped = 0
+        for path in self._quarantine.glob(f"{RECEIVED}*"):
+            claim = claimed(path)
+            if claim is not None:
+                path.unlink(missing_ok=True)
+                os.close(claim)
+                dropped += 1
+        return dropped
 
     def promote(self, held: Path, sha256: str) -> str:
         """Move a quarantined file to its place if its bytes on disk are what was received; the same bytes are kept once."""
@@ -43,7 +68,7 @@ class FolderBlobs:
             )  # fmt: skip
         target = self._place(sha256)
         if not target.exists():
-            target.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(target.parent)
             held.chmod(0o444)
             replace(held, target)
             sync_folder(target.parent)

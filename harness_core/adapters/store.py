@@ -9,7 +9,8 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from harness_core.adapters.files import remove_tree, sha256_of, sync_file, sync_folder, write_atomically
+from harness_core.adapters.claims import claimed
+from harness_core.adapters.files import make_folder, remove_tree, sha256_of, sync_file, sync_folder, write_atomically
 from harness_core.adapters.home import STAGED, Home
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import NotFound, Tampered
@@ -28,18 +29,33 @@ class FolderStore:
 
     def __init__(self, home: Home) -> None:
         self._home = home
+        self._claims: dict[str, int] = {}
 
     def scratch(self, name: str) -> Path:
         path = self._home.scratch(name)
         remove_tree(path)
-        path.mkdir(parents=True)
-        return path
+        while True:  # whoever clears away abandoned folders may take a new one before it is claimed
+            path.mkdir(parents=True, exist_ok=True)
+            claim = claimed(path)
+            if claim is not None:
+                self._claims[name] = claim
+                return path
 
     def drop_scratch(self, name: str) -> None:
         remove_tree(self._home.scratch(name))
+        claim = self._claims.pop(name, None)
+        if claim is not None:
+            os.close(claim)
 
-    def scratches(self) -> Sequence[str]:
-        return sorted(entry.name for entry in (self._home.root / "scratch").iterdir())
+    def drop_abandoned(self) -> int:
+        dropped = 0
+        for entry in (self._home.root / "scratch").iterdir():
+            claim = claimed(entry)
+            if claim is not None:
+                remove_tree(entry)
+                os.close(claim)
+                dropped += 1
+        return dropped
 
     def stage(self, run_id: RunId, plugin_id: PluginId, fence: int) -> Stage:
         folder = self._home.staged(run_id, plugin_id, fence)
@@ -99,7 +115,7 @@ class FolderStore:
         staged, final = self._home.staged(run_id, plugin_id, fence), self._home.plugin(run_id, plugin_id)
         if not staged.exists():
             return final
-        final.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(final.parent)
         if final.exists():
             old = staged.with_name(f"{staged.name}.old")
             remove_tree(old)
@@ -130,9 +146,15 @@ class FolderStore:
 
     def write_run_file(self, run_id: RunId, name: str, data: bytes, media_type: str, plugin_id: str = "") -> Artifact:
         path = self._home.run(run_id) / name
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         write_atomically(path, data)
         return Artifact(run_id, plugin_id, name, sha256_of(path), len(data), media_type)
+
+    def drop_half_written(self, run_id: RunId) -> None:
+        with suppress(FileNotFoundError):
+            for entry in self._home.run(run_id).iterdir():
+                if entry.name.startswith(".") and entry.name != STAGED:
+                    remove_tree(entry)
 
     def parquet_facts(self, scratch: Path, index: int) -> tuple[str, int]:
         path = checked_file(scratch / "datasets", f"{index}/data.parquet", 1 << 62)

@@ -66,7 +66,7 @@ OPTIONAL_KEYS: Mapping[str, str] = {
     "needs": "What the data must have before it is worth running: the least number of each.",
     "accepts": "For ingest: the lower-case suffixes of the files it reads, such as .csv.",
     "retries": f"How often it is tried again after its process died: 0 to {MAX_RETRIES}, 2 when absent.",
-    "uses_seed": "Whether it draws random numbers; true when absent. One that does not is given seed 0, so that its results serve any run.",
+    "uses_seed": "Whether it draws random numbers; true when absent. If not, the seed is 0 and its results serve any run.",
     "schema_version": f"The version of this manifest format, {MANIFEST_VERSION}.",
 }
 LIMIT_KEYS: Mapping[str, str] = {

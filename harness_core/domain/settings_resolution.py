@@ -170,5 +170,5 @@ def _keys_of(plugin: Plugin) -> str:
 
 
 def _refused(*problems: Problem) -> UsageError:
-    what = str(problems[0]) if len(problems) == 1 else f"{len(problems)} settings cannot be read."
-    return UsageError("invalid_setting", what, next_step=ASSIGNMENT, problems=problems)
+    what = "A setting cannot be read." if len(problems) == 1 else f"{len(problems)} settings cannot be read."
+    return UsageError("invalid_setting", what, next_step=f"{ASSIGNMENT[0].upper()}{ASSIGNMENT[1:]}.", problems=problems)

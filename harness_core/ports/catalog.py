@@ -15,3 +15,6 @@ class Catalog(Protocol):
 
     def problems(self) -> Mapping[str, Sequence[Problem]]:
         """For each invalid plugin folder (by its path), everything that is wrong with it."""
+
+    def refresh(self) -> None:
+        """Look again now, however recently that was done."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-Ending = Literal["answered", "crashed", "timeout", "memory", "cpu", "output", "broken", "cancelled"]
+Ending = Literal["answered", "crashed", "timeout", "memory", "cpu", "output", "disk", "sandbox", "broken", "cancelled"]
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class GuestRequest:
     max_log_bytes: int = 1_000_000
     max_result_bytes: int = 8 * 1024 * 1024
     max_output_bytes: int = 64 * 1024 * 1024
+    max_scratch_bytes: int = 16 * 1024**3
+    max_scratch_files: int = 10_000
     kill_grace_s: float = 0.5
 
 
@@ -68,7 +70,7 @@ class Progress:
 
 
 class Launcher(Protocol):
-    """Starts guests, watches them as whole process trees, and ends them."""
+    """Starts guests, each behind the wall, watches them as whole process trees, and ends them."""
 
     def run(
         self,
@@ -78,4 +80,7 @@ class Launcher(Protocol):
         on_log: Callable[[Mapping[str, Any]], None] = lambda entry: None,
         cancelled: Callable[[], str | None] = lambda: None,
     ) -> GuestOutcome:
-        """Run to the end. ``cancelled`` is asked several times a second: a sentence means stop now (SIGTERM, grace, SIGKILL)."""
+        """Run to the end. ``cancelled`` is asked several times a second: a sentence means stop now (SIGTERM, grace, SIGKILL).
+
+        Raises PolicyRefused where this system cannot wall a guest in and nobody allowed to run it all the same.
+        """

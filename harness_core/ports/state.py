@@ -170,9 +170,6 @@ class Jobs(Protocol):
     def stumble(self, job: Job, reason: str) -> Sequence[int]:
         """Give back a job whose handling failed in the worker itself: it is due again later, or dead after too many times."""
 
-    def leased_names(self) -> Collection[str]:
-        """``<execution_id>.<fence>`` of every execution that somebody holds."""
-
     def due(self, limit: int = 100, *, run_id: RunId | None = None) -> Sequence[int]:
         """READY jobs (of one run) whose time has come, in the order of claiming."""
 

@@ -36,12 +36,12 @@ class Store(Protocol):
     """Every write is durable when it returns."""
 
     def scratch(self, name: str) -> Path:
-        """A fresh, empty folder for a guest."""
+        """A fresh, empty folder for a guest, held by this process until :meth:`drop_scratch`."""
 
     def drop_scratch(self, name: str) -> None: ...
 
-    def scratches(self) -> Sequence[str]:
-        """The names of all scratch folders there are."""
+    def drop_abandoned(self) -> int:
+        """Remove every scratch folder that no living process holds; returns how many."""
 
     def stage(self, run_id: RunId, plugin_id: PluginId, fence: int) -> Stage:
         """A fresh staging folder."""
@@ -66,6 +66,9 @@ class Store(Protocol):
 
     def write_run_file(self, run_id: RunId, name: str, data: bytes, media_type: str, plugin_id: str = "") -> Artifact:
         """Write a file at the top of the run's folder, atomically."""
+
+    def drop_half_written(self, run_id: RunId) -> None:
+        """Remove what a writer that died left at the top of the run's folder."""
 
     def parquet_facts(self, scratch: Path, index: int) -> tuple[str, int]:
         """SHA-256 and size of the dataset a guest wrote as its ``index``-th. Raises RefusedFile."""

@@ -45,3 +45,6 @@ class Blobs(Protocol):
 
     def verify(self, sha256: str) -> bool:
         """Re-hash from disk."""
+
+    def drop_abandoned(self) -> int:
+        """Remove what a process that died had received in part; returns how many files."""

@@ -1,8 +1,10 @@
 """The process a plugin lives in: reads one request, runs the plugin, answers in frames, and ends.
 
-Started by the kernel's launcher as ``python -m harness_core.sdk.guest <request-fd> <answer-fd>``. After its answer it stays until
-the request's pipe is closed, so that the kernel sees the whole process tree once more. Files must be closed when ``run`` returns:
-nothing is tidied up after that. Nothing of the kernel is imported here, and nothing this process says is believed without a check.
+Started by the kernel's launcher as ``python -m harness_core.sdk.guest <request-fd> <answer-fd>``. Before any plugin code is loaded it
+puts up the wall around itself and says which layers of it stand; where that is less than it was told, it ends. After its answer it
+stays until the request's pipe is closed, so that the kernel sees the whole process tree once more. Files must be closed when ``run``
+returns: nothing is tidied up after that. Nothing of the kernel is imported here, and nothing said after the plugin was loaded is
+believed without a check.
 """
 
 import importlib.util
@@ -20,18 +22,30 @@ from harness_core.sdk.context import InputFile, PluginContext, Upstream
 from harness_core.sdk.contract import RESULT_KEYS, InputRejected, PluginResult
 from harness_core.sdk.dataset import Dataset
 from harness_core.sdk.frames import HEADER, FrameWriter
+from harness_core.sdk.wall.policy import Policy, SandboxViolation
+from harness_core.sdk.wall.raising import raise_wall
+from harness_core.sdk.wall.system import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
 
-PR_SET_PDEATHSIG = 1
-PR_SET_CHILD_SUBREAPER = 36
 SIGKILL = 9
+NOT_WALLED = 77
 
 
 def main(arguments: list[str]) -> int:
     request_fd, answer_fd = int(arguments[0]), int(arguments[1])
-    _bind_to_parent()
+    parent = os.getppid()
+    _bind_to_parent(parent)
     pipe = open(request_fd, "rb")  # noqa: SIM115 - open to the end: the kernel closes it to let this process go
     request = _read_request(pipe)
     writer = FrameWriter(answer_fd)
+    order = request.pop("wall")
+    standing = raise_wall(order)
+    writer.write({"type": "wall", **standing})
+    if order["needed"] and not (standing["landlock_abi"] or standing["seccomp"]):
+        return NOT_WALLED
+    if os.getppid() != parent:
+        return NOT_WALLED
+    if order["policy"]:
+        sys.addaudithook(Policy(order, request["plugin_folder"], writer.write))
     answer, ctx = execute(request, writer.write)
     for dataset in ctx.written_datasets:
         writer.write({"type": "dataset", **dataset})
@@ -53,6 +67,9 @@ def execute(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) 
     except InputRejected as reason:
         error = {"type": "InputRejected", "message": reason.message, "remedy": reason.remedy, "code": reason.code}
         return _failed(error | ({"line": reason.line} if reason.line is not None else {})), ctx
+    except PermissionError as reason:
+        sys.__excepthook__(type(reason), reason, reason.__traceback__)
+        return _failed({"type": "SandboxViolation", "message": _refusal(reason)}), ctx
     except BaseException as reason:  # a guest may raise anything, SystemExit included; it ends as an error, never as silence
         sys.__excepthook__(type(reason), reason, reason.__traceback__)  # nothing to import, should memory have run out
         return _failed({"type": type(reason).__name__, "message": _first_line(reason)}), ctx
@@ -146,6 +163,13 @@ def _failed(error: dict[str, Any]) -> dict[str, Any]:
     return PluginResult("error", str(error["message"]), error=error).as_dict()
 
 
+def _refusal(reason: PermissionError) -> str:
+    if isinstance(reason, SandboxViolation):
+        return str(reason)
+    what = f" {reason.filename}" if reason.filename is not None else ""
+    return f"The system refused it{what or ' something'} ({reason.strerror or reason}): a plugin reads what it is given and writes its scratch."
+
+
 def _first_line(reason: BaseException) -> str:
     text = str(reason).strip() or type(reason).__name__
     return text.splitlines()[0][:1000]
@@ -160,17 +184,10 @@ def _rows_read(ctx: PluginContext) -> int:
     return sum(dataset.rows_read for dataset in ctx.datasets.values())
 
 
-def _bind_to_parent() -> None:
+def _bind_to_parent(parent: int) -> None:
     """Die with the process that started this one, and adopt what is orphaned below, so that nothing drops out of sight (Linux)."""
-    parent = os.getppid()
-    try:
-        import ctypes
-
-        prctl = ctypes.CDLL(None, use_errno=True).prctl
-        prctl(PR_SET_PDEATHSIG, SIGKILL)
-        prctl(PR_SET_CHILD_SUBREAPER, 1)
-    except (ImportError, OSError, AttributeError):
-        return
+    prctl(PR_SET_PDEATHSIG, SIGKILL)
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
     if os.getppid() != parent:
         os._exit(1)
 

@@ -52,6 +52,7 @@ class Advancing:
 
     def _expand(self, job: Job, run: Run, executions: Sequence[Execution]) -> Sequence[int]:
         """Plan what the planner took, and the reports, which are written whatever happened before."""
+        self._catalog.refresh()
         plugins = {name: plugin for name, plugin in self._catalog.plugins().items() if name in run.config.code}
         planners = [item for item in executions if item.plugin_type == "planner" and item.ok]
         ended = ended_executions(self._runs, self._store, planners)
@@ -71,6 +72,7 @@ class Advancing:
         artifacts = self._write_reports(run, report, ended) if report is not None else []
         closing = _closing(status, report, artifacts)
         manifest = self._write_manifest(run, closing, executions, versions)
+        self._store.drop_half_written(run.run_id)
         self._jobs.commit_closing(job, Closing(**{**vars(closing), "artifacts": [*artifacts, manifest]}))
 
     @staticmethod

@@ -3,25 +3,23 @@
 import os
 import platform
 import re
+import shutil
 import sys
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
-
-import psutil
 
 from harness_core import __version__
 from harness_core.domain.errors import HarnessError, Problem
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.ports.state import Jobs
 from harness_core.services.overview import Overview
-from harness_core.settings import NAMES, PREFIX, Settings
 
 State = Literal["ok", "warning", "failure"]
 OLDEST_PYTHON = (3, 11)
+MAX_WORDS = 300
 WAITING_LONG_S = 300.0
-UNFIT = frozenset({"9p", "drvfs", "v9fs", "cifs", "smb3", "nfs", "nfs4", "fuse.sshfs"})
 PASSWORD = re.compile(r"(//[^/@:]*:)[^/@]*@")
 NEEDED_STEPS = ("ingest", "profile", "planner", "report")
 
@@ -83,19 +81,28 @@ def _python(version: str) -> Check:
     return Check("python", "ok", f"Python {version} on {platform.platform()}.", details=details)
 
 
-def check_home(settings: Settings) -> list[Check]:
-    """The state folder: there, writable, on a file system that SQLite can trust, with room left."""
-    existing = _nearest_existing(settings.home)
-    return [_place(settings.home, existing), _free_disk(existing, settings.min_free_bytes), _data_folder(settings)]
+@dataclass(frozen=True)
+class Filesystems:
+    """What the system says of its file systems: the kind that holds a path, and the kinds on which SQLite cannot lock."""
+
+    kind_of: Callable[[Path], str]
+    unfit: Collection[str]
 
 
-def _place(home: Path, existing: Path) -> Check:
-    kind = filesystem_kind(existing)
+def check_home(home: Path, min_free_bytes: int, filesystems: Filesystems) -> list[Check]:
+    """The state folder: there, writable, on a file system that SQLite can trust, with room left; and the folder people work in."""
+    existing = _nearest_existing(home)
+    return [_place(home, existing, filesystems), _free_disk(existing, min_free_bytes), _data_folder(home, filesystems)]
+
+
+def _place(home: Path, existing: Path, filesystems: Filesystems) -> Check:
+    kind = filesystems.kind_of(existing)
     details = {"home": str(home), "exists": home.is_dir(), "filesystem": kind}
-    if not os.access(existing, os.W_OK | os.X_OK):
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         advice = "Set HARNESS_HOME (or --home) to a folder you may write to."
-        return Check("home", "failure", f"The state folder {home} cannot be written.", advice, details)
-    if kind in UNFIT:
+        reason = "cannot be written" if existing.is_dir() else f"cannot be made: {existing} is a file"
+        return Check("home", "failure", f"The state folder {home} {reason}.", advice, details)
+    if kind in filesystems.unfit:
         sentence = f"The state folder {home} lies on a Windows mount or a network drive ({kind}), where SQLite cannot lock."
         advice = "Set HARNESS_HOME to a folder on a Linux file system, and move what is there with `mv`."
         return Check("home", "failure", sentence, advice, details)
@@ -108,15 +115,8 @@ def _nearest_existing(path: Path) -> Path:
     return path
 
 
-def filesystem_kind(path: Path) -> str:
-    """The type of the file system that holds ``path``; "unknown" where the system does not say."""
-    real = Path(os.path.realpath(path))
-    mounts = [part for part in psutil.disk_partitions(all=True) if real.is_relative_to(part.mountpoint)]
-    return max(mounts, key=lambda part: len(part.mountpoint)).fstype if mounts else "unknown"
-
-
 def _free_disk(place: Path, needed: int) -> Check:
-    free = psutil.disk_usage(str(place)).free
+    free = shutil.disk_usage(place).free
     details = {"free_bytes": free, "min_free_bytes": needed}
     if free < needed:
         sentence = f"{free / 1e9:,.1f} GB are free; below {needed / 1e9:,.1f} GB no work is taken."
@@ -124,14 +124,14 @@ def _free_disk(place: Path, needed: int) -> Check:
     return Check("disk", "ok", f"{free / 1e9:,.1f} GB are free.", details=details)
 
 
-def _data_folder(settings: Settings) -> Check:
+def _data_folder(home: Path, filesystems: Filesystems) -> Check:
     """Whether people are likely to read their files over a slow mount: where they work now is the best guess."""
     here = Path.cwd()
-    kind = filesystem_kind(here)
+    kind = filesystems.kind_of(here)
     details = {"folder": str(here), "filesystem": kind}
-    if kind in UNFIT:
+    if kind in filesystems.unfit:
         sentence = f"The current folder lies on a slow mount ({kind}); files there are read many times slower."
-        return Check("data_folder", "warning", sentence, f"Copy them first, such as: cp FILE {settings.home.parent}", details)
+        return Check("data_folder", "warning", sentence, f"Copy them first, such as: cp FILE {home.parent}", details)
     return Check("data_folder", "ok", f"Files in the current folder are read at full speed ({kind}).", details=details)
 
 
@@ -151,7 +151,9 @@ def _schema(version: str | None, head: str) -> Check:
     details = {"version": version, "known": head}
     if version == head:
         return Check("schema", "ok", f"The schema is current ({head}).", details=details)
-    sentence = f"The schema is {version or 'not there yet'}; this program uses {head}."
+    if version is None:
+        return Check("schema", "ok", "There is no state database yet; the first command that needs it makes it.", details=details)
+    sentence = f"The schema is {version}; this program uses {head}."
     return Check("schema", "warning", sentence, "Run `harness migrate`; a copy is made first.", details)
 
 
@@ -214,14 +216,14 @@ def check_wall(wall: Mapping[str, Any]) -> Check:
     return Check("containment", "ok", sentence, details=dict(wall))
 
 
-def check_settings(settings: Settings) -> list[Check]:
+def check_settings(values: Mapping[str, Any], sources: Mapping[str, str], warnings: Sequence[Problem]) -> list[Check]:
     """Every setting with its value and where it came from, and variables that look like settings and are none."""
-    values = {name: {"value": _plain(getattr(settings, name)), "source": settings.sources.get(name, "default")} for name in NAMES}
-    changed = [f"{PREFIX}{name.upper()}" for name, item in values.items() if item["source"] != "default"]
-    shown = Check("settings", "ok", f"{len(values)} settings, {len(changed)} of them not at their default.", details=values)
+    details = {name: {"value": _plain(value), "source": sources.get(name, "default")} for name, value in values.items()}
+    changed = sum(item["source"] != "default" for item in details.values())
+    shown = Check("settings", "ok", f"{len(values)} settings, {changed} of them not at their default.", details=details)
     unknown = [
         Check("unknown_variable", "warning", f"{item.field}: {item.reason}.", item.remedy, {"variable": item.field})
-        for item in settings.warnings
+        for item in warnings
     ]
     return [shown, *unknown]
 
@@ -233,7 +235,11 @@ def _plain(value: Any) -> Any:
     return [str(item) for item in value] if isinstance(value, tuple) else value
 
 
-def failed(name: str, failure: HarnessError) -> Check:
-    """A check that could not even be made, because something it needs refused."""
-    sentence = f"{failure.what} {failure.why}".strip()
-    return Check(name, "failure", sentence, failure.next_step, {"code": failure.code})
+def failed(name: str, failure: Exception) -> Check:
+    """A check that could not even be made, because something it needs refused or broke."""
+    if isinstance(failure, HarnessError):
+        sentence = f"{failure.what} {failure.why}".strip()
+        return Check(name, "failure", sentence, failure.next_step, {"code": failure.code})
+    words = PASSWORD.sub(r"\1***@", " ".join(str(failure).split())[:MAX_WORDS])
+    advice = "Check the state folder and the addresses of the database and the queue."
+    return Check(name, "failure", f"The state cannot be opened: {type(failure).__name__}: {words}", advice)

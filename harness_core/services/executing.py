@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness_core.domain.datasets import DatasetVersion
-from harness_core.domain.errors import Problem
+from harness_core.domain.errors import PolicyRefused, Problem
 from harness_core.domain.fingerprints import dataset_version_id
 from harness_core.domain.plugins import Plugin
 from harness_core.domain.results import committed_output, result_problems
@@ -44,6 +44,12 @@ ENDED_AS: Mapping[str, tuple[ExecutionStatus, str, str]] = {
     ),
     "cpu": (ExecutionStatus.TIMEOUT, "CpuLimit", "Raise limits.cpu_s in its plugin.yaml, or give it a smaller task."),
     "memory": (ExecutionStatus.MEMORY, "MemoryLimit", "Raise limits.memory_mb in its plugin.yaml, if this machine has the memory."),
+    "disk": (ExecutionStatus.SANDBOX, "DiskLimit", "The plugin must write less, or in larger steps that it removes again."),
+    "sandbox": (
+        ExecutionStatus.SANDBOX,
+        "SandboxViolation",
+        "A plugin reads what it is given and writes its scratch; report this to its author.",
+    ),
     "output": (ExecutionStatus.ERROR, "OutputLimit", "Make the plugin print less; see its stdout.log."),
     "broken": (ExecutionStatus.ERROR, "BrokenAnswer", "The plugin must answer through the SDK only; see its stderr.log."),
     "crashed": (ExecutionStatus.ERROR, "Crashed", "See its stderr.log; report it to the plugin's author."),
@@ -118,11 +124,14 @@ class Executing:
         name = f"{execution.execution_id}.{job.fence}"
         scratch = self._store.scratch(name)
         try:
-            outcome = self._launcher.run(
-                prepared.request(scratch, stage),
-                on_progress=self._progress_notes(execution),
-                cancelled=stop,
-            )
+            try:
+                outcome = self._launcher.run(
+                    prepared.request(scratch, stage),
+                    on_progress=self._progress_notes(execution),
+                    cancelled=stop,
+                )
+            except PolicyRefused as reason:
+                raise NotRunnable(reason.code, f"{reason.what} {reason.why}", reason.next_step) from reason
             return self._conclude(run, execution, prepared, job, stage, started, outcome, stop, scratch)
         finally:
             self._store.drop_scratch(name)

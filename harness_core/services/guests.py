@@ -88,6 +88,9 @@ class Preparing:
 
     def _plugin(self, run: Run, execution: Execution) -> Plugin:
         plugin = self._catalog.plugins().get(execution.plugin_id)
+        if plugin is None or plugin.code_hash != run.config.code[execution.plugin_id]:
+            self._catalog.refresh()  # it may have come a moment ago, and the run from another process
+            plugin = self._catalog.plugins().get(execution.plugin_id)
         if plugin is None:
             raise NotRunnable(
                 "PluginMissing", f"The plugin {execution.plugin_id} was there when the run was planned and is not there now.",
@@ -138,6 +141,7 @@ class Preparing:
     ) -> dict[str, Any]:
         """What planners and reports are shown beyond their upstream."""
         if plugin.manifest.type == "planner":
+            self._catalog.refresh()
             return {
                 "plan": [candidate(item) for name, item in self._catalog.plugins().items() if name in run.config.code],
                 "report": {},

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from harness_core.domain.errors import HarnessError
+from harness_core.ports.catalog import Catalog
 from harness_core.ports.state import Jobs
 from harness_core.services.overview import Overview
 
@@ -60,10 +61,12 @@ class Readiness:
 
 
 class Examining:
-    """Looks at the database, its schema, the disk, the workers, and whether the service is on its way out."""
+    """Looks at the database, its schema, the workers, the plugins, the disk, and whether the service is on its way out."""
 
-    def __init__(self, jobs: Jobs, schema: Schema, disk: Disk, overview: Overview, home: Path, min_free_bytes: int) -> None:
-        self._jobs, self._schema, self._disk, self._overview = jobs, schema, disk, overview
+    def __init__(
+        self, jobs: Jobs, schema: Schema, disk: Disk, overview: Overview, catalog: Catalog, home: Path, min_free_bytes: int
+    ) -> None:
+        self._jobs, self._schema, self._disk, self._overview, self._catalog = jobs, schema, disk, overview, catalog
         self._home, self._min_free_bytes = home, min_free_bytes
 
     def readiness(self, *, draining: bool = False) -> Readiness:
@@ -71,7 +74,7 @@ class Examining:
         checks = [self._database()]
         if checks[0].ok:
             checks += [self._migration(), self._workers()]
-        return Readiness([*checks, self._disk_space(), self._writable(), _draining(draining)])
+        return Readiness([*checks, self._plugins(), self._disk_space(), self._writable(), _draining(draining)])
 
     def _database(self) -> Check:
         try:
@@ -95,6 +98,17 @@ class Examining:
         places = sum(worker.concurrency for worker in alive)
         noun = "worker" if len(alive) == 1 else "workers"
         return Check("workers", "ok", f"{len(alive)} {noun} with {places} places.")
+
+    def _plugins(self) -> Check:
+        plugins, invalid = self._catalog.plugins(), len(self._catalog.problems())
+        if not any(plugin.manifest.type == "ingest" for plugin in plugins.values()):
+            return Check(
+                "plugins", "warning", "No ingest plugin is there, so no file can be read.", "See `harness plugins list`."
+            )
+        if invalid:
+            reason = "A plugin folder cannot be used." if invalid == 1 else f"{invalid} plugin folders cannot be used."
+            return Check("plugins", "warning", reason, "See what is wrong with `harness plugins validate`.")
+        return Check("plugins", "ok", f"{len(plugins)} plugins.")
 
     def _disk_space(self) -> Check:
         try:

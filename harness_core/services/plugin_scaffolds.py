@@ -267,4 +267,5 @@ def _check(plugin_id: str, plugin_type: str) -> None:
     if plugin_type not in PLUGIN_TYPES:
         problems.append(Problem("plugins new", "type", f"{shown(plugin_type)} is no type", did_you_mean(plugin_type, PLUGIN_TYPES)))
     if problems:
-        raise UsageError("bad_plugin_name", str(problems[0]), next_step=problems[0].remedy, problems=problems)
+        raise UsageError("bad_plugin_name", "A plugin cannot be begun with that id or type.", problems=problems,
+                         next_step="Try one like: harness plugins new analysis_example")  # fmt: skip

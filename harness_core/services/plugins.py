@@ -60,9 +60,13 @@ def no_such_plugin(catalog: Catalog, plugin_id: str) -> NotFound:
     return NotFound(
         "no_such_plugin",
         f"There is no plugin called {plugin_id}.",
-        why=did_you_mean(plugin_id, names),
-        next_step="harness plugins list shows all of them.",
+        why=_sentence(did_you_mean(plugin_id, names)),
+        next_step="See `harness plugins list`.",
     )
+
+
+def _sentence(remedy: str) -> str:
+    return remedy[:1].upper() + remedy[1:] + ("" if remedy.endswith("?") or not remedy else ".")
 
 
 def capabilities_of(plugin: Plugin) -> list[dict[str, Any]]:

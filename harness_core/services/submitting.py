@@ -106,7 +106,8 @@ class Submitting:
         return recorded
 
     def prospect(self, asked: Submission) -> Prospect:
-        """Everything that would be decided for this request, without recording anything."""
+        """Everything that would be decided for this request, without recording anything; with the plugins as they are now."""
+        self._catalog.refresh()
         plugins = self._catalog.plugins()
         inputs = tuple(as_input(self._library.upload(upload_id)) for upload_id in asked.upload_ids)
         self._check(asked, inputs)

@@ -5,12 +5,15 @@ from typing import Any
 
 import exact_dependencies
 import numpy as np
+import quality_chronology
 import quality_columns
 import quality_dependencies
 import quality_duplicates
 import quality_formats
 import quality_identities
+import quality_misspellings
 import quality_sentinels
+import suspect_cells
 from quality_table import Table, counted
 
 from harness_core.sdk import SEVERITIES, Finding, PluginContext, PluginResult
@@ -27,7 +30,7 @@ WORDS = {
     "key": ("finding about keys", "findings about keys"),
     "duplicate_rows": ("repetition of whole rows", "repetitions of whole rows"),
     "duplicate_columns": ("set of equal columns", "sets of equal columns"),
-    "identity": ("arithmetic rule", "arithmetic rules"),
+    "identity": ("rule between columns", "rules between columns"),
     "functional_dependency": ("dependency between columns", "dependencies between columns"),
     "mixed_type": ("column of mixed types", "columns of mixed types"),
     "format_violation": ("broken format", "broken formats"),
@@ -44,6 +47,7 @@ def run(ctx: PluginContext) -> PluginResult:
         return PluginResult.na("no_rows", "The table has no rows, so there is nothing to check.", metrics={"keys": keys})
     findings = _checked(ctx, table, keys)
     kept, omitted = _bounded(findings, ctx.settings["max_findings_per_kind"])
+    told = [table.settled(finding) for finding in kept]
     metrics = {
         "checked_columns": len(table.fields),
         "keys": keys,
@@ -51,14 +55,15 @@ def run(ctx: PluginContext) -> PluginResult:
         "omitted": omitted,
         "repeated_columns": sorted(table.shadows),
         "exact_dependencies": _exact(table),
+        "suspect_cells": suspect_cells.write(ctx, table),
     }
-    if not kept:
+    if not told:
         sentence = (
             f"{counted(len(table.fields), 'column')} and {counted(table.row_count, 'row')} "
             "were checked; nothing breaks a rule of its own."
         )
         return PluginResult.na("nothing_found", sentence, metrics=metrics, references=REFERENCES)
-    return PluginResult.ok(_summary(findings, omitted), metrics=metrics, findings=kept, references=REFERENCES)
+    return PluginResult.ok(_summary(findings, omitted), metrics=metrics, findings=told, references=REFERENCES)
 
 
 def _checked(ctx: PluginContext, table: Table, keys: Sequence[Sequence[str]]) -> list[Finding]:
@@ -72,10 +77,11 @@ def _checked(ctx: PluginContext, table: Table, keys: Sequence[Sequence[str]]) ->
     ctx.progress(2, 6, "keys")
     for check in (quality_formats.mixed_types, quality_formats.impossible_dates, quality_formats.shapes, quality_formats.padding):
         findings += check(table)
-    findings += [*quality_formats.spellings(table), *quality_formats.sentinels_in_text(table), *quality_sentinels.sentinels(table)]
+    findings += [*quality_formats.spellings(table), *quality_misspellings.misspellings(table)]
+    findings += [*quality_formats.sentinels_in_text(table), *quality_sentinels.sentinels(table)]
     ctx.progress(3, 6, "formats")
     rules, ties = quality_identities.identities(table)
-    findings += rules
+    findings += [*rules, *quality_chronology.chronology(table)]
     ctx.progress(5, 6, "arithmetic")
     findings += quality_dependencies.dependencies(table, ties)
     ctx.progress(6, 6, "dependencies")

@@ -4,14 +4,15 @@ Looked for on sampled rows, where the error is compared with that of a random as
 on all rows.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 from quality_identities import tied
-from quality_sample import Codes, codes, hashes
-from quality_table import ROWS_CITED, Field, Table, counted, named, percent
+from quality_sample import Codes, Hashes, codes, hashes, sample_rows
+from quality_table import Field, Table, counted, named, percent
 
 from harness_core.sdk import Finding
 
@@ -19,6 +20,8 @@ SAMPLED_GROUP = 20_000
 MIN_EXPECTED = 20  # rows that a random assignment would put wrong: with fewer, agreement says nothing
 MIN_GROUP_ROWS = 3.0  # rows per value of the deciding side, on average
 FEW = 0.02  # a larger share of departures is rather a loose habit than a rule with mistakes
+GLANCED_ROWS = 1_000
+COUNTED_CELLS = 20_000  # tables of deciding by decided values up to this size are counted, larger ones sorted
 MAX_DETERMINANTS = 40
 MAX_PAIR_COLUMNS = 10
 MAX_VALUE_SAMPLES = 6
@@ -43,54 +46,80 @@ class Dependency:
 
 
 class Looked:
-    """Sampled rows as codes. Values too many to repeat in a sample of rows get a sample of their own: all rows of some values."""
+    """Sampled rows as codes, in random order. Values too many to repeat in a sample of rows get all rows of some values."""
 
     def __init__(self, table: Table, columns: Sequence[Field]) -> None:
         self.table, self.columns = table, columns
-        self._rows = {name: codes(cells) for name, cells in hashes(table, columns).items()}
+        self._rows = _mixed(hashes(table, columns))
         self._value_samples: dict[str, dict[str, Codes]] = {}
+        self._known: dict[tuple[str, ...], bool] = {}
 
     def around(self, determinant: Sequence[Field]) -> dict[str, Codes]:
         widest = max(determinant, key=lambda column: column.distinct)
         if self.table.row_count <= SAMPLED_GROUP or widest.distinct * MIN_GROUP_ROWS * 2 < SAMPLED_GROUP:
             return self._rows
         if widest.name not in self._value_samples and len(self._value_samples) < MAX_VALUE_SAMPLES:
-            one_in = max(1, self.table.row_count // SAMPLED_GROUP)
-            cells = hashes(self.table, self.columns, f"hash({widest.sql}) % {one_in} = 0")
-            self._value_samples[widest.name] = {name: codes(values) for name, values in cells.items()}
+            one_in = max(1, self.table.row_count // sample_rows(self.columns))
+            self._value_samples[widest.name] = _mixed(hashes(self.table, self.columns, f"hash({widest.sql}) % {one_in} = 0"))
         return self._value_samples.get(widest.name, self._rows)
 
     def is_likely(self, determinant: Sequence[Field], dependent: Field) -> bool:
         """Few wrong rows, many fewer than a random assignment would have, and enough of those to tell."""
+        asked = (*(column.name for column in determinant), dependent.name)
+        if asked not in self._known:
+            self._known[asked] = self._is_likely(determinant, dependent)
+        return self._known[asked]
+
+    def _is_likely(self, determinant: Sequence[Field], dependent: Field) -> bool:
         sample = self.around(determinant)
-        deciding, decided = self._together(sample, determinant), sample[dependent.name]
-        known = (deciding >= 0) & (decided >= 0)
-        deciding, decided = deciding[known], decided[known]
-        if len(deciding) < 2 * MIN_EXPECTED:
+        deciding, decided = [sample[column.name] for column in determinant], sample[dependent.name]
+        if self._is_hopeless([codes[:GLANCED_ROWS] for codes in deciding], decided[:GLANCED_ROWS]):
             return False
-        wrong = wrong_rows(deciding, decided)
+        together, decided = _known_rows(deciding, decided)
+        if len(together) < 2 * MIN_EXPECTED:
+            return False
+        wrong = wrong_rows(together, decided)
         settings = self.table.settings
-        if wrong > 2 * settings["dependency_max_violations"] * len(deciding) + 2:
+        if wrong > 2 * settings["dependency_max_violations"] * len(together) + 2:
             return False
-        shuffled = np.random.Generator(np.random.PCG64(7)).permutation(decided)
-        expected = wrong_rows(deciding, shuffled)
+        expected = wrong_rows(together, np.roll(decided, 1))  # the rows are in random order: this is a random assignment
         return expected >= MIN_EXPECTED and wrong <= (1 - settings["dependency_strength"]) * expected
 
-    @staticmethod
-    def _together(sample: dict[str, Codes], determinant: Sequence[Field]) -> Codes:
-        first = sample[determinant[0].name]
-        if len(determinant) == 1:
-            return first
-        second = sample[determinant[1].name]
-        joined = first * (int(second.max(initial=0)) + 1) + second
-        return np.where((first < 0) | (second < 0), -1, joined)
+    def _is_hopeless(self, deciding: Sequence[Codes], decided: Codes) -> bool:
+        """Whether a few rows are wrong too often already: leaving rows out never adds wrong ones."""
+        together, decided = _known_rows(deciding, decided)
+        allowed = 2 * self.table.settings["dependency_max_violations"] * len(together)
+        return len(together) > 0 and wrong_rows(together, decided) > allowed + 2 + 3 * math.sqrt(allowed)
+
+
+def _mixed(cells: Mapping[str, Hashes]) -> dict[str, Codes]:
+    """The columns as codes, their rows in one random order, the same in every run."""
+    rows = len(next(iter(cells.values()), ()))
+    order = np.random.Generator(np.random.PCG64(7)).permutation(rows)
+    return {name: codes(values)[order] for name, values in cells.items()}
+
+
+def _known_rows(deciding: Sequence[Codes], decided: Codes) -> tuple[Codes, Codes]:
+    """The rows that have all values: the deciding values as one code, and the decided ones."""
+    together = deciding[0]
+    if len(deciding) > 1:
+        joined = together * (int(deciding[1].max(initial=0)) + 1) + deciding[1]
+        together = np.where((together < 0) | (deciding[1] < 0), -1, joined)
+    known = (together >= 0) & (decided >= 0)
+    return (together, decided) if known.all() else (together[known], decided[known])
 
 
 def wrong_rows(deciding: Codes, decided: Codes) -> int:
     """Rows to change before each deciding value has one decided value: the g3 error of Kivinen & Mannila (1995), in rows."""
-    pairs, counts = np.unique(np.stack((deciding, decided)), axis=1, return_counts=True)
-    starts = np.flatnonzero(np.concatenate(([True], pairs[0, 1:] != pairs[0, :-1])))
-    return int(len(deciding) - np.maximum.reduceat(counts, starts).sum())
+    width, groups = int(decided.max(initial=0)) + 1, int(deciding.max(initial=0)) + 1
+    pairs = deciding * width + decided
+    if width * groups <= COUNTED_CELLS + len(pairs):
+        most = np.bincount(pairs, minlength=groups * width).reshape(groups, width).max(axis=1)
+        return int(len(pairs) - most.sum())
+    distinct, counts = np.unique(pairs, return_counts=True)
+    owners = distinct // width
+    starts = np.flatnonzero(np.concatenate(([True], owners[1:] != owners[:-1])))
+    return int(len(pairs) - np.maximum.reduceat(counts, starts).sum())
 
 
 def dependencies(table: Table, ties: Sequence[frozenset[str]]) -> list[Finding]:
@@ -100,6 +129,9 @@ def dependencies(table: Table, ties: Sequence[frozenset[str]]) -> list[Finding]:
         return []
     looked = Looked(table, columns)
     singles = list(_singles(table, looked, ties))
+    for item in singles:
+        if item.broken:
+            table.rows_of(_departing(item.determinant, item.dependent), item.dependent)
     equal, singles = _fold_equivalent(singles)
     folded = {dependency.dependent.name for dependency in equal}
     singles = [item for item in singles if item.dependent.name not in folded and item.names[0] not in folded]
@@ -131,7 +163,7 @@ def _singles(table: Table, looked: Looked, ties: Sequence[frozenset[str]]) -> It
 
 
 def _verified(table: Table, determinant: tuple[Field, ...], dependent: Field) -> Iterator[Dependency]:
-    rows, kept = (int(value or 0) for value in table.dataset.sql(_counting(determinant, dependent)).fetchall()[0])
+    rows, kept = table.counts(_counting(determinant, dependent))
     if rows and rows - kept <= table.settings["dependency_max_violations"] * rows:
         yield Dependency(determinant, dependent, rows, rows - kept)
 
@@ -156,9 +188,7 @@ def _fold_equivalent(singles: Sequence[Dependency]) -> tuple[list[Dependency], l
     for item in singles:
         back = ways.get((item.dependent.name, item.names[0]))
         if back and item.determinant[0].position < item.dependent.position and not {item.names[0], item.dependent.name} & dropped:
-            equal.append(
-                item if item.broken >= back.broken else Dependency(item.determinant, item.dependent, item.rows, back.broken)
-            )
+            equal.append(replace(item, broken_back=back.broken))
             dropped.add(item.dependent.name)
     both = {frozenset((item.names[0], item.dependent.name)) for item in equal}
     return equal, [item for item in singles if frozenset((item.names[0], item.dependent.name)) not in both]
@@ -200,7 +230,7 @@ def _pairs(table: Table, looked: Looked, singles: Sequence[Dependency], folded: 
 def _equivalence(table: Table, item: Dependency) -> Finding:
     first, second = item.determinant[0], item.dependent
     back = Dependency((second,), first, item.rows, item.broken_back)
-    departing = max(item.broken, back.broken)
+    departing = item.broken + back.broken
     both = named(first.name, second.name)
     if departing:
         outcome = (
@@ -292,7 +322,7 @@ def _statistics(item: Dependency) -> dict[str, object]:
 def _evidence(table: Table, item: Dependency) -> list[dict[str, object]]:
     found = [table.evidence(_counting(item.determinant, item.dependent))]
     if item.broken:
-        found.append(table.rows_of(_departing(item.determinant, item.dependent)))
+        found.append(table.rows_of(_departing(item.determinant, item.dependent), item.dependent))
     return found
 
 
@@ -306,5 +336,5 @@ def _departing(determinant: Sequence[Field], dependent: Field) -> str:
         f"SELECT row_index FROM data JOIN (SELECT {', '.join(keys)}, v, row_number() "
         f"OVER (PARTITION BY {', '.join(keys)} ORDER BY n DESC, v) AS place "
         f"FROM (SELECT {aliased}, {dependent.sql} AS v, count(*) AS n FROM data WHERE {known} GROUP BY ALL)) AS usual "
-        f"ON {meets} WHERE usual.place = 1 AND {dependent.sql} <> usual.v ORDER BY row_index LIMIT {ROWS_CITED}"
+        f"ON {meets} WHERE usual.place = 1 AND {dependent.sql} <> usual.v ORDER BY row_index"
     )

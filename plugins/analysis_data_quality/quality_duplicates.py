@@ -2,17 +2,19 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from itertools import combinations
 
 import numpy as np
-from quality_sample import hashes
-from quality_table import ROWS_CITED, Field, Table, counted, named, percent
-from scipy.stats import poisson
+from quality_sample import Hashes, hashes
+from quality_table import Field, Table, counted, named, percent
 
 from harness_core.sdk import Finding
 
 UNLIKELY = 1e-4  # probability below which a number of repeats is not put down to chance
 CLEARLY = 3  # and three times off at least: the number of possible values is an estimate
 PLACES = 24
+RUN_ROWS = 64
+RUNS = 32
 FIRST_ROWS = 20_000
 
 
@@ -27,10 +29,11 @@ def duplicate_rows(table: Table) -> tuple[list[Finding], int]:
     if not table.dataset.sql("SELECT count(*) FROM quality_repeats").scalar():
         return [], 0
     query = (
-        "SELECT coalesce(sum(n - 1), 0), count(*), coalesce(max(n), 0), coalesce(sum(n * (n - 1) / 2), 0) "
+        "SELECT coalesce(sum(n - 1), 0), count(*), coalesce(max(n), 0), "
+        "coalesce(sum(n * (n - 1)) // 2, 0), (SELECT count(*) FROM data) "
         "FROM (SELECT COLUMNS(* EXCLUDE (row_index)), count(*) AS n FROM data GROUP BY ALL HAVING count(*) > 1)"
     )
-    repeats, groups, most, pairs = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+    repeats, groups, most, pairs, _ = table.counts(query)
     expected = expected_equal_pairs(table)
     if repeats == 0 or pairs < 2 * expected:
         return [], repeats
@@ -41,7 +44,7 @@ def _duplicate_rows(table: Table, names: str, query: str, counts: tuple[int, int
     repeats, groups, most = counts
     again = (
         f"SELECT row_index FROM (SELECT row_index, row_number() OVER (PARTITION BY {names} ORDER BY row_index) AS place FROM data "
-        f"WHERE hash({names}) IN (SELECT h FROM quality_repeats)) WHERE place > 1 ORDER BY row_index LIMIT {ROWS_CITED}"
+        f"WHERE hash({names}) IN (SELECT h FROM quality_repeats)) WHERE place > 1 ORDER BY row_index"
     )
     copies = f", up to {most:,} times" if most > 2 else ""
     return Finding(
@@ -115,9 +118,16 @@ def _is_meant_as_key(table: Table, column: Field, repeats: int) -> bool:
     else:
         return False
     by_chance = column.count * (column.count - 1) / 2 / choices
-    few = repeats * CLEARLY <= by_chance and poisson.cdf(repeats, by_chance) < UNLIKELY
-    many = repeats >= CLEARLY * by_chance and poisson.sf(repeats - 1, by_chance) < UNLIKELY
-    return bool(few or many)
+    is_far = repeats * CLEARLY <= by_chance or repeats >= CLEARLY * by_chance
+    return is_far and poisson_tail(repeats, by_chance) < UNLIKELY
+
+
+def poisson_tail(number: int, mean: float) -> float:
+    """A bound, never too low, on the chance of a count as far from the mean, if that is three times off or more.
+
+    The terms of the tail then fall by a factor of three at least, so that their sum is below 1.5 times the first one.
+    """
+    return 1.5 * math.exp(number * math.log(mean) - mean - math.lgamma(number + 1))
 
 
 def _choices(table: Table, column: Field) -> float:
@@ -127,7 +137,7 @@ def _choices(table: Table, column: Field) -> float:
     query = (
         f"SELECT {places} FROM (SELECT {column.sql} FROM data WHERE {column.sql} IS NOT NULL ORDER BY row_index LIMIT {FIRST_ROWS})"
     )
-    used = table.dataset.sql(query).fetchall()[0]
+    used = table.answer(query)[0]
     return math.prod(float(max(1, count)) for count in used)
 
 
@@ -137,7 +147,7 @@ def _key_violation(table: Table, column: Field, repeats: int) -> Finding:
         f"SELECT count(*), sum(n) FROM (SELECT {column.sql}, count(*) AS n FROM "
         f"data WHERE {column.sql} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
     )
-    values, rows = (int(value) for value in table.dataset.sql(counts).fetchall()[0])
+    values, rows = table.counts(counts)
     return Finding(
         kind="key",
         title=f"{named(column.name)} is unique but for {counted(values, 'value')}",
@@ -153,7 +163,7 @@ def _key_violation(table: Table, column: Field, repeats: int) -> Finding:
         evidence=[
             table.evidence(counts),
             table.evidence(f"SELECT count({column.sql}) FROM data"),
-            table.rows(f"{column.sql} IN ({repeated})"),
+            table.rows(f"{column.sql} IN ({repeated})", column),
         ],
     )
 
@@ -185,7 +195,7 @@ def duplicate_columns(table: Table) -> list[Finding]:
     for first, second in _alike(table):
         if second.name in differing or first.name in differing:
             continue  # a copy is compared with the first column of its group only
-        rows = int(table.dataset.sql(f"SELECT count(*) FROM data WHERE {_differ(first, second)}").scalar())
+        rows = table.counts(f"SELECT count(*) FROM data WHERE {_differ(first, second)}")[0]
         if rows > table.settings["duplicate_column_differences"] * table.row_count:
             continue
         home = next((group for group in groups if group[0].name == first.name), None)
@@ -207,16 +217,30 @@ def _alike(table: Table) -> list[tuple[Field, Field]]:
         (column for column in table.fields if column.distinct >= 2 and column.is_plain), key=lambda c: (c.distinct, c.position)
     )
     cells = hashes(table, varied)
+    most = max(2.0, 2 * slack * table.row_count)
     found = []
-    for place, first in enumerate(varied):
-        for second in varied[place + 1 :]:
-            if second.distinct - first.distinct > max(2.0, 2 * slack * table.row_count):
-                break
-            if _kind(first) == _kind(second) and _agree(
-                first, second, float(np.mean(cells[first.name] == cells[second.name])), slack
-            ):
-                found.append((first, second) if first.position < second.position else (second, first))
+    for one, other in _neighbours([cells[column.name] for column in varied]):
+        first, second = varied[one], varied[other]
+        if _kind(first) != _kind(second) or second.distinct - first.distinct > most:
+            continue
+        if _agree(first, second, float(np.mean(cells[first.name] == cells[second.name])), slack):
+            found.append((first, second) if first.position < second.position else (second, first))
     return sorted(found, key=lambda pair: (pair[0].position, pair[1].position))
+
+
+def _neighbours(cells: Sequence[Hashes]) -> list[tuple[int, int]]:
+    """Pairs of columns that are equal on all sampled rows or on some run of them: the others need no comparison.
+
+    Columns that differ in one row of a hundred are equal on half of the runs of 64 rows.
+    """
+    rooms: dict[tuple[int, bytes], list[int]] = {}
+    for place, column in enumerate(cells):
+        rooms.setdefault((-1, column.tobytes()), []).append(place)
+        for start in range(0, min(len(column), RUNS * RUN_ROWS), RUN_ROWS):
+            run = column[start : start + RUN_ROWS]
+            if np.any(run != run[0]):
+                rooms.setdefault((start, run.tobytes()), []).append(place)
+    return sorted({pair for together in rooms.values() for pair in combinations(together, 2)})
 
 
 def _agree(first: Field, second: Field, equal: float, slack: float) -> bool:

@@ -1,8 +1,7 @@
 """Text that breaks its own rules: mixed types, odd shapes, impossible dates, padding, and one category in several spellings."""
 
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
 
 from quality_table import QUOTED_REPEATS, Field, Table, counted, named, percent
 
@@ -18,6 +17,8 @@ NUMBER = r"[+-]?([0-9]+([.,][0-9]+)?|[0-9]{1,3}([,.''][0-9]{3})+([.,][0-9]+)?|[.
 DATE = r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}"
 DATE_FORMATS = "['%Y-%m-%d', '%Y/%m/%d', '%Y.%m.%d', '%d-%m-%Y', '%d/%m/%Y', '%d.%m.%Y', '%m-%d-%Y', '%m/%d/%Y', '%m.%d.%Y']"
 LONGEST_CODE = 64
+TOLD_WORDS = 3
+TOLD_ONE_BY_ONE = 3  # columns with the same fault; more of them have one cause
 MAX_WAYS = 20_000  # categories with more values are not compared by spelling
 
 
@@ -28,9 +29,22 @@ def trimmed(column: Field) -> str:
 def is_missing_word(column: Field) -> str:
     """SQL for: the value is a word for a missing one, in small or capital letters; blanks around it where the column has any."""
     text = trimmed(column) if column.facts.get("padded_count") else column.sql
-    spellings_of = sorted({way for word in MISSING_WORDS for way in _ways(word)})
-    words = ", ".join(f"'{word}'" for word in spellings_of)
+    words = ", ".join(f"'{way}'" for way in sorted(_words_for_missing(column))) or "NULL"
     return f"{text} IN ({words})"
+
+
+def _words_for_missing(column: Field) -> set[str]:
+    """All ways to write the words, except those of the column's own shape: NA among two-letter codes is a code.
+
+    A small "none" is left out too: it is the usual name of a category.
+    """
+    own = (column.facts.get("patterns") or [{"pattern": None}])[0]["pattern"]
+    ways = {way for word in MISSING_WORDS for way in (word, word.upper(), word.capitalize())} - {"none"}
+    return {way for way in ways if _shape_of(way) != own}
+
+
+def _shape_of(word: str) -> str:
+    return re.sub("[a-z]", "a", re.sub("[A-Z]", "A", word))
 
 
 def shape(text: str) -> str:
@@ -42,7 +56,10 @@ def shape(text: str) -> str:
 
 def mixed_types(table: Table) -> Iterator[Finding]:
     """Text columns that are numbers, or dates, but for a few rows; words for missing are left to the sentinels."""
-    for column in _texts(table):
+    for column in texts(table):
+        lettered = sum(entry["count"] for entry in column.facts.get("patterns") or [] if "a" in entry["pattern"].lower())
+        if lettered > (1 - table.settings["mixed_type_share"]) * column.count:
+            continue
         semantic = column.facts["semantic_type"]
         for kind, expression in (("number", NUMBER), ("date", DATE)):
             fits = f"regexp_full_match({trimmed(column)}, '{expression}')"
@@ -51,7 +68,7 @@ def mixed_types(table: Table) -> Iterator[Finding]:
                 continue
             other = f"{trimmed(column)} <> '' AND NOT {is_missing_word(column)} AND NOT {fits}"
             query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {fits}), count(*) FILTER (WHERE {other}) FROM data"
-            total, matching, odd = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+            total, matching, odd = table.counts(query)
             if odd and matching >= table.settings["mixed_type_share"] * (matching + odd):
                 yield _mixed_type(table, column, kind, query, (total, matching, odd), other)
 
@@ -75,13 +92,13 @@ def _mixed_type(table: Table, column: Field, kind: str, query: str, counts: tupl
         },
         recommendation=f"Mend or empty those rows; then {named(column.name)} can be "
         f"read as {kind}s and takes part in every analysis of {kind}s.",
-        evidence=[table.evidence(query), table.rows(other)],
+        evidence=[table.evidence(query), table.rows(other, column)],
     )
 
 
 def shapes(table: Table) -> Iterator[Finding]:
     """Codes of one shape but for a few: only where the shape is a rule, that is has digits or signs and many values."""
-    for column in _texts(table):
+    for column in texts(table):
         patterns = column.facts.get("patterns") or []
         if len(patterns) < 2 or column.distinct < table.settings["min_rows"] or column.facts["lengths"]["max"] > LONGEST_CODE:
             continue
@@ -97,7 +114,7 @@ def shapes(table: Table) -> Iterator[Finding]:
             f"{shape(text)} <> '{rule['pattern'].replace(chr(39), chr(39) * 2)}' AND {text} <> '' AND NOT {is_missing_word(column)}"
         )
         query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {broken}) FROM data"
-        total, odd = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        total, odd = table.counts(query)
         if odd and not _is_growth(table, column, rule["pattern"], broken, odd):
             yield _shape(table, column, rule["pattern"], query, (total, odd), broken)
 
@@ -108,7 +125,7 @@ def _is_growth(table: Table, column: Field, rule: str, broken: str, odd: int) ->
     same = (
         f"{collapsed.format(shape(trimmed(column)))} = {collapsed.format(chr(39) + rule.replace(chr(39), chr(39) * 2) + chr(39))}"
     )
-    longer = int(table.dataset.sql(f"SELECT count(*) FROM data WHERE {broken} AND {same}").scalar())
+    longer = table.counts(f"SELECT count(*) FROM data WHERE {broken} AND {same}")[0]
     return longer == odd and odd > 0.001 * column.count
 
 
@@ -125,20 +142,20 @@ def _shape(table: Table, column: Field, rule: str, query: str, counts: tuple[int
         subject="shape",
         statistics={"n": total, "others": odd, "effect": {"name": "share of other shape", "value": odd / total}},
         recommendation="Look at those values: mistyped or cut codes match nothing in another table.",
-        evidence=[table.evidence(query), table.rows(broken)],
+        evidence=[table.evidence(query), table.rows(broken, column)],
     )
 
 
 def impossible_dates(table: Table) -> Iterator[Finding]:
     """Text that is written as a date and is none, such as the 30th of February."""
-    for column in _texts(table):
+    for column in texts(table):
         if column.facts["semantic_type"] != "date":
             continue
         text = trimmed(column)
         written = f"regexp_full_match({text}, '{DATE}')"
         wrong = f"{written} AND try_strptime({text}, {DATE_FORMATS}) IS NULL"
         query = f"SELECT count(*) FILTER (WHERE {written}), count(*) FILTER (WHERE {wrong}) FROM data"
-        total, odd = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        total, odd = table.counts(query)
         if odd and odd <= 0.5 * total:
             yield Finding(
                 kind="format_violation",
@@ -151,19 +168,60 @@ def impossible_dates(table: Table) -> Iterator[Finding]:
                 subject="impossible_date",
                 statistics={"n": total, "impossible": odd},
                 recommendation="Correct them at the source; until then the column cannot be read as dates.",
-                evidence=[table.evidence(query), table.rows(wrong)],
+                evidence=[table.evidence(query), table.rows(wrong, column)],
             )
 
 
 def padding(table: Table) -> Iterator[Finding]:
-    """Values with blanks around them, and values that are nothing but blanks."""
-    for column in _texts(table, constant=True):
-        padded, blank = int(column.facts.get("padded_count", 0)), int(column.facts.get("blank_count", 0))
-        if padded:
-            condition = f"{column.sql} <> {trimmed(column)}"
-            yield _padding(table, column, condition, padded, "padding", "begins or ends with a blank", "begin or end with a blank")
-        elif blank:
-            yield _padding(table, column, f"{trimmed(column)} = ''", blank, "blank", "is an empty text", "are empty texts")
+    """Values with blanks around them, and values that are nothing but blanks; told together where many columns have them."""
+    candidates = texts(table, constant=True)
+    padded = [column for column in candidates if column.facts.get("padded_count")]
+    blank = [column for column in candidates if column.facts.get("blank_count") and column not in padded]
+    if len(padded) > TOLD_ONE_BY_ONE:
+        yield _padding_together(
+            table, padded, "padding", "begin or end with a blank", lambda column: f"{column.sql} <> {trimmed(column)}"
+        )
+        padded = []
+    if len(blank) > TOLD_ONE_BY_ONE:
+        yield _padding_together(table, blank, "blank", "are empty texts", lambda column: f"{trimmed(column)} = ''")
+        blank = []
+    for column in padded:
+        rows = int(column.facts["padded_count"])
+        condition = f"{column.sql} <> {trimmed(column)}"
+        yield _padding(table, column, condition, rows, "padding", "begins or ends with a blank", "begin or end with a blank")
+    for column in blank:
+        yield _padding(
+            table,
+            column,
+            f"{trimmed(column)} = ''",
+            int(column.facts["blank_count"]),
+            "blank",
+            "is an empty text",
+            "are empty texts",
+        )
+
+
+def _padding_together(
+    table: Table, columns: Sequence[Field], subject: str, words: str, condition: Callable[[Field], str]
+) -> Finding:
+    conditions = [condition(column) for column in columns]
+    query = f"SELECT {', '.join(f'count(*) FILTER (WHERE {each})' for each in conditions)} FROM data"
+    counts = [int(value) for value in table.answer(query)[0]]
+    ranked = sorted(zip(counts, columns, strict=True), key=lambda item: (-item[0], item[1].position))[:TOLD_ONE_BY_ONE]
+    most = ", ".join(f"{count:,} in {named(column.name)}" for count, column in ranked)
+    return Finding(
+        kind="format_violation",
+        title=f"Values of {len(columns):,} columns {words}",
+        statement=f"In {len(columns):,} columns values {words}, most of them {most}.",
+        columns=[column.name for column in columns],
+        severity="notice",
+        subject=subject,
+        statistics={"n": table.row_count, "columns": len(columns), "values": sum(counts)},
+        recommendation="Cut the blanks off before grouping or joining."
+        if subject == "padding"
+        else "Decide whether they mean missing.",
+        evidence=[table.evidence(query), table.rows(" OR ".join(f"({each})" for each in conditions))],
+    )
 
 
 def _padding(table: Table, column: Field, condition: str, rows: int, subject: str, one: str, many: str) -> Finding:
@@ -192,7 +250,7 @@ def _padding(table: Table, column: Field, condition: str, rows: int, subject: st
 
 def spellings(table: Table) -> Iterator[Finding]:
     """One category written in several ways that differ by case or blanks only."""
-    for column in _texts(table):
+    for column in texts(table):
         if column.distinct > min(MAX_WAYS, 0.5 * column.count):
             continue
         ways = (
@@ -201,7 +259,7 @@ def spellings(table: Table) -> Iterator[Finding]:
             "IS NOT NULL GROUP BY 1) GROUP BY 1 HAVING count(*) > 1"
         )
         query = f"SELECT count(*), coalesce(sum(n - most), 0), coalesce(sum(n), 0) FROM ({ways})"
-        words, odd, rows = (int(value) for value in table.dataset.sql(query).fetchall()[0])
+        words, odd, rows = table.counts(query)
         if words and odd <= table.settings["spelling_minority_share"] * rows:
             yield _spelling(table, column, query, ways, (words, odd))
 
@@ -212,9 +270,9 @@ def _spelling(table: Table, column: Field, query: str, ways: str, counts: tuple[
         f"SELECT row_index FROM data JOIN (SELECT {column.sql} AS v, row_number() OVER (PARTITION BY lower({trimmed(column)}) "
         f"ORDER BY count(*) DESC, {column.sql}) AS place FROM data WHERE "
         f"{column.sql} IS NOT NULL GROUP BY 1, lower({trimmed(column)})) AS way "
-        f"ON {column.sql} = way.v WHERE way.place > 1 ORDER BY row_index LIMIT 20"
+        f"ON {column.sql} = way.v WHERE way.place > 1 ORDER BY row_index"
     )
-    top = table.dataset.sql(f"{ways} ORDER BY n DESC, word LIMIT 1").fetchall()[0]
+    top = table.answer(f"{ways} ORDER BY n DESC, word LIMIT 1")[0]
     example = f', for example "{top[0]}"' if column.may_quote and int(top[2]) >= QUOTED_REPEATS else ""
     return Finding(
         kind="format_violation",
@@ -227,11 +285,12 @@ def _spelling(table: Table, column: Field, query: str, ways: str, counts: tuple[
         subject="spelling",
         statistics={"n": column.count, "values": words, "rows": odd},
         recommendation="Write them one way: every total by this column now splits them.",
-        evidence=[table.evidence(query), table.rows_of(rarer)],
+        evidence=[table.evidence(query), table.rows_of(rarer, column)],
     )
 
 
-def _texts(table: Table, *, constant: bool = False) -> list[Field]:
+def texts(table: Table, *, constant: bool = False) -> list[Field]:
+    """Text columns with enough values, that repeat no other column."""
     least = 1 if constant else 2
     return [
         column
@@ -245,14 +304,15 @@ def _texts(table: Table, *, constant: bool = False) -> list[Field]:
 
 def sentinels_in_text(table: Table) -> Iterator[Finding]:
     """Words such as "unknown" or "N/A" that stand where a value is missing."""
-    for column in _texts(table):
+    for column in texts(table):
         if column.facts["semantic_type"] == "country" or column.distinct < 3 or not _may_hold_words(column):
             continue
         condition = is_missing_word(column)
-        query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {condition}) FROM data"
-        total, rows = (int(value) for value in table.dataset.sql(query).fetchall()[0])
-        if rows:
-            yield _words(table, column, query, condition, {"n": total, "rows": rows})
+        found = table.answer(
+            f"SELECT lower({trimmed(column)}) AS word, count(*) FROM data WHERE {condition} GROUP BY 1 ORDER BY 2 DESC, 1"
+        )
+        if found:
+            yield _words(table, column, condition, [str(word) for word, _ in found], sum(int(rows) for _, rows in found))
 
 
 def _may_hold_words(column: Field) -> bool:
@@ -262,30 +322,23 @@ def _may_hold_words(column: Field) -> bool:
     listed = [entry["pattern"] for entry in column.facts.get("patterns") or []]
     if not listed or column.facts["pattern_count"] > len(listed) or column.facts.get("padded_count"):
         return True
-    capital, small = re.compile("[A-Z]"), re.compile("[a-z]")
-    shapes_of_words = {small.sub("a", capital.sub("A", way)) for word in MISSING_WORDS for way in _ways(word)}
-    return bool(shapes_of_words & set(listed))
+    return bool({_shape_of(word) for word in _words_for_missing(column)} & set(listed))
 
 
-def _ways(word: str) -> set[str]:
-    return {word, word.upper(), word.capitalize()}
-
-
-def _words(table: Table, column: Field, query: str, condition: str, counts: Mapping[str, Any]) -> Finding:
-    found = table.dataset.sql(
-        f"SELECT lower({trimmed(column)}) AS word, count(*) AS n FROM data WHERE {condition} GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 3"
-    )
-    words = [str(row[0]) for row in found.fetchall()]
-    rows, total = counts["rows"], counts["n"]
+def _words(table: Table, column: Field, condition: str, words: Sequence[str], rows: int) -> Finding:
+    told = named(*words[:TOLD_WORDS])
     return Finding(
         kind="sentinel",
-        title=f"{named(column.name)} writes missing values as {named(*words)}",
-        statement=f"{rows:,} of {total:,} values of {named(column.name)} ({percent(rows, total)}) "
-        f"are words that stand for a missing value: {named(*words)}.",
+        title=f"{named(column.name)} writes missing values as {told}",
+        statement=f"{rows:,} of {column.count:,} values of {named(column.name)} ({percent(rows, column.count)}) "
+        f"are words that stand for a missing value: {told}{' and others' if len(words) > TOLD_WORDS else ''}.",
         columns=[column.name],
         severity="notice",
         subject="words",
-        statistics={**counts, "effect": {"name": "share of stand-ins", "value": rows / total}},
+        statistics={"n": column.count, "rows": rows, "effect": {"name": "share of stand-ins", "value": rows / column.count}},
         recommendation="Count these rows as missing, not as a category of their own.",
-        evidence=[table.evidence(query), table.rows(condition)],
+        evidence=[
+            table.evidence(f"SELECT count({column.sql}), count(*) FILTER (WHERE {condition}) FROM data"),
+            table.rows(condition),
+        ],
     )

@@ -13,7 +13,9 @@ from quality_table import Field, Table, counted, named
 
 from harness_core.sdk import Finding
 
-LOOKED_AT = 64  # rows on which all combinations are tried; what fits there is tried on the whole sample
+GLANCED_AT = 12  # rows on which all combinations are tried; what fits half of them is looked at closer
+LOOKED_AT = 64  # rows that tell what is tried on the whole sample
+BLOCK = 512  # combinations glanced at together
 SAMPLE_ROWS = 4_000
 CHECKED_COLUMNS = 30
 COLUMNS_FOR_FOUR = 14
@@ -48,7 +50,7 @@ class Identity:
 
 
 class Search:
-    """The checked columns with some rows in memory."""
+    """The checked columns with some rows in memory, in random order: a rule may begin in the middle of the table."""
 
     def __init__(self, table: Table) -> None:
         self.table = table
@@ -60,9 +62,10 @@ class Search:
         wanted.sort(key=lambda column: (column.role == "identifier", column.position))
         self.columns = sorted(wanted[:CHECKED_COLUMNS], key=lambda column: column.position)
         self.left_out = max(0, len(wanted) - CHECKED_COLUMNS)
-        self.values = (
-            numbers(table, [column.sql for column in self.columns], SAMPLE_ROWS) if len(self.columns) > 1 else np.empty((0, 0))
-        )
+        self.values = np.empty((0, 0))
+        if len(self.columns) > 1:
+            values = numbers(table, [column.sql for column in self.columns], SAMPLE_ROWS)
+            self.values = values[:, np.random.Generator(np.random.PCG64(7)).permutation(values.shape[1])]
         self.units = [_decimals(row) for row in self.values]
 
     def tolerances(self, target: int, form: Form) -> list[float]:
@@ -106,25 +109,44 @@ class Search:
         return rows >= max(5, OPERAND_MATTERS * len(right)) and float(np.mean(fit[changes])) >= LOOSE_SHARE
 
     def candidates(self) -> Iterator[Candidate]:
-        """Everything that fits the first rows and then the sample."""
-        count = len(self.columns)
+        """Everything that fits a glance at few rows, then more of them, then the sample."""
         yield from self._proportional()
         for form in forms.FORMS:
-            size = len(form.neutral)
-            if size == 4 and count > COLUMNS_FOR_FOUR:
-                continue
-            for operands in combinations(range(count), size) if form.leads == size else permutations(range(count), size):
-                if 1 < form.leads < size and operands[0] > operands[1]:
-                    continue  # the first two are interchangeable
-                right = form.compute([self.values[place][:LOOKED_AT] for place in operands])
-                found = (self.best(target, operands, form) for target in self._hopeful(right, operands, form))
-                yield from (candidate for candidate in found if candidate)
+            operands = self._operands(form)
+            for start in range(0, len(operands), BLOCK):
+                for chosen in self._glanced(operands[start : start + BLOCK], form):
+                    found = (self.best(target, chosen, form) for target in self._hopeful(chosen, form))
+                    yield from (candidate for candidate in found if candidate)
 
-    def _hopeful(self, right: Floats, operands: Sequence[int], form: Form) -> list[int]:
-        """Columns that the right-hand side could explain, by the first rows."""
+    def _operands(self, form: Form) -> list[tuple[int, ...]]:
+        """All choices of operands, without those that differ in the order of interchangeable ones only."""
+        count, size = len(self.columns), len(form.neutral)
+        if size == 4 and count > COLUMNS_FOR_FOUR:
+            return []
+        if form.leads == size:
+            return list(combinations(range(count), size))
+        ordered = permutations(range(count), size)
+        return [chosen for chosen in ordered if not 1 < form.leads < size or chosen[0] < chosen[1]]
+
+    def _glanced(self, operands: Sequence[tuple[int, ...]], form: Form) -> list[tuple[int, ...]]:
+        """The choices that fit at least half of a few rows for some target; those with too few known rows stay in."""
+        glance, chosen = self.values[:, :GLANCED_AT], np.array(operands)
+        right = form.compute([glance[chosen[:, place]] for place in range(chosen.shape[1])])
+        near = self.fits(glance[:, None, :], right, self._slack(form)[:, None, None])
+        known = np.isfinite(glance)[:, None, :] & np.isfinite(right)
+        likely = 2 * np.count_nonzero(near, axis=2) >= np.count_nonzero(known, axis=2)
+        for place in range(chosen.shape[1]):
+            likely[chosen[:, place], np.arange(len(chosen))] = False
+        return [operands[int(place)] for place in np.flatnonzero(likely.any(axis=0))]
+
+    def _slack(self, form: Form) -> Floats:
+        return np.array([max(self.tolerances(place, form)) for place in range(len(self.columns))])
+
+    def _hopeful(self, operands: Sequence[int], form: Form) -> list[int]:
+        """Columns that the right-hand side could explain, by the rows looked at."""
         head = self.values[:, :LOOKED_AT]
-        slack = np.array([max(self.tolerances(place, form)) for place in range(len(self.columns))])
-        near = self.fits(head, right, slack[:, None])
+        right = form.compute([head[place] for place in operands])
+        near = self.fits(head, right, self._slack(form)[:, None])
         known = np.count_nonzero(np.isfinite(head) & np.isfinite(right), axis=1)
         likely = np.flatnonzero((np.count_nonzero(near, axis=1) >= 0.75 * known) & (known >= 10))
         return [int(place) for place in likely if place not in operands]
@@ -148,7 +170,7 @@ class Search:
     def _scaled(self, target: int, operand: int, factor: float) -> Iterator[Candidate]:
         for digits in (2, 3, 4, 6, 15):
             rounded = float(f"{factor:.{digits}g}")
-            if rounded in (0.0, 1.0):
+            if rounded in (0.0, 1.0) or target not in self._hopeful((operand,), forms.scaled(rounded)):
                 continue
             if candidate := self.best(target, (operand,), forms.scaled(rounded)):
                 yield candidate
@@ -183,7 +205,7 @@ def identities(table: Table) -> tuple[list[Finding], list[frozenset[str]]]:
         equation = _equation(candidate, len(search.columns))
         if candidate.together in seen or (equation is not None and _is_implied(equations, equation)):
             continue
-        rows, broken = (int(value) for value in table.dataset.sql(_counting(search, candidate)).fetchall()[0])
+        rows, broken = table.counts(_counting(search, candidate))
         if rows - broken < table.settings["identity_min_share"] * rows:
             continue
         seen.add(candidate.together)
@@ -272,7 +294,7 @@ def _finding(search: Search, item: Identity) -> Finding:
         recommendation=advice,
         evidence=[
             table.evidence(_counting(search, candidate)),
-            *([table.rows(f"{known} AND {breaks}")] if item.broken else []),
+            *([table.rows(f"{known} AND {breaks}", target)] if item.broken else []),
         ],
     )
 

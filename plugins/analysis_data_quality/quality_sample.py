@@ -18,17 +18,20 @@ def hashes(table: Table, columns: Sequence[Field], condition: str = "") -> dict[
     """A hash per cell of each column for the sampled rows, 0 where there is no value; numbers of any type hash by value."""
     if not columns:
         return {}
-    rows = max(500, min(MAX_ROWS, CELLS // len(columns)))
+    rows = sample_rows(columns)
     cells = [
         f"CASE WHEN {column.sql} IS NULL THEN 0 ELSE hash({_comparable(column)}) END AS c{i}" for i, column in enumerate(columns)
     ]
     query = (
-        table.sample(cells, rows)
-        if not condition
-        else f"SELECT {', '.join(cells)} FROM data WHERE {condition} LIMIT {2 * MAX_ROWS}"
+        table.sample(cells, rows) if not condition else f"SELECT {', '.join(cells)} FROM data WHERE {condition} LIMIT {2 * rows}"
     )
     found = table.dataset.sql(query).to_arrow_table()
     return {column.name: found.column(i).to_numpy() for i, column in enumerate(columns)}
+
+
+def sample_rows(columns: Sequence[Field]) -> int:
+    """How many rows of so many columns are held at once."""
+    return max(500, min(MAX_ROWS, CELLS // max(1, len(columns))))
 
 
 def _comparable(column: Field) -> str:

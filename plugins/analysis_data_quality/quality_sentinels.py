@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import Any
 
 from quality_table import Field, Table, counted, literal, named, percent
 
@@ -17,6 +18,7 @@ _DATES = """
 DATES = frozenset(_DATES.split())
 FAR = 1.5  # so many interquartile ranges from the nearest other value, as Tukey's fences
 DAYS_APART = 366
+MANY_LEVELS = 30  # among fewer a -1 is rather one more level, as in a score from -1 to 10
 
 
 def sentinels(table: Table) -> Iterator[Finding]:
@@ -39,15 +41,21 @@ def _number(table: Table, column: Field, value: int) -> Iterator[Finding]:
         f"SELECT count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
         f"max({column.sql}) FILTER (WHERE {others}) FROM data"
     )
-    rows, low, high = table.dataset.sql(query).fetchall()[0]
+    rows, low, high = table.answer(query)[0]
     if rows < table.settings["sentinel_min_rows"] or low is None or low < value < high:
         return
     quarters = f"SELECT quantile_cont(CAST({column.sql} AS DOUBLE), [0.25, 0.75]) FROM data WHERE {others}"
     first, third = table.dataset.sql(quarters).scalar()
     gap = float(low) - value if value < low else value - float(high)
-    is_mark = value in NEGATIVE_MARKS and low >= 0 and rows >= table.settings["sentinel_min_rows"]
+    is_mark = value in NEGATIVE_MARKS and low >= 0 and column.distinct >= MANY_LEVELS
     if gap > FAR * (third - first) or is_mark:
-        yield _finding(table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, (int(rows), f"{low:,}", f"{high:,}"))
+        yield _finding(
+            table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, (int(rows), _plain(low), _plain(high))
+        )
+
+
+def _plain(value: Any) -> str:
+    return f"{value:,.6g}" if isinstance(value, float) else f"{value:,}"
 
 
 def _date(table: Table, column: Field, text: str) -> Iterator[Finding]:
@@ -56,7 +64,7 @@ def _date(table: Table, column: Field, text: str) -> Iterator[Finding]:
         f"SELECT count(*) FILTER (WHERE {same}), CAST(min({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR), "
         f"CAST(max({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR) FROM data"
     )
-    rows, low, high = table.dataset.sql(query).fetchall()[0]
+    rows, low, high = table.answer(query)[0]
     if rows < 2 or low is None:
         return
     value, first, last = (date.fromisoformat(moment[:10]).toordinal() for moment in (text, low, high))

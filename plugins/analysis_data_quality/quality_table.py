@@ -1,14 +1,17 @@
 """The table as the checks see it: facts from the profile, names as SQL, evidence, and numbers in words."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness_core.sdk import Dataset, PluginContext
+from harness_core.sdk import Dataset, Finding, PluginContext
+from harness_core.sdk.canonical import jsonable
+from harness_core.sdk.contract import query_evidence
 from harness_core.sdk.view_columns import ViewColumn, view_columns
 
 ROWS_CITED = 20
 SHARE_ROWS = 5_000
+KEPT_CELLS = 25_000_000  # so many are kept in memory: opening a wide file for every small question costs more than the answers
 NUMERIC = frozenset({"integer", "float", "decimal"})
 QUOTED_REPEATS = 5  # a value that stands in fewer rows is not quoted: it may be somebody's
 
@@ -62,18 +65,26 @@ class Field:
 
 @dataclass
 class Table:
-    """The dataset version with its profile; ``shadows`` are columns that repeat another one and are left out of later checks."""
+    """The dataset version with its profile.
+
+    ``shadows`` are columns that repeat another one and are left out of later checks. ``suspects`` are columns with a query for the
+    rows in which their cell breaks a rule.
+    """
 
     dataset: Dataset
     settings: Mapping[str, Any]
     fields: Sequence[Field]
     shadows: set[str] = field(default_factory=set)
+    suspects: list[tuple[str, str]] = field(default_factory=list)
+    _answers: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ctx: PluginContext) -> "Table":
         facts = {column["name"]: column for column in ctx.upstream["profile_basic"].metrics["columns"]}
         views = [view for view in view_columns(ctx.dataset) if view.name in facts]
         fields = [Field(view, facts[view.name], position) for position, view in enumerate(views)]
+        if ctx.dataset.row_count * len(views) <= KEPT_CELLS:
+            ctx.dataset.connection.execute("CREATE TEMP TABLE data AS SELECT * FROM main.data")
         return cls(ctx.dataset, ctx.settings, fields)
 
     @property
@@ -84,22 +95,46 @@ class Table:
         """Columns with at least two values that repeat no other column."""
         return [column for column in self.fields if column.distinct >= 2 and column.is_plain and column.name not in self.shadows]
 
-    def evidence(self, query: str, tolerance: float | None = None) -> dict[str, Any]:
-        return self.dataset.evidence(query, tolerance)
+    def answer(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows that a query returns; asked again, as evidence is, it is not run again."""
+        if query not in self._answers:
+            self._answers[query] = self.dataset.sql(query).fetchall()
+        return self._answers[query]
 
-    def rows(self, condition: str) -> dict[str, Any]:
-        """The first rows that meet a condition, as evidence."""
-        query = f"SELECT row_index FROM data WHERE {condition} ORDER BY row_index LIMIT {ROWS_CITED}"
-        return self.rows_of(query)
+    def counts(self, query: str) -> tuple[int, ...]:
+        """The only row of a query that counts; a sum over no rows is 0."""
+        return tuple(int(value or 0) for value in self.answer(query)[0])
 
-    def rows_of(self, query: str) -> dict[str, Any]:
-        """The rows that a query over ``row_index`` names, as evidence."""
-        return self.dataset.row_evidence([int(row[0]) for row in self.dataset.sql(query).fetchall()])
+    def evidence(self, query: str) -> dict[str, Any]:
+        """Query evidence without its result yet: most findings of a wide table are never told (see ``settled``)."""
+        return {"type": "query", "sql": query}
+
+    def rows(self, condition: str, suspect: Field | None = None) -> dict[str, Any]:
+        """The first rows that meet a condition, as evidence to be settled."""
+        return self.rows_of(f"SELECT row_index FROM data WHERE {condition} ORDER BY row_index", suspect)
+
+    def rows_of(self, query: str, suspect: Field | None = None) -> dict[str, Any]:
+        """The first rows that a query over ``row_index`` names, as evidence to be settled.
+
+        In all of them the cell of the column ``suspect`` is listed as one that breaks a rule.
+        """
+        if suspect is not None:
+            self.suspects.append((suspect.name, query))
+        return {"type": "rows", "sql": query}
+
+    def settled(self, finding: Finding) -> Finding:
+        """The finding with the results of its queries."""
+        return replace(finding, evidence=[self._settled(item["type"], item["sql"]) for item in finding.evidence])
+
+    def _settled(self, kind: str, query: str) -> dict[str, Any]:
+        if kind == "rows":
+            return self.dataset.row_evidence([int(row[0]) for row in self.answer(f"{query} LIMIT {ROWS_CITED}")])
+        return query_evidence(query, jsonable(self.answer(query)))
 
     def sampled_share(self, column: Field, condition: str) -> float:
         """Among some rows with a value, the share that meets a condition: to spare the look at all rows where it is hopeless."""
         rows = self.sample([f"{condition} AS met, {column.sql} AS v"], SHARE_ROWS)
-        share = self.dataset.sql(f"SELECT avg(CAST(met AS INTEGER)) FROM ({rows}) WHERE v IS NOT NULL").scalar()
+        share = self.answer(f"SELECT avg(CAST(met AS INTEGER)) FROM ({rows}) WHERE v IS NOT NULL")[0][0]
         return float(share or 0.0)
 
     def sample(self, columns: Iterable[str], rows: int) -> str:

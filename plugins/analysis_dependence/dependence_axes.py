@@ -62,9 +62,14 @@ class Axis:
         return codes
 
     @property
+    def sql_name(self) -> str:
+        """The quoted name in the view ``data``, which keeps ``row_index`` for itself."""
+        return quote_name("row_index_source" if self.name.lower() == "row_index" else self.name)
+
+    @property
     def sql_value(self) -> str:
         """The column as the number or value that is classed; NULL where it is missing."""
-        plain = quote_name(self.name)
+        plain = self.sql_name
         if self.kind == "category":
             return plain
         if self.kind == "time":
@@ -168,7 +173,7 @@ def _few_values(value: str, entry: Mapping[str, Any]) -> str:
 
 def _categories(dataset: Dataset, column: Column) -> Axis | None:
     """The most frequent values, ties in their own order; None for a text that is no category."""
-    name = quote_name(column.name)
+    name = Axis(column.name, "category").sql_name
     least = max(LEAST_COUNT, int(LEAST_SHARE * dataset.row_count))
     counted = f"SELECT {name} AS v, count(*) AS c FROM data WHERE {name} IS NOT NULL GROUP BY {name}"
     query = f"SELECT v, c, sum(c) OVER () FROM ({counted}) ORDER BY c DESC, v LIMIT {CATEGORIES}"

@@ -8,9 +8,10 @@ from dependence_axes import Axis
 from dependence_pairs import Judged
 from dependence_sql import within_groups
 from dependence_structure import Conditional, key
-from dependence_words import number, rank_evidence, say
+from dependence_words import rank_evidence, say
 
 from harness_core.sdk import Finding, PluginContext
+from harness_core.sdk.statistics.wording import listed, number, rounded
 
 NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
 NOTICE_FROM = 0.3
@@ -30,10 +31,6 @@ class Told:
 
     def name(self, k: int) -> str:
         return self.axes[k].name
-
-
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    return None if value is None else float(f"{value:.{digits}g}")
 
 
 def statistics(edge: Judged) -> dict[str, Any]:
@@ -149,13 +146,12 @@ def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Ju
     queries = [rank_evidence(told.ctx.dataset, edge, told.axes, exact=told.exact) for edge in (weakest, strongest)]
     low, high = (query["result"][0][0] for query in queries)
     names = [told.name(k) for k in members]
-    listed = ", ".join(f'"{name}"' for name in names[:-1]) + f' and "{names[-1]}"'
     worst = max(inside, key=lambda edge: edge.p_value)
     return Finding(
         kind="dependence",
-        title=f"{len(names):,} columns move together: {listed}",
+        title=f"{len(names):,} columns move together: {listed(names)}",
         statement=(
-            f"{listed} move together: all {len(inside):,} pairs among these {len(names):,} columns are strongly related. "
+            f"{listed(names)} move together: all {len(inside):,} pairs among these {len(names):,} columns are strongly related. "
             f'The closest are "{told.name(strongest.i)}" and "{told.name(strongest.j)}" '
             f"(rank correlation {number(round(high, 3))}), "
             f'the least close "{told.name(weakest.i)}" and "{told.name(weakest.j)}" ({number(round(low, 3))}).'

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from dependence_axes import Axis
 from dependence_tables import Counts
+from scipy import special
 
 from harness_core.sdk.statistics.effects import (
     Effect,
@@ -93,20 +94,26 @@ def _p_value(
 ) -> tuple[float, str]:
     """The smallest of the tests that apply, times their number (Bonferroni), and the name of that test."""
     n = int(counts.sum())
-    tests = [chi_square_p(coarse, rng, settings["permutations"], settings["significance"])]
-    if all(ordered):
+    tests: list[tuple[float, str]] = []
+    if all(ordered) and _ranks_will_do(counts):
         tests += [(correlation_p(score_correlation(counts), n), "rank correlation"), (smooth_p(counts), "smooth chi-squared")]
-    elif any(ordered):
+    elif any(ordered) and not all(ordered):
         groups = counts if ordered[1] else counts.T
         tests.append((_kruskal_wallis_p(groups, n), "Kruskal-Wallis"))
-    p_value, test = min(tests)
+    tests.append(chi_square_p(coarse, rng, settings["permutations"], settings["significance"]))
+    p_value, test = min(tests, key=lambda result: result[0])
     return min(1.0, p_value * len(tests)), test
 
 
-def _kruskal_wallis_p(groups: Counts, n: int) -> float:
-    from scipy import stats
+def _ranks_will_do(counts: Counts) -> bool:
+    """Not for two by two classes, where chi-squared is the same, nor beside a class of a handful of rows that stands for a side."""
+    if counts.shape == (2, 2):
+        return False
+    return all(size > 2 or counts.sum(axis=1 - axis).min() >= CELL_COUNT for axis, size in enumerate(counts.shape))
 
-    return float(stats.chi2.sf((n - 1) * correlation_ratio(groups), groups.shape[0] - 1))
+
+def _kruskal_wallis_p(groups: Counts, n: int) -> float:
+    return float(special.chdtrc(groups.shape[0] - 1, (n - 1) * correlation_ratio(groups)))
 
 
 def _effect(counts: Counts, coarse: Counts, ordered: tuple[bool, bool]) -> Effect:
@@ -118,7 +125,7 @@ def _effect(counts: Counts, coarse: Counts, ordered: tuple[bool, bool]) -> Effec
         effects.append(_rank_effect("rank correlation, absolute", correlation**2, 1, n))
     elif any(ordered):
         groups = counts if ordered[1] else counts.T
-        effects.append(_rank_effect("correlation ratio of ranks", correlation_ratio(groups), groups.shape[0] - 1, n))
+        effects.append(_rank_effect("eta of ranks", correlation_ratio(groups), groups.shape[0] - 1, n))
     return max(effects, key=lambda effect: effect.value)
 
 

@@ -6,7 +6,6 @@ from typing import Any
 from dependence_axes import Axis
 
 from harness_core.sdk import Dataset
-from harness_core.sdk.dataset import quote_name
 
 QUARTERS = 4
 FEW_CLASSES = 6
@@ -52,18 +51,18 @@ def _numeric(axis: Axis) -> str:
 def medians(dataset: Dataset, by: Axis, of: Axis) -> dict[str, Any]:
     """A row per class of ``by``: its number, rows, quartiles and fences of ``of``, and where it begins and ends."""
     return dataset.evidence(
-        "SELECT class, count(v) AS n, quantile_disc(v, 0.5) AS median, quantile_disc(v, 0.25) AS q1, quantile_disc(v, 0.75) AS q3, "
-        "quantile_disc(v, 0.05) AS q05, quantile_disc(v, 0.95) AS q95, "
+        "SELECT class, n, q[3] AS median, q[2] AS q1, q[4] AS q3, q[1] AS q05, q[5] AS q95, least, most FROM ("
+        "SELECT class, count(v) AS n, quantile_disc(v, [0.05, 0.25, 0.5, 0.75, 0.95]) AS q, "
         "CAST(min(shown) AS VARCHAR) AS least, CAST(max(shown) AS VARCHAR) AS most "
-        f"FROM (SELECT {by.sql_choice(coarse_cuts(by))} AS class, {of.sql_value} AS v, {quote_name(by.name)} AS shown FROM data) "
-        "WHERE class IS NOT NULL AND v IS NOT NULL GROUP BY class ORDER BY class",
+        f"FROM (SELECT {by.sql_choice(coarse_cuts(by))} AS class, {of.sql_value} AS v, {by.sql_name} AS shown FROM data) "
+        "WHERE class IS NOT NULL AND v IS NOT NULL GROUP BY class) ORDER BY class",
         TOLERANCE,
     )
 
 
 def cell(dataset: Dataset, a: Axis, b: Axis, codes: tuple[int, int]) -> dict[str, Any]:
     """One row about a cell of the coarse table: rows in it, in its row, column and in all, and the bounds of both classes."""
-    first, second = (quote_name(axis.name) for axis in (a, b))
+    first, second = (axis.sql_name for axis in (a, b))
     inside = f"ca = {codes[0]} AND cb = {codes[1]}"
     bounds = ", ".join(
         f"CAST({edge}(v{side}) FILTER (WHERE c{side} = {code}) AS VARCHAR)"
@@ -82,7 +81,7 @@ def cell(dataset: Dataset, a: Axis, b: Axis, codes: tuple[int, int]) -> dict[str
 
 def within_groups(dataset: Dataset, a: Axis, b: Axis, given: Axis) -> dict[str, Any]:
     """A row per class of ``given``: its number, its bounds, rows, and Pearson's correlation inside it."""
-    shown, group = quote_name(given.name), given.sql_choice(list(range(given.size)))
+    shown, group = given.sql_name, given.sql_choice(list(range(given.size)))
     return dataset.evidence(
         "SELECT class, CAST(min(shown) AS VARCHAR), CAST(max(shown) AS VARCHAR), count(*) AS n, "
         "CASE WHEN count(*) > 2 AND min(a) < max(a) AND min(b) < max(b) THEN corr(a, b) END AS correlation "

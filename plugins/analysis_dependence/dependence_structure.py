@@ -9,7 +9,7 @@ import numpy as np
 from dependence_axes import Axis
 from dependence_pairs import Judged
 from dependence_tables import Counts, Triple
-from scipy import stats
+from scipy import special
 
 from harness_core.sdk.statistics.effects import (
     chi_square,
@@ -23,7 +23,7 @@ from harness_core.sdk.statistics.effects import (
 STRATUM_ROWS = 20
 STRATUM_CLASSES = 3
 CONDITIONERS = 2
-SAME_THING = 0.95
+SAME_THING = 0.995
 REMAINS_LEAST, REMAINS_SHARE, UNSURE_SHARE = 0.1, 0.25, 0.5
 SURE = 0.001
 UNSURE = 0.01
@@ -136,7 +136,7 @@ def _pooled_information(edge: Judged, strata: Sequence[Counts], n: int) -> tuple
         statistic += chi_square(counts)[0]
         freedom += degrees
     value = math.sqrt(-math.expm1(-2 * max(nats, 0.0)))
-    return value, float(stats.chi2.sf(statistic, freedom)) if freedom else 1.0
+    return value, float(special.chdtrc(freedom, statistic)) if freedom else 1.0
 
 
 def strongest_conditional(found: Sequence[Conditional]) -> Conditional | None:

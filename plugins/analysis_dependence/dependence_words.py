@@ -12,6 +12,7 @@ from dependence_tables import Counts
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.statistics.effects import correlation_ratio, mid_rank_scores
+from harness_core.sdk.statistics.wording import number
 
 MANY_GROUPS = 20
 LEAST_GROUP_SHARE = 0.01
@@ -27,16 +28,6 @@ class Said:
     evidence: tuple[dict[str, Any], ...]
     figure: dict[str, Any] | None
     numbers: dict[str, Any] = field(default_factory=dict)
-
-
-def number(value: Any) -> str:
-    """A number for people: thousands separators, at most four significant digits after a point, whole numbers in full."""
-    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
-        return f"{int(value):,}"
-    size = abs(float(value))
-    if size >= 1e6 or size < 1e-4:
-        return f"{float(value):.4g}"
-    return f"{float(value):,.{max(0, 4 - len(str(int(size))) if size >= 1 else 6)}f}".rstrip("0").rstrip(".")
 
 
 def say(dataset: Dataset, edge: Judged, axes: Sequence[Axis], *, exact: bool) -> Said:

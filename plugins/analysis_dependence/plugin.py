@@ -5,7 +5,8 @@ from itertools import combinations
 from typing import Any
 
 from dependence_axes import Axis, build_axes
-from dependence_findings import Told, block, rounded, single, twin
+from dependence_exact import coefficients
+from dependence_findings import Told, block, single, twin
 from dependence_pairs import Judged, judge
 from dependence_structure import (
     Conditional,
@@ -21,6 +22,7 @@ from dependence_structure import (
 from dependence_tables import pair_tables, triple_tables
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
+from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
     "E. H. Linfoot, An informational measure of correlation, Information and Control 1 (1957) 85-89",
@@ -109,7 +111,7 @@ def _outside(edges: Edges, groups: Sequence[tuple[int, ...]]) -> list[tuple[Judg
 
 
 def _left_out(left_out: Sequence[tuple[str, str]]) -> dict[str, Any]:
-    return {"left_out": [{"name": name, "reason": reason} for name, reason in left_out], "test_count": 0}
+    return {"left_out": [{"name": name, "reason": reason} for name, reason in left_out], "tests": 0}
 
 
 def _result(
@@ -123,10 +125,9 @@ def _result(
     shown = findings[: ctx.settings["max_findings"]]
     strongest = sorted(known, key=lambda edge: (-edge.effect.value, edge.pair))[: ctx.settings["max_pairs_listed"]]
     metrics = _left_out(left_out) | {
-        "test_count": len(known),
-        "pair_count": len(known),
+        "tests": len(known),
         "columns": [axis.name for axis in axes],
-        "pairs": [_listed(edge, axes) for edge in strongest],
+        "pairs": [_listed(edge, axes) | more for edge, more in zip(strongest, coefficients(ctx, axes, strongest), strict=True)],
         "explained": [
             {"columns": [axes[edge.i].name, axes[edge.j].name], "explained_by": axes[given].name} for edge, given in explained
         ],

@@ -9,6 +9,7 @@ import pyarrow
 import pyarrow.compute
 
 from harness_core.sdk import Column, Dataset
+from harness_core.sdk.dataset import quote_name
 from harness_core.sdk.statistics.robust import FloatArray
 
 EXAMINED_ROLES = frozenset({"measure", None})
@@ -36,6 +37,11 @@ def numeric_candidates(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -
         else:
             skipped.append(Skipped(column.name, f"it is not a measure but its role is {role}"))
     return taken, skipped
+
+
+def view_name(name: str) -> str:
+    """A column's quoted name in the view ``data``, which keeps ``row_index`` for itself."""
+    return quote_name("row_index_source" if name.lower() == "row_index" else name)
 
 
 def as_floats(array: pyarrow.Array) -> FloatArray:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from harness_core.sdk.statistics.robust import FloatArray
 
@@ -47,10 +47,10 @@ def margin(name: str, ordered: FloatArray, logged: bool) -> Margin | None:
     work = np.log(ordered[ordered > 0]) if logged else ordered
     centre = float(work[(len(work) - 1) // 2])
     deviations = np.abs(work - centre)
-    deviations.sort()
-    unit = float(deviations[(len(deviations) - 1) // 2]) * MAD_TO_SD
+    middle = (len(deviations) - 1) // 2
+    unit = float(np.partition(deviations, middle)[middle]) * MAD_TO_SD
     if unit == 0:
-        unit = float(f"{deviations.mean() * MEAN_DEVIATION_TO_SD:.9g}")
+        unit = float(f"{np.sort(deviations).mean() * MEAN_DEVIATION_TO_SD:.9g}")
     return Margin(name, logged, centre, unit) if unit > 0 and np.isfinite(unit) else None
 
 
@@ -114,7 +114,7 @@ def cutoff(distances: FloatArray, columns: int, level: float = 0.01) -> float:
     The chi-squared quantile at 1 - level / n, times the ratio of the observed median to its expectation.
     """
     middle = float(np.partition(distances, (len(distances) - 1) // 2)[(len(distances) - 1) // 2])
-    return float(stats.chi2.isf(level / len(distances), columns)) * middle / float(stats.chi2.ppf(0.5, columns))
+    return float(special.chdtri(columns, level / len(distances))) * middle / float(special.chdtri(columns, 0.5))
 
 
 def joint_distances(matrix: FloatArray) -> FloatArray:

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from outlier_columns import as_floats
+from outlier_columns import as_floats, view_name
 from outlier_distance import JointModel, Margin, cutoff, fit
 from outlier_tails import round_between, tail_verdict
-from outlier_words import NOT_A_VERDICT, ROWS_CITED, rounded
+from outlier_words import NOT_A_VERDICT, ROWS_CITED
 
 from harness_core.sdk import Dataset, Finding, PluginContext
-from harness_core.sdk.dataset import quote_name
 from harness_core.sdk.statistics.robust import FloatArray
+from harness_core.sdk.statistics.wording import listed, rounded
 
 MIN_ROWS = 50
 SCORE_LIMIT = 3.0
@@ -121,7 +121,7 @@ def distance_sql(joint: Joint) -> str:
 
 
 def _score_sql(margin: Margin) -> str:
-    plain = f"CAST({quote_name(margin.name)} AS DOUBLE)"
+    plain = f"CAST({view_name(margin.name)} AS DOUBLE)"
     work = f"ln(CASE WHEN {plain} > 0 THEN {plain} END)" if margin.logged else plain
     score = f"greatest(-{SCORE_LIMIT}, least({SCORE_LIMIT}, ({work} - {margin.centre!r}) / {margin.unit!r}))"
     return f"CASE WHEN isfinite({work}) THEN {score} END"
@@ -129,7 +129,7 @@ def _score_sql(margin: Margin) -> str:
 
 def joint_finding(ctx: PluginContext, joint: Joint) -> Finding:
     dataset, count = ctx.dataset, len(joint.rows)
-    names = " and ".join(f'"{name}"' for name in joint.named) if len(joint.named) == 2 else _listed(joint.named)
+    names = listed(joint.named)
     evidence = ctx.artifact_evidence(joint.artifact, "row_indices") if joint.artifact else dataset.evidence(distance_sql(joint))
     effect = float(np.sqrt(joint.farthest / joint.cutoff))
     return Finding(
@@ -156,8 +156,3 @@ def joint_finding(ctx: PluginContext, joint: Joint) -> Finding:
         evidence=[evidence, dataset.row_evidence(joint.rows[:ROWS_CITED])],
         subject="joint",
     )
-
-
-def _listed(names: Sequence[str]) -> str:
-    quoted = [f'"{name}"' for name in names]
-    return ", ".join(quoted[:-1]) + " and " + quoted[-1]

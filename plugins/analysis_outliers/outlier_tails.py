@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from scipy import stats
 
 from harness_core.sdk.statistics.robust import FloatArray, adjusted_fences, generalized_esd, medcouple, tail_gap
 
@@ -14,8 +13,10 @@ Direction = Literal["high", "low"]
 Scale = Literal["linear", "log"]
 
 GAPS_TRIED = 5
+WORTH_A_FIT = 0.05
 TAIL_POWER, TAIL_LEAST, TAIL_MOST = 0.7, 20, 400
 TAIL_PER_OUTLIER = 5
+HEAPED_SHARE = 0.5
 LOG_GAIN = 0.05
 Z95 = 1.6448536269514722
 NORMALITY_LEVEL = 0.05
@@ -98,14 +99,18 @@ def _tail_test(
     upward = work if direction == "high" else -work[::-1]
     fence = fences[1] if direction == "high" else -fences[0]
     limit = _limit(upward, fence, settings)
-    if limit == 0:
+    plain = ordered if direction == "high" else -ordered[::-1]
+    best = _best_gap(upward, limit, plain) if limit else None
+    if best is None:
         return None
-    count, p_value, expected = _best_gap(upward, limit)
+    count, p_value, expected = best
     return _claim(ordered, direction, count, scale, "generalised Pareto tail", min(1.0, 2 * p_value), expected)
 
 
-def _best_gap(upward: FloatArray, limit: int) -> tuple[int, float, float]:
-    """(count, p-value, expected count) of the most surprising gap above at least all but ``limit`` of the values.
+def _best_gap(upward: FloatArray, limit: int, plain: FloatArray) -> tuple[int, float, float] | None:
+    """(count, p-value, expected count) of the most surprising gap above at least all but ``limit`` of the values; None without.
+
+    ``plain`` holds the same values in the same order before any logarithm.
 
     A gap under the ``m`` largest values has the weight 1 / m in a Bonferroni correction over all gaps, tried or not: the few
     farthest values are the usual suspects, and a larger group must be the more striking.
@@ -113,30 +118,77 @@ def _best_gap(upward: FloatArray, limit: int) -> tuple[int, float, float]:
     descending = upward[::-1]
     weight = sum(1 / m for m in range(1, limit + 1))
     results = []
-    for m in _promising_gaps(descending, limit):
+    for m in _promising_gaps(descending, limit, weight):
         below, nearest = _around_gap(descending, m)
         gap = tail_gap(below, nearest, m)
-        results.append((min(1.0, gap.p_value * m * weight), -m, gap.expected_count))
+        p_value = max(gap.p_value * m * weight, _ladder_p(descending, plain[::-1], m, len(below)))
+        results.append((min(1.0, p_value), -m, gap.expected_count))
+    if not results:
+        return None
     p_value, negative_count, expected = min(results)
     return -negative_count, p_value, expected
 
 
-def _promising_gaps(descending: FloatArray, limit: int) -> list[int]:
-    """The counts above the gaps that are largest beside the spacing of the values right below them."""
+def _ladder_p(descending: FloatArray, plain: FloatArray, count: int, size: int) -> float:
+    """The p-value of the gap among the different values, on the more telling scale; 0 where the tail is not heaped on a few of them.
+
+    Where thousands of rows share a few values, as in a price list, rows say how often a step of the ladder is taken, not how far
+    apart the steps are: a top step as far from the next as others from theirs is no outlier, however many rows lie below it.
+    """
+    if np.count_nonzero(np.diff(descending[count : count + size])) + 1 > HEAPED_SHARE * size:
+        return 0.0
+    p_values = []
+    for values in (descending, plain):
+        rest = _largest_steps(values[count:])
+        p_values.append(tail_gap(rest, float(values[count - 1]), 1).p_value)
+    return min(p_values)
+
+
+def _largest_steps(descending: FloatArray) -> FloatArray:
+    """The different values, largest first, as many as a tail may have."""
+    different = descending[np.concatenate(([True], np.diff(descending) != 0))]
+    return different[: max(TAIL_LEAST, min(int(len(different) ** TAIL_POWER), TAIL_MOST))]
+
+
+def _promising_gaps(descending: FloatArray, limit: int, weight: float) -> list[int]:
+    """The counts above the gaps that are largest beside the spacing of the values right below them.
+
+    In an exponential tail ``surprise`` is minus the logarithm of the p-value; a gap that reaches little more than half of what a
+    correction for all gaps asks for is not worth a fit.
+    """
     counts = np.arange(1, limit + 1)
     gaps = descending[:limit] - descending[1 : limit + 1]
     reach = np.minimum(2 * counts + TAIL_LEAST, len(descending) - 1)
     local = (descending[counts] - descending[reach]) / np.log(reach / counts)
-    positive = gaps[gaps > 0]
-    smallest = float(positive.min()) if len(positive) else 1.0
-    order = np.argsort(np.log(counts) - counts * gaps / np.maximum(local, smallest), kind="stable")
-    return [int(counts[index]) for index in order[:GAPS_TRIED]]
+    surprise = counts * gaps / np.maximum(local, _units_below(descending, limit, int(reach[-1])))
+    asked = np.log(counts * weight / WORTH_A_FIT)
+    order = np.argsort(asked - surprise, kind="stable")[:GAPS_TRIED]
+    return [int(counts[index]) for index in order if surprise[index] > 0.6 * asked[index]]
+
+
+def _units_below(descending: FloatArray, limit: int, reach: int) -> FloatArray:
+    """For each count up to ``limit``, the smallest step between the values that it leaves, down to ``reach``.
+
+    Never the gap in question itself: where all of those values are equal, as at the top of a price list, it is the step from them
+    to the next value further down.
+    """
+    steps = -np.diff(descending[1 : reach + 1])
+    smallest = np.minimum.accumulate(np.where(steps > 0, steps, np.inf)[::-1])[::-1]
+    units = np.append(smallest, np.inf)[:limit]
+    return np.where(np.isfinite(units), units, _step_down(descending, float(descending[reach])))
+
+
+def _step_down(descending: FloatArray, value: float) -> float:
+    """From ``value`` to the next smaller one; 1 where there is none."""
+    position = len(descending) - int(np.searchsorted(descending[::-1], value, side="left"))
+    return value - float(descending[position]) if position < len(descending) else 1.0
 
 
 def tail_verdict(ordered: FloatArray, fence: float, settings: Mapping[str, Any]) -> tuple[int, float]:
     """How many of the largest values stand apart from the rest, among those beyond ``fence``, and the p-value of that."""
     limit = _limit(ordered, fence, settings)
-    return _best_gap(ordered, limit)[:2] if limit else (0, 1.0)
+    best = _best_gap(ordered, limit, ordered) if limit else None
+    return best[:2] if best else (0, 1.0)
 
 
 def _limit(upward: FloatArray, fence: float, settings: Mapping[str, Any]) -> int:
@@ -153,11 +205,11 @@ def _around_gap(descending: FloatArray, count: int) -> tuple[FloatArray, float]:
     n = len(descending)
     size = max(TAIL_LEAST, min(int(n**TAIL_POWER), TAIL_MOST), TAIL_PER_OUTLIER * count)
     part = descending[: min(count + size, n - 1) + 1]
-    steps = -np.diff(part)
-    if not (steps == 0).any() or not (steps > 0).any():
-        return part[count:], float(part[count - 1])
-    unit = float(steps[steps > 0].min())
     below = part[count:]
+    steps = -np.diff(below)
+    if not (steps == 0).any():
+        return below, float(part[count - 1])
+    unit = float(steps[steps > 0].min()) if (steps > 0).any() else _step_down(descending, float(below[-1]))
     starts = np.flatnonzero(np.concatenate(([True], np.diff(below) != 0)))
     sizes = np.diff(np.concatenate((starts, [len(below)])))
     whole = sizes.copy()  # the threshold may cut its group: what is above it fills only the upper part of the interval
@@ -174,7 +226,9 @@ def _esd_claims(ordered: FloatArray, level: float) -> list[TailClaim]:
         return []
     chosen = result.steps[: result.outliers]
     rest = np.delete(ordered, [step.position for step in chosen])
-    if stats.shapiro(rest).pvalue < NORMALITY_LEVEL:
+    from scipy.stats import shapiro  # half a second to load, and rarely needed
+
+    if shapiro(rest).pvalue < NORMALITY_LEVEL:
         return []
     middle, p_value = float(np.median(ordered)), chosen[-1].p_value
     claims = []

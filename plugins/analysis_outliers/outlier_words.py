@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from outlier_columns import view_name
 from outlier_tails import TailClaim, Verdict
 
 from harness_core.sdk import Column, Dataset, Finding
-from harness_core.sdk.dataset import quote_name
 from harness_core.sdk.statistics.robust import FloatArray
+from harness_core.sdk.statistics.wording import number, rounded
 
 ROWS_CITED = 20
 HISTOGRAM_BINS = 30
@@ -17,24 +18,9 @@ SHIFTS = (10, 100, 1000)
 NOT_A_VERDICT = "The p-value says how surprising the values are; only their source can say whether they are wrong."
 
 
-def number(value: Any) -> str:
-    """A number for people: thousands separators, at most four significant digits after a point, whole numbers in full."""
-    if isinstance(value, int) or (float(value).is_integer() and abs(value) < 1e15):
-        return f"{int(value):,}"
-    size = abs(float(value))
-    if size >= 1e6 or size < 1e-4:
-        return f"{float(value):.4g}"
-    return f"{float(value):,.{max(0, 4 - len(str(int(size))) if size >= 1 else 6)}f}".rstrip("0").rstrip(".")
-
-
-def rounded(value: float | None, digits: int = 6) -> float | None:
-    """The leading digits, so that the last bits of a float never reach the report."""
-    return None if value is None else float(f"{value:.{digits}g}")
-
-
 def beyond(column: Column, claim: TailClaim) -> str:
     """The condition, as SQL, that a row is among those claimed."""
-    name, sign = quote_name(column.name), ">" if claim.direction == "high" else "<"
+    name, sign = view_name(column.name), ">" if claim.direction == "high" else "<"
     finite = f" AND isfinite({name})" if column.type == "float" else ""
     return f"{name} {sign} {claim.fence!r}{finite}"
 
@@ -55,7 +41,9 @@ def finding(dataset: Dataset, column: Column, ordered: FloatArray, claim: TailCl
         columns=[column.name],
         severity="info" if claim.test == "generalised ESD" else "warning" if shift else "notice",
         confidence_note=NOT_A_VERDICT,
-        statistics=_statistics(claim, verdict, n, count) | ({"decimal_shifts": list(shift.factors)} if shift else {}),
+        statistics=_statistics(claim, verdict, n, count)
+        | {"nearest": nearest, "farthest": farthest}
+        | ({"decimal_shifts": list(shift.factors)} if shift else {}),
         recommendation=_advice(column.name, shifted=shift is not None),
         evidence=[facts, *([shift.evidence] if shift else []), dataset.row_evidence(rows)],
         subject=claim.direction,
@@ -65,7 +53,7 @@ def finding(dataset: Dataset, column: Column, ordered: FloatArray, claim: TailCl
 
 def _facts(dataset: Dataset, column: Column, condition: str, claim: TailClaim) -> dict[str, Any]:
     """One query, one row: counts, extremes of both parts, the typical range and the distance."""
-    name = quote_name(column.name)
+    name = view_name(column.name)
     plain = f"CAST({name} AS DOUBLE)"
     outer = 0.95 if claim.direction == "high" else 0.05
     edge = "min" if claim.direction == "high" else "max"
@@ -103,7 +91,7 @@ def decimal_shift(
     low, high = typical
     if low <= 0 or high >= 10 * low:
         return None
-    plain, operator = f"CAST({quote_name(column.name)} AS DOUBLE)", "/" if claim.direction == "high" else "*"
+    plain, operator = f"CAST({view_name(column.name)} AS DOUBLE)", "/" if claim.direction == "high" else "*"
     parts = ", ".join(f"count(*) FILTER (WHERE {plain} {operator} {shift} BETWEEN {low!r} AND {high!r})" for shift in SHIFTS)
     evidence = dataset.evidence(f"SELECT {parts} FROM data WHERE {condition}")
     found = evidence["result"][0]
@@ -122,7 +110,7 @@ def _shift_sentence(factors: tuple[int, ...], back: int, count: int, claim: Tail
 
 def _rows(dataset: Dataset, column: Column, condition: str, claim: TailClaim) -> list[int]:
     order = "DESC" if claim.direction == "high" else "ASC"
-    query = f"SELECT row_index FROM data WHERE {condition} ORDER BY {quote_name(column.name)} {order}, row_index LIMIT {ROWS_CITED}"
+    query = f"SELECT row_index FROM data WHERE {condition} ORDER BY {view_name(column.name)} {order}, row_index LIMIT {ROWS_CITED}"
     return [row[0] for row in dataset.sql(query).fetchall()]
 
 
@@ -151,7 +139,7 @@ def _statement(
     return (
         f'{count:,} of the {n:,} values of "{name}" {"stand" if count > 1 else "stands"} far {side} the rest: {which}. '
         f"No other value is {side} {number(rest)}, and 90 % of all values lie between {number(low)} and {number(high)}. "
-        f"{nearest} lies {number(rounded(distance, 3))} times the usual spread{scale} away from the median of {number(middle)}."
+        f"{nearest} lies {number(float(f'{distance:.3g}'))} times the usual spread{scale} away from the median of {number(middle)}."
     )
 
 

@@ -7,10 +7,11 @@ from outlier_columns import Skipped, numeric_candidates, ordered_values, unusabl
 from outlier_distance import Margin, margin
 from outlier_joint import Joint, joint_finding, measure_joint
 from outlier_tails import TailClaim, Verdict, judge
-from outlier_words import beyond, finding, rounded
+from outlier_words import beyond, finding
 
 from harness_core.sdk import Column, Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.robust import FloatArray
+from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
     "M. Hubert, E. Vandervieren, An adjusted boxplot for skewed distributions, Comput. Stat. Data Anal. 52 (2008) 5186-5201",
@@ -95,7 +96,7 @@ def _metrics(examined: Examined, joint: Joint | None) -> dict[str, Any]:
         ],
         "skipped": [{"name": item.name, "reason": item.reason} for item in examined.skipped],
         "joint": joint.as_metrics() if joint else None,
-        "test_count": 2 * len(examined.columns) + (1 if joint else 0),
+        "tests": len(examined.columns) + (1 if joint else 0),
     }
 
 

@@ -6,7 +6,7 @@ from column_types import ISO_TIMESTAMP, ISO_ZONED, Typing
 
 from harness_core.sdk.dataset import quote_name, quote_text
 
-PLAIN = r"-?(0|[1-9][0-9]*)?\.?[0-9]*"
+PLAIN = r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?"
 SCIENTIFIC = r"-?([0-9](\.[0-9]+)[eE][+-]?[0-9]{1,3}|[0-9](\.[0-9]*)?[eE][+-][0-9]{1,3})"
 LOSSY = "this value does not fit the type of column number "
 

@@ -14,7 +14,7 @@ from typing import Any
 from harness_core.sdk.contract import ColumnType
 
 INTEGER = re.compile(r"-?(0|[1-9][0-9]{0,18})\Z")
-PLAIN_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)?\.?[0-9]*\Z")
+PLAIN_FLOAT = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?\Z")
 SCIENTIFIC = re.compile(r"-?([0-9](\.[0-9]+)[eE][+-]?[0-9]{1,3}|[0-9](\.[0-9]*)?[eE][+-][0-9]{1,3})\Z")
 GROUPED = {
     ",": re.compile(r"-?(0|[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]*)(\.[0-9]+)?\Z"),

@@ -17,6 +17,7 @@ MULTIPLE = re.compile(r"(\|\||;;|~~|\^\^|::|\|~\||#\||\|#)")
 PREFERENCE = {",": 1.0, ";": 0.99, "\t": 1.0, "|": 0.99, "\x01": 1.0, "\x1f": 1.0, "\x1e": 1.0, ":": 0.7, " ": 0.65}
 MAX_RECORDS = 2_000
 SMALL_WEIGHT = 0.001
+MUCH_TROUBLE = 0.1
 
 CELL_TYPES = re.compile(
     r"""\s*(?:
@@ -35,12 +36,13 @@ WORDS = re.compile(r"[^\W_](?:[\w .,'’&/()+:%°#\-–@*!?$€£\[\]>]{0,200})\
 
 @dataclass(frozen=True)
 class Scored:
-    """A dialect with its score, the usual row width and the records of the sample."""
+    """A dialect with its score, the usual row width, the records of the sample and the share of them that break a rule."""
 
     dialect: Dialect
     score: float
     width: int
     sample: list[Record]
+    troubled: float = 0.0
 
 
 def detect(samples: Sequence[str], delimiter: str | None = None, quote: str | None = None) -> Scored:
@@ -52,6 +54,9 @@ def detect(samples: Sequence[str], delimiter: str | None = None, quote: str | No
             if best is None or found.score > best.score + 1e-12:
                 best = found
     assert best is not None
+    if quote is None and best.troubled > MUCH_TROUBLE:
+        bare = _score(samples, Dialect(best.dialect.delimiter, "", "", best.dialect.spaced))
+        best = bare if bare.score > best.score else best
     return best
 
 
@@ -60,8 +65,9 @@ def _delimiters(samples: Sequence[str], given: str | None) -> list[str]:
         return [given]
     text = "".join(samples)
     found = [each for each in DELIMITERS if each in text]
-    found += sorted({match.group() for match in MULTIPLE.finditer(text[:20_000])})
-    return found or [","]
+    several = sorted({match.group() for match in MULTIPLE.finditer(text[:20_000])})
+    always = {each[0] for each in several if len(set(each)) == 1 and text.count(each[0]) == len(each) * text.count(each)}
+    return [each for each in found if each not in always] + several or [","]
 
 
 def _quotes(samples: Sequence[str], delimiter: str, given: str | None) -> list[str]:
@@ -115,7 +121,7 @@ def _score(samples: Sequence[str], dialect: Dialect) -> Scored:
     typed = sum(_cell_weight(value, dialect) for value in cells) / len(cells)
     troubled = sum(record.trouble is not None for record in rows) / len(rows)
     score = pattern * max(typed, SMALL_WEIGHT) * (1 - 0.8 * troubled) * PREFERENCE.get(dialect.delimiter, 0.95)
-    return Scored(dialect, score * (1.0 if dialect.quote in ('"', "") else 0.999), width, found)
+    return Scored(dialect, score * (1.0 if dialect.quote in ('"', "") else 0.999), width, found, troubled)
 
 
 def _first(source: "object", count: int) -> list[Record]:

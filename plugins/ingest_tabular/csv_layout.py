@@ -71,6 +71,8 @@ def say_layout(layout: Layout, repairs: Repairs, what: str) -> None:
         repairs.add("preamble_lines", layout.preamble, f"{words} set aside.", lines=layout.preamble_lines)
     if layout.header_rows > 1:
         repairs.add("header_rows_joined", layout.header_rows, f"{layout.header_rows} header rows were joined into one.")
+    if layout.header_rows and not layout.is_sure:
+        repairs.add("header_assumed", 1, "The first row was taken for the names of the columns; only custom speaks for it.")
     if layout.uneven_header_line is not None:
         sentence = "The header has not as many cells as the rows below it; it was fitted to them."
         repairs.add("uneven_header", 1, sentence, lines=[layout.uneven_header_line])

@@ -6,7 +6,7 @@ says on which line it begins and what, if anything, had to be done about it.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 MAX_JOINED_LINES = 1000
 MAX_JOINED_CHARS = 1_000_000
@@ -14,9 +14,12 @@ PATIENCE = 2_000
 LITERAL_QUOTE = 1.0
 APOSTROPHE = 0.05
 MISSING_DELIMITER = 1.5
+MISSING_QUOTE = 1.5
+MAX_SWALLOWED = 20
 SWALLOWED_DELIMITER = 0.05
 AGAINST_CUSTOM = 1.0
 MAX_COST = 3.0
+MIN_WORDY_WIDTH = 6
 MAX_COST_OF_REGULAR = 1.75
 MAX_MEND_EDGES = 20_000
 DELIMITERS = (",", ";", "\t", "|", ":", " ")
@@ -24,12 +27,16 @@ DELIMITERS = (",", ";", "\t", "|", ":", " ")
 
 @dataclass(frozen=True)
 class Dialect:
-    """How fields are separated, enclosed and escaped. ``spaced`` allows blanks between a delimiter and a quote."""
+    """How fields are separated, enclosed and escaped.
+
+    ``spaced`` allows blanks between a delimiter and a quote; ``empty`` is what an empty field in quotes is read as.
+    """
 
     delimiter: str
     quote: str = '"'
     escape: str = '"'
     spaced: bool = False
+    empty: str = ""
 
 
 @dataclass
@@ -144,7 +151,7 @@ def _quoted(text: str, position: int, dialect: Dialect) -> tuple[str, int, str]:
     if after < len(text) and not text.startswith(dialect.delimiter, after):
         return "", after, "broken"
     value = parts[0].replace(quote * 2, quote) if dialect.escape == quote else _unescaped(parts[0], dialect)
-    return value, after, "ok"
+    return value or dialect.empty, after, "ok"
 
 
 def _is_escaped(text: str, position: int, start: int, escape: str) -> bool:
@@ -262,8 +269,8 @@ def _other_delimiter(text: str, dialect: Dialect, width: int | None) -> list[str
     if not width or width < 3:
         return None
     for delimiter in DELIMITERS:
-        if delimiter != dialect.delimiter:
-            split = split_record(text, Dialect(delimiter, dialect.quote, dialect.escape, dialect.spaced))
+        if delimiter != dialect.delimiter and (width >= MIN_WORDY_WIDTH or delimiter not in ": "):
+            split = split_record(text, replace(dialect, delimiter=delimiter))
             if split.state == "ok" and len(split.fields) == width:
                 return split.fields
     return None
@@ -347,10 +354,25 @@ def _readings(
             after = _after_blanks(text, closing + 1) if dialect.spaced else closing + 1
             cost = _literal_cost(value, stray, quote) + SWALLOWED_DELIMITER * value.count(dialect.delimiter)
             yield value, (after + step if after < len(text) else None), cost
+    if not any(closing > start for closing in closings):
+        yield from _unclosed(text, start + 1, dialect)
     for closing in quotes:
         if closing > start and _opens_next(text, closing + 1, dialect):
             value, stray = _inner(text[start + 1 : closing], dialect)
             yield value, closing + 1, MISSING_DELIMITER + _literal_cost(value, stray, quote)
+
+
+def _unclosed(text: str, start: int, dialect: Dialect) -> Iterator[tuple[str, int | None, float]]:
+    """A field whose closing quote is missing ends at one of the next delimiters."""
+    stop = start
+    for swallowed in range(MAX_SWALLOWED):
+        stop = text.find(dialect.delimiter, stop)
+        value = text[start:] if stop < 0 else text[start:stop]
+        cost = MISSING_QUOTE + SWALLOWED_DELIMITER * swallowed + LITERAL_QUOTE * value.count(dialect.quote)
+        yield value, (None if stop < 0 else stop + len(dialect.delimiter)), cost
+        if stop < 0:
+            return
+        stop += len(dialect.delimiter)
 
 
 def _literal_cost(value: str, count: int, quote: str) -> float:

@@ -14,7 +14,7 @@ from typing import BinaryIO, Protocol
 
 import numpy
 from csv_alignment import Profiles, aligned
-from csv_census import NEWLINE, RETURN, Flags, Positions, quotes_belong
+from csv_census import NEWLINE, RETURN, Flags, Positions, outside, quotes_belong
 from csv_records import Customs, Dialect, LineSource, Record, records
 from repair_notes import MAX_PLACES, Repairs, counted
 
@@ -240,10 +240,9 @@ def record_ends(piece: bytes, dialect: Dialect, line_end: str) -> Positions | No
     returns = numpy.flatnonzero(data == RETURN) if b"\r" in piece else ends[:0]
     if dialect.quote.encode() in piece:
         quotes = numpy.flatnonzero(data == ord(dialect.quote))
-        if len(quotes) % 2 or not quotes_belong(data, quotes, dialect, 0):
+        if len(quotes) % 2 or not quotes_belong(data, quotes, dialect, inside=False):
             return None
-        ends = ends[numpy.searchsorted(quotes, ends) % 2 == 0]
-        returns = returns[numpy.searchsorted(quotes, returns) % 2 == 0]
+        ends, returns = ends[outside(quotes, ends)], returns[outside(quotes, returns)]
     expected = ends - 1 if line_end == "\r\n" else ends[:0]
     if not piece.endswith(b"\n") or not numpy.array_equal(returns, expected):
         return None
@@ -256,7 +255,7 @@ def _good_records(piece: bytes, ends: Positions, dialect: Dialect, width: int, l
     marks = numpy.flatnonzero(data == ord(dialect.delimiter))
     if dialect.quote.encode() in piece:
         quotes = numpy.flatnonzero(data == ord(dialect.quote))
-        marks = marks[numpy.searchsorted(quotes, marks) % 2 == 0]
+        marks = marks[outside(quotes, marks)]
     counts = numpy.diff(numpy.searchsorted(marks, ends), prepend=0)
     lengths = numpy.diff(ends, prepend=-1)
     good: Flags = (counts == width - 1) & (lengths > len(line_end))

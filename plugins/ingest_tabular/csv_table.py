@@ -1,7 +1,7 @@
 """Reads a delimited text into a typed Parquet: fast where a census of every byte finds it regular, record by record where not."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from harness_core.sdk.dataset import quote_name, quote_text
 
 SAMPLE_BYTES = 192 << 10
 HEAD_RECORDS = 2_000
+EMPTY_MARK = "\ue000"
 DETECTION_CHARS = 64 << 10
 MAX_LINE_BYTES = 8 << 20
 Progress = Callable[[float, str], None]
@@ -130,6 +131,8 @@ def _plan(head: str, later: Sequence[str], settings: Settings, repairs: Repairs)
     if not head.strip():
         raise InputRejected("The file is empty.", remedy="Check the export that made it, and upload it again.", code="empty_file")
     scored = detect(_shortened(head, later), settings.delimiter, settings.quote)
+    if settings.quoted_empty == "text":
+        scored = replace(scored, dialect=replace(scored.dialect, empty=EMPTY_MARK))
     customs = Customs(scored.width, _quoted_share(scored, head))
     found = _take(records(LineSource(lines_of(head), settings.skip_rows + 1), scored.dialect, customs), HEAD_RECORDS)
     layout = lay_out(found, scored.width, settings.header)
@@ -212,15 +215,29 @@ def _is_simple(plan: _Plan, census: Census) -> bool:
     )
 
 
-def text_relation(path: Path, names: Sequence[str], dialect: Dialect, skip_lines: int, *, pads: bool = False) -> str:
-    """SQL that reads a regular delimited file with every column as text, in file order."""
+def text_relation(
+    path: Path, names: Sequence[str], dialect: Dialect, skip_lines: int, *, pads: bool = False, keeps_empty: bool = False
+) -> str:
+    """SQL that reads a regular delimited file with every column as text, in file order.
+
+    ``keeps_empty`` tells an empty text in quotes from no value; mended rows carry a mark for it.
+    """
+    chosen = ", ".join(
+        f"CASE WHEN {quote_name(name)} = {quote_text(EMPTY_MARK)} THEN '' ELSE {quote_name(name)} END AS {quote_name(name)}"
+        for name in names
+    )
     columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
     quote, escape = quote_text(dialect.quote), quote_text(dialect.escape)
     return (
-        f"SELECT * FROM read_csv({quote_text(str(path))}, auto_detect=false, columns={{{columns}}}, "
+        f"SELECT {chosen if keeps_empty else '*'} FROM read_csv({quote_text(str(path))}, auto_detect=false, columns={{{columns}}}, "
         f"delim={quote_text(dialect.delimiter)}, quote={quote}, escape={escape}, header=false, skip={skip_lines}, "
-        f"strict_mode=true, null_padding={'true' if pads else 'false'}, max_line_size={MAX_LINE_BYTES})"
+        f"strict_mode=true, null_padding={_sql(pads)}, parallel={_sql(not pads)}, "
+        f"allow_quoted_nulls={_sql(not keeps_empty)}, max_line_size={MAX_LINE_BYTES})"
     )
+
+
+def _sql(flag: object) -> str:
+    return "true" if flag else "false"
 
 
 def _read_fast(
@@ -228,13 +245,16 @@ def _read_fast(
     repairs: Repairs, progress: Progress,
 ) -> list[Any] | None:  # fmt: skip
     """The typed columns, or None where the fast reader stumbles over the file."""
-    relation = text_relation(path, plan.names, plan.dialect, plan.layout.body_line - 1)
+    keeps_empty = bool(plan.dialect.empty)
+    relation = text_relation(path, plan.names, plan.dialect, plan.layout.body_line - 1, keeps_empty=keeps_empty)
     attempt = Repairs()
     try:
         columns = write_typed(
             connection, relation, plan.samples, rules, parquet, attempt, lambda share: progress(0.15 + 0.8 * share, "reading")
         )
-    except (duckdb.InvalidInputException, duckdb.ConversionException):
+    except duckdb.Error as reason:
+        if isinstance(reason, duckdb.OutOfMemoryException | duckdb.IOException):
+            raise
         return None
     repairs.notes += attempt.notes
     return columns
@@ -260,7 +280,8 @@ def _read_exactly(
     names += _extra_names(names, tally.widest - len(names))
     samples = dict(plan.samples)
     samples.update({name: [] for name in names[len(plan.names) :]})
-    relation = text_relation(copy, names, regular_dialect(plan.dialect), 0, pads=tally.widest > len(plan.names))
+    pads, keeps_empty = tally.widest > len(plan.names), bool(plan.dialect.empty)
+    relation = text_relation(copy, names, regular_dialect(plan.dialect), 0, pads=pads, keeps_empty=keeps_empty)
     if not tally.rows:
         relation = "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in names) + " WHERE false"
     return write_typed(

@@ -10,7 +10,7 @@ from csv_layout import usable_names
 from csv_table import Table, too_many_columns, too_many_rows
 from repair_notes import Repairs
 from table_settings import Settings
-from typed_table import WRITER, connect, one_row
+from typed_table import WRITER, connect, null_counts
 
 from harness_core.sdk import Column, InputRejected
 from harness_core.sdk.contract import ColumnType
@@ -59,7 +59,7 @@ def read_parquet(path: Path, settings: Settings, work: Path, memory_mb: int, rep
             connection.execute(
                 f"COPY (SELECT {items} FROM read_parquet({quote_text(str(path))})) TO {quote_text(str(target))} {WRITER}"
             )
-            columns = _with_nulls(connection, target, columns)
+            columns = _with_nulls(target, columns)
         except duckdb.Error as reason:
             raise corrupt() from reason
     progress(1.0, "copied")
@@ -98,10 +98,8 @@ def _item(old: str, column: Column, kind: str) -> str:
     return f"{source} AS {quote_name(column.name)}"
 
 
-def _with_nulls(connection: duckdb.DuckDBPyConnection, target: Path, columns: list[Column]) -> list[Column]:
-    counts = ", ".join(f"count({quote_name(column.name)})" for column in columns)
-    row = one_row(connection, f"SELECT count(*), {counts} FROM read_parquet({quote_text(str(target))})")
+def _with_nulls(target: Path, columns: list[Column]) -> list[Column]:
     return [
-        Column(column.name, column.type, filled < row[0], column.storage_type, column.note)
-        for column, filled in zip(columns, row[1:], strict=True)
+        Column(column.name, column.type, missing > 0, column.storage_type, column.note)
+        for column, missing in zip(columns, null_counts(target), strict=True)
     ]

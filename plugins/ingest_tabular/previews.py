@@ -1,5 +1,8 @@
 """Shows what would be read, quickly: small files are read whole, of large ones the head, the structure and an estimate."""
 
+import gzip
+import zlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +10,7 @@ import table_files
 import workbook
 from csv_table import Table
 from table_settings import Settings
+from text_source import corrupt_archive
 from typed_table import connect
 
 from harness_core.sdk import InputFile
@@ -15,52 +19,63 @@ from harness_core.sdk.dataset import quote_name, quote_text
 WHOLE_BYTES = 32 << 20
 HEAD_BYTES = 2 << 20
 SHOWN_ROWS = 50
+PREVIEW_ROWS = 5_000
+GUESSED_PACKING = 5
 
 
 def preview(source: InputFile, settings: Settings, work: Path, memory_mb: int) -> dict[str, Any]:
     """See ``inspect``; raises InputRejected for what would be refused, as far as the part that was read shows it."""
     work.mkdir(parents=True, exist_ok=True)
     found = table_files.tell_format(source.path)
-    is_whole = source.size_bytes <= WHOLE_BYTES or found in ("workbook", "gzip")
+    is_whole = source.size_bytes <= WHOLE_BYTES or found == "parquet"
     part = source
-    if not is_whole and found != "parquet":
-        part = InputFile(_head_of(source.path, work / "head"), source.filename, source.sha256, HEAD_BYTES)
-    tables = table_files.read(part, settings, work, memory_mb, lambda share, what: None)
-    table = tables[0]
-    rows = table.row_count if is_whole or found == "parquet" else _estimate(table, part.path, source.size_bytes)
+    if not is_whole and found == "workbook":
+        settings = replace(settings, stop_after_rows=PREVIEW_ROWS)
+    elif not is_whole:
+        part = InputFile(_head_of(source.path, work / "head", found), source.filename, source.sha256, HEAD_BYTES)
+    table = table_files.read(part, settings, work, memory_mb, lambda share, what: None)[0]
+    rows = table.row_count if is_whole else _estimate(table, part, source, found, work)
     return {
         "format": table.reading["format"],
         "encoding": table.reading.get("encoding"),
         "delimiter": table.reading.get("delimiter"),
         "quote": table.reading.get("quote"),
         "header": table.reading.get("header", True),
-        "sheets": _sheets(source, found),
+        "sheets": _sheets(source, found, work),
         "columns": [{"name": column.name, "type": column.type} for column in table.columns],
         "rows": first_rows(table, work, memory_mb),
         "row_estimate": rows,
-        "row_estimate_exact": is_whole or found == "parquet",
+        "row_estimate_exact": is_whole,
         "repairs": table.repairs.as_list(),
         "size_bytes": source.size_bytes,
     }
 
 
-def _head_of(path: Path, target: Path) -> Path:
-    """The first lines of the file, whole ones."""
-    with path.open("rb") as file:
-        data = file.read(HEAD_BYTES)
+def _head_of(path: Path, target: Path, found: str) -> Path:
+    """The first lines of the file, whole ones; unpacked, where it is packed."""
+    try:
+        with gzip.open(path, "rb") if found == "gzip" else path.open("rb") as file:
+            data = file.read(HEAD_BYTES)
+    except (OSError, EOFError, zlib.error) as reason:
+        raise corrupt_archive() from reason
     end = data.rfind(b"\n")
     target.write_bytes(data[: end + 1] if end > 0 else data)
     return target
 
 
-def _estimate(table: Table, head: Path, size_bytes: int) -> int:
-    return round(table.row_count * size_bytes / max(1, head.stat().st_size))
+def _estimate(table: Table, part: InputFile, source: InputFile, found: str, work: Path) -> int:
+    """The number of rows by the share of the file that was read; of a workbook, by the height of the sheet."""
+    if found == "workbook":
+        book = workbook.open_workbook(source.path, 1 << 62, work)
+        return max(table.row_count, book.get_sheet_by_name(table.title or "").total_height - 1)
+    ratio = source.size_bytes / max(1, part.path.stat().st_size)
+    return round(table.row_count * ratio * (GUESSED_PACKING if found == "gzip" else 1))
 
 
-def _sheets(source: InputFile, found: str) -> list[str]:
+def _sheets(source: InputFile, found: str, work: Path) -> list[str]:
     if found != "workbook":
         return []
-    return workbook.sheet_names(workbook.open_workbook(source.path, 1 << 62))
+    return workbook.sheet_names(workbook.open_workbook(source.path, 1 << 62, work))
 
 
 def first_rows(table: Table, work: Path, memory_mb: int) -> list[list[str]]:

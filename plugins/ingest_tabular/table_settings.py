@@ -9,7 +9,7 @@ from column_types import TypeRules
 
 @dataclass(frozen=True)
 class Settings:
-    """See ``config.schema.json`` for what each means."""
+    """See ``config.schema.json`` for what each means; ``stop_after_rows`` is set by previews of large workbooks."""
 
     delimiter: str | None
     quote: str | None
@@ -22,6 +22,7 @@ class Settings:
     max_rows: int
     max_expanded_bytes: int
     type_rules: TypeRules
+    stop_after_rows: int | None = None
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> "Settings":

@@ -6,16 +6,19 @@ Nothing is dropped in silence: bytes that fit no encoding are read as Windows-12
 import codecs
 import gzip
 import re
+import struct
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import pyarrow
 from repair_notes import Repairs, counted
 
 from harness_core.sdk import InputRejected
 
 PIECE_BYTES = 4 << 20
+CHECKED_BYTES = 1 << 20
 EVIDENCE_BYTES = 128 << 10
 MAX_RATIO = 200
 RATIO_FLOOR_BYTES = 64 << 20
@@ -23,6 +26,13 @@ BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
+RARE = (
+    "hp_roman8", "cp775", "iso8859_10", "iso8859_13", "iso8859_14", "iso8859_16", "iso8859_3", "iso8859_4", "mac_iceland",
+    "mac_turkish", "mac_latin2", "kz1048", "ptcp154", "cp1125", "cp037", "cp500", "cp1026", "cp1140", "cp273", "cp424", "cp720",
+    "cp737", "cp857", "cp858", "cp860", "cp861", "cp862", "cp863", "cp864", "cp865", "cp869", "cp1006", "koi8_t", "cp1258", "hz",
+)  # fmt: skip
+OLD_WESTERN = ("mac_roman", "cp437", "cp850", "cp852", "mac_greek", "mac_cyrillic", "cp855", "iso8859_15")
+WESTERN_LETTERS = frozenset("äöüÄÖÜßéèàùâêîôûçëïÉÈÊÀÇñÑáíóúÁÍÓÚãõÃÕåÅøØæÆœŒ")
 MARKUP = re.compile(rb"\s*(?:<!doctype html|<html|<head|<body|<table|<\?xml|<!--)", re.IGNORECASE)
 CONTROL = frozenset(range(32)) - {9, 10, 12, 13, 28, 29, 30, 31, 1, 2, 7, 27, 26}
 
@@ -49,10 +59,14 @@ def gunzip(path: Path, target: Path, max_bytes: int, progress: Callable[[int], N
                 out.write(piece)
                 progress(0)
     except (OSError, EOFError, zlib.error) as reason:
-        raise InputRejected(
-            "The gzip file is damaged or cut off.", remedy="Pack the file again, or upload it unpacked.", code="corrupt_archive"
-        ) from reason
+        raise corrupt_archive() from reason
     return target
+
+
+def corrupt_archive() -> InputRejected:
+    return InputRejected(
+        "The gzip file is damaged or cut off.", remedy="Pack the file again, or upload it unpacked.", code="corrupt_archive"
+    )
 
 
 def too_large(expanded: int, packed: int) -> InputRejected:
@@ -74,12 +88,13 @@ def as_utf8(path: Path, wanted: str, work: Path, repairs: Repairs, *, compressio
     """The text in UTF-8; written anew to ``work`` only where it is not UTF-8 already."""
     with path.open("rb") as file:
         head = file.read(EVIDENCE_BYTES)
-    encoding, has_bom = _encoding(path, head, wanted)
-    if encoding == "utf-8" and not has_bom:
-        return TextSource(path, encoding, False, compression)
-    if encoding == "utf-8" and head.startswith(codecs.BOM_UTF8):
-        return TextSource(_copy_behind(path, work / "text.csv", len(codecs.BOM_UTF8)), encoding, True, compression)
+    is_valid = is_utf8(path)
+    encoding, has_bom = _encoding(path, head, wanted, is_valid=is_valid)
     target = work / "text.csv"
+    if encoding == "utf-8" and is_valid:
+        if not has_bom:
+            return TextSource(path, encoding, False, compression)
+        return TextSource(_copy_behind(path, target, len(codecs.BOM_UTF8)), encoding, True, compression)
     _transcode(path, target, encoding, repairs)
     return TextSource(target, encoding, has_bom, compression)
 
@@ -124,7 +139,7 @@ def looks_wide(head: bytes) -> str | None:
     return None
 
 
-def _encoding(path: Path, head: bytes, wanted: str) -> tuple[str, bool]:
+def _encoding(path: Path, head: bytes, wanted: str, *, is_valid: bool) -> tuple[str, bool]:
     found = next((name for bom, name in BOMS if head.startswith(bom)), None)
     if wanted != "auto":
         return _known(wanted), found is not None
@@ -133,12 +148,12 @@ def _encoding(path: Path, head: bytes, wanted: str) -> tuple[str, bool]:
     wide = looks_wide(head)
     if wide is not None:
         return wide, False
-    evidence = _unusual_text(path)
-    return ("utf-8", False) if evidence is None else (legacy_encoding(evidence), False)
+    return ("utf-8" if is_valid else legacy_encoding(_unusual_text(path))), False
 
 
 def _known(name: str) -> str:
     try:
+        "".encode(name)
         found = codecs.lookup(name).name
     except LookupError as reason:
         raise InputRejected(
@@ -147,34 +162,51 @@ def _known(name: str) -> str:
     return {"utf-8-sig": "utf-8", "utf-16": "utf-16-le", "utf-32": "utf-32-le"}.get(found, found)
 
 
-def _unusual_text(path: Path) -> bytes | None:
-    """None for a file that is UTF-8 throughout; else up to 128 KB of the lines that are not ASCII."""
-    decoder = codecs.getincrementaldecoder("utf-8")()
-    unusual, valid, collected = [], True, 0
+def is_utf8(path: Path) -> bool:
+    """Whether the whole file is valid UTF-8, by a look at every byte."""
     with path.open("rb") as file:
-        while piece := file.read(PIECE_BYTES):
-            if piece.isascii() and valid and not decoder.getstate()[0]:
-                continue
-            if valid:
-                valid = _decodes(decoder, piece)
-            if collected < EVIDENCE_BYTES:
+        rest = b""
+        while piece := file.read(CHECKED_BYTES):
+            piece = rest + piece
+            end = _behind_last_character(piece)
+            piece, rest = piece[:end], piece[end:]
+            if not _is_valid(piece):
+                return False
+    return not rest
+
+
+def _behind_last_character(piece: bytes) -> int:
+    """Where a character that the end of the piece cuts in two begins; else the end."""
+    for place in range(len(piece) - 1, max(-1, len(piece) - 4), -1):
+        byte = piece[place]
+        if byte & 0xC0 != 0x80:
+            needed = 1 if byte < 0x80 else 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return place if place + needed > len(piece) else len(piece)
+    return len(piece)
+
+
+def _is_valid(piece: bytes) -> bool:
+    """Arrow checks many times faster than a decoder does."""
+    offsets = pyarrow.py_buffer(struct.pack("=ii", 0, len(piece)))
+    try:
+        pyarrow.StringArray.from_buffers(1, offsets, pyarrow.py_buffer(piece)).validate(full=True)
+    except pyarrow.ArrowInvalid:
+        return False
+    return True
+
+
+def _unusual_text(path: Path) -> bytes:
+    """Up to 128 KB of the lines that are not ASCII; of a small file, all of it."""
+    unusual, collected = [], 0
+    with path.open("rb") as file:
+        if path.stat().st_size <= 2 * EVIDENCE_BYTES:
+            return file.read()
+        while collected < EVIDENCE_BYTES and (piece := file.read(PIECE_BYTES)):
+            if not piece.isascii():
                 lines = [line for line in piece.splitlines(keepends=True) if not line.isascii()]
                 unusual.append(b"".join(lines)[:EVIDENCE_BYTES])
                 collected += len(unusual[-1])
-            elif not valid:
-                break
-    valid = valid and _decodes(decoder, b"", final=True)
-    if valid:
-        return None
     return b"".join(unusual)[:EVIDENCE_BYTES]
-
-
-def _decodes(decoder: codecs.IncrementalDecoder, piece: bytes, *, final: bool = False) -> bool:
-    try:
-        decoder.decode(piece, final)
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def legacy_encoding(evidence: bytes) -> str:
@@ -185,12 +217,27 @@ def legacy_encoding(evidence: bytes) -> str:
         return "utf-8"
     import charset_normalizer
 
-    match = charset_normalizer.from_bytes(evidence).best()
-    if match is None:
+    match = charset_normalizer.from_bytes(evidence, steps=10, chunk_size=1024, cp_exclusion=list(RARE)).best()
+    if match is None or match.encoding in ("ascii", "utf_8"):
         return "cp1252"
-    if match.encoding in ("ascii", "utf_8"):
+    if match.encoding in ("cp1250", "iso8859_2") and _is_western(evidence, match.encoding):
+        return "cp1252"
+    if match.encoding in OLD_WESTERN and _reads_well(evidence.decode("cp1252", "replace")):
         return "cp1252"
     return codecs.lookup(match.encoding).name
+
+
+def _reads_well(text: str) -> bool:
+    """Nearly all unusual characters are letters of Western languages."""
+    unusual = [sign for sign in text if ord(sign) > 127]
+    return sum(sign in WESTERN_LETTERS for sign in unusual) >= 0.9 * len(unusual)
+
+
+def _is_western(evidence: bytes, central: str) -> bool:
+    """Short French or Portuguese texts also read as Central European ones, with letters that are rare there."""
+    pairs = zip(evidence.decode("cp1252", "replace"), evidence.decode(central, "replace"), strict=False)
+    letters = {found for western, found in pairs if western != found}
+    return ("ŕ" in letters and not letters & set("őűąłřźżśť")) or letters == {"ă"}
 
 
 def _transcode(path: Path, target: Path, encoding: str, repairs: Repairs) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import column_sql
 import duckdb
+import pyarrow.parquet
 from column_types import TEXT, TypeRules, Typing, candidates, nearly
 from repair_notes import Repairs, counted
 
@@ -20,7 +21,7 @@ from harness_core.sdk.dataset import quote_name, quote_text
 MAX_ROUNDS = 8
 NEARLY_TEXTS = 2_000
 KIND_WORDS = {"float": "number", "integer": "whole number", "decimal": "number", "boolean": "true or false"}
-WRITER = "(FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, ROW_GROUP_SIZE 122880)"
+WRITER = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880)"
 Progress = Callable[[float], None]
 
 
@@ -56,6 +57,14 @@ def one_row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[Any, .
     """The only row of a query, as a tuple."""
     (row,) = connection.sql(query).fetchall()
     return tuple(row)
+
+
+def null_counts(path: Path) -> list[int]:
+    """How many nulls each column of a Parquet file written here has, from its footer."""
+    with pyarrow.parquet.ParquetFile(path, pre_buffer=False) as file:
+        facts = file.metadata
+        groups = [facts.row_group(index) for index in range(facts.num_row_groups)]
+        return [sum(group.column(index).statistics.null_count for group in groups) for index in range(facts.num_columns)]
 
 
 def write_typed(
@@ -164,24 +173,22 @@ def _say_tokens(connection: "duckdb.DuckDBPyConnection", relation: str, evidence
     counts = one_row(connection, f"SELECT {items} FROM ({relation})")
     for (column, tokens), count in zip(told, counts, strict=True):
         listed = ", ".join(f"“{token}”" for token in tokens if token.strip()) or "blank cells"
-        noun = "value" if count == 1 else "values"
-        repairs.add(
-            "null_tokens", count, f"{count:,} {noun} of “{column.name}” mean no value ({listed}) and are null.", column=column.name
-        )
+        words = counted(count, "value", "values")
+        verbs = ("means", "is") if count == 1 else ("mean", "are")
+        sentence = f"{words} of “{column.name}” {verbs[0]} no value ({listed}) and {verbs[1]} null."
+        repairs.add("null_tokens", count, sentence, column=column.name)
 
 
 def _described(
     connection: "duckdb.DuckDBPyConnection", relation: str, path: Path, evidence: Sequence[Evidence], rules: TypeRules
 ) -> list[tuple[Column, Typing]]:
-    names = [quote_name(column.name) for column in evidence]
-    filled_counts = ", ".join(f"count({name})" for name in names)
-    counts = one_row(connection, f"SELECT count(*), {filled_counts} FROM read_parquet({quote_text(str(path))})")
+    nulls = null_counts(path)
     reasons = _why_text(connection, relation, [column for column in evidence if _typing(column).type == "text"], rules)
     described = []
-    for column, filled in zip(evidence, counts[1:], strict=True):
+    for column, missing in zip(evidence, nulls, strict=True):
         typing = _typing(column)
         note = typing.note or reasons.get(column.name)
-        described.append((Column(column.name, typing.type, filled < counts[0], typing.storage, note), typing))
+        described.append((Column(column.name, typing.type, missing > 0, typing.storage, note), typing))
     return described
 
 
@@ -190,7 +197,7 @@ def _why_text(
 ) -> dict[str, str]:
     """Why columns that look typed are text: an undecidable format, or a few values that do not fit, counted over all rows."""
     reasons = {column.name: _undecidable(column) for column in columns if len(column.proposals) > 1}
-    almost = {column.name: nearly([text for text in column.texts[:NEARLY_TEXTS] if text], rules) for column in columns}
+    almost = {column.name: nearly(_some(column.texts), rules) for column in columns}
     asked = {name: typing for name, typing in almost.items() if typing is not None and name not in reasons}
     if not asked:
         return reasons
@@ -201,6 +208,11 @@ def _why_text(
         words = counted(count, "value is", "values are")
         reasons[name] = f"Kept as text: {words} not of the form the others have ({kind})."
     return {name: reason for name, reason in reasons.items() if "text: 0 " not in reason}
+
+
+def _some(texts: Sequence[str | None]) -> list[str]:
+    """Texts from the head, and those that contradicted a proposal, which came last."""
+    return [text for text in [*texts[:NEARLY_TEXTS], *texts[NEARLY_TEXTS:][-MAX_ROUNDS * 6 :]] if text]
 
 
 def _undecidable(column: Evidence) -> str:

@@ -1,6 +1,8 @@
 """Reads the sheets of a workbook (XLSX, XLSM, XLSB, XLS, ODS) into typed Parquet; encrypted and damaged ones are refused."""
 
+import shutil
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +21,6 @@ from harness_core.sdk import InputRejected
 
 HEAD_ROWS = 500
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-ENCRYPTED = "The workbook is protected by a password."
 Progress = Callable[[float, str], None]
 
 
@@ -28,13 +29,22 @@ def check_package(path: Path, max_bytes: int) -> None:
     try:
         with zipfile.ZipFile(path) as package:
             parts = package.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as reason:
+            manifest = package.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in package.namelist() else b""
+    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError) as reason:
         raise corrupt() from reason
     expanded, packed = sum(part.file_size for part in parts), max(1, path.stat().st_size)
     if expanded > max_bytes or (expanded > RATIO_FLOOR_BYTES and expanded > MAX_RATIO * packed):
         raise too_large(expanded, packed)
-    if any(part.flag_bits & 1 for part in parts):
-        raise InputRejected(ENCRYPTED, remedy="Save it without the password and upload it again.", code="encrypted_workbook")
+    if any(part.flag_bits & 1 for part in parts) or b"encryption-data" in manifest:
+        raise encrypted()
+
+
+def encrypted() -> InputRejected:
+    return InputRejected(
+        "The workbook is protected by a password.",
+        remedy="Save it without the password and upload it again.",
+        code="encrypted_workbook",
+    )
 
 
 def corrupt() -> InputRejected:
@@ -43,7 +53,8 @@ def corrupt() -> InputRejected:
     )
 
 
-def open_workbook(path: Path, max_bytes: int) -> "calamine.CalamineWorkbook":
+def open_workbook(path: Path, max_bytes: int, work: Path) -> "calamine.CalamineWorkbook":
+    """The opened workbook; the reader tells some formats by the name only, so that an unreadable one is tried as XLS, too."""
     with path.open("rb") as file:
         head = file.read(8)
     if head.startswith(b"PK"):
@@ -51,21 +62,27 @@ def open_workbook(path: Path, max_bytes: int) -> "calamine.CalamineWorkbook":
     try:
         with path.open("rb") as file:
             return calamine.CalamineWorkbook.from_filelike(file)
-    except calamine.PasswordError as reason:
-        raise InputRejected(
-            ENCRYPTED, remedy="Save it without the password and upload it again.", code="encrypted_workbook"
-        ) from reason
     except Exception as reason:  # the reader's own errors, and what its parsers raise for rubbish
-        if head.startswith(OLE) and _holds_encrypted_package(path):
-            raise InputRejected(
-                ENCRYPTED, remedy="Save it without the password and upload it again.", code="encrypted_workbook"
-            ) from reason
+        if isinstance(reason, calamine.PasswordError) or (head.startswith(OLE) and _is_encrypted(path, work)):
+            raise encrypted() from reason
         raise corrupt() from reason
 
 
-def _holds_encrypted_package(path: Path) -> bool:
-    """Office wraps an encrypted workbook in an OLE file with a stream of this name."""
-    return "EncryptedPackage".encode("utf-16-le") in path.read_bytes()
+def _is_encrypted(path: Path, work: Path) -> bool:
+    """Office wraps an encrypted workbook in an OLE file with a stream of this name; older ones say so when read as XLS."""
+    if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
+        return True
+    named = work / "workbook.xls"
+    shutil.copyfile(path, named)
+    try:
+        calamine.CalamineWorkbook.from_path(str(named))
+    except calamine.PasswordError:
+        return True
+    except Exception:  # damaged in another way, which the caller says
+        return False
+    finally:
+        named.unlink()
+    return False
 
 
 def sheet_names(workbook: "calamine.CalamineWorkbook") -> list[str]:
@@ -89,7 +106,7 @@ def _wanted(names: Sequence[str], wanted: str | int) -> list[str]:
 
 def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, progress: Progress) -> tuple[list[Table], Repairs]:
     """One table per sheet that is not empty, and the notes about the workbook as a whole."""
-    workbook, notes = open_workbook(path, settings.max_expanded_bytes), Repairs()
+    workbook, notes = open_workbook(path, settings.max_expanded_bytes, work), Repairs()
     tables, names, empty = [], _wanted(sheet_names(workbook), settings.sheet), []
     for index, name in enumerate(names):
         sheet = _sheet(workbook, name)
@@ -100,6 +117,8 @@ def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, pr
             empty.append(name)
         else:
             tables.append(table)
+        if tables and settings.stop_after_rows:
+            break
     if empty:
         listed = ", ".join(f"“{name}”" for name in empty)
         notes.add("empty_sheets", len(empty), f"{counted(len(empty), 'empty sheet was', 'empty sheets were')} left out: {listed}.")
@@ -174,6 +193,8 @@ def _fill(
         store.add(names, values)
         if store.row_count > settings.max_rows:
             raise too_many_rows(store.row_count, settings.max_rows)
+        if settings.stop_after_rows and store.row_count >= settings.stop_after_rows:
+            break
         if number % 5_000 == 0:
             progress(0.7 * number / max(1, height), "reading cells")
     if blank:

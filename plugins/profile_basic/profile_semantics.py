@@ -125,7 +125,7 @@ def number_role(name: str, semantic: str, facts: Mapping[str, Any]) -> str:
         return "identifier" if distinct >= IDENTIFIER_SHARE * present else "category"
     if is_unique and facts["max"] - facts["min"] + 1 <= 1.05 * present:
         return "identifier"
-    if CODE_WORDS & set(words) or semantic == "year":
+    if CODE_WORDS & set(words) or semantic == "year" or any(word.endswith("code") for word in words):
         return "category" if distinct <= max(FEW_LEVELS, present // 2) else "identifier"
     few = distinct <= 5 and present >= 50
     return "category" if few else "measure"

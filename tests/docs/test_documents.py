@@ -8,7 +8,9 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PAGES = sorted(path for path in ROOT.rglob("*.md") if not {".venv", "node_modules", ".harness"} & set(path.relative_to(ROOT).parts))
 LINK = re.compile(r"\[[^\]]*\]\(([^)\s]+)\)")
-REQUIREMENT = re.compile(r"^\| (?P<id>[A-Z]+-[0-9X]+|PACK-[XS]) \| (?P<state>yes|partly|not yet) \| (?P<where>.*) \| (?P<test>.*) \|$")
+REQUIREMENT = re.compile(
+    r"^\| (?P<id>[A-Z]+-[0-9X]+|PACK-[XS]) \| (?P<state>yes|partly|not yet) \| (?P<where>.*) \| (?P<test>.*) \|$"
+)
 
 
 def anchors(path: Path) -> set[str]:

@@ -1,4 +1,4 @@
-"""From a file to a report: what is committed, what is reused, what every bad end becomes, and that the bytes are always the same."""
+"""From a file to a report: what is committed, what is reused, what every bad end becomes; the bytes are always the same."""
 
 import json
 import os

@@ -19,7 +19,7 @@ import pytest
 from harness_core.adapters.wall import processes
 from harness_core.adapters.wall.guests import PACKAGE_PARENT
 from harness_core.adapters.wall.launcher import ProcessLauncher
-from harness_core.adapters.wall.level import wall_level
+from harness_core.adapters.wall.level import NOTHING, offered
 from harness_core.ports.launcher import GuestOutcome, GuestRequest, Progress
 
 FINE = "return PluginResult('ok', 'fine')"
@@ -78,6 +78,12 @@ def house(tmp_path: Path) -> House:
     return House(tmp_path, ProcessLauncher())
 
 
+@pytest.fixture
+def unwalled(tmp_path: Path) -> House:
+    """Where the system lets a guest do what it likes: start processes, for one. What the launcher can still do then, it does."""
+    return House(tmp_path, ProcessLauncher(layers=NOTHING, allow_unwalled=True, policy=False))
+
+
 def is_running(pid: int) -> bool:
     try:
         return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
@@ -102,7 +108,7 @@ def test_an_answer_comes_back_whole(house: House) -> None:
     assert outcome.answer is not None
     assert outcome.answer["summary"] == "fine"
     assert list(outcome.artifacts) == [{"name": "a/b.json", "media_type": "application/json"}]
-    assert (outcome.exit_code, outcome.signal, outcome.truncated, outcome.wall_level) == (0, None, False, "C")
+    assert (outcome.exit_code, outcome.signal, outcome.truncated) == (0, None, False)
     assert house.stdout == "hello\n"
     assert outcome.stdout_bytes == 6
     assert 0 < outcome.cpu_user_s + outcome.cpu_system_s < outcome.wall_s * 2 + 0.1
@@ -249,18 +255,18 @@ def test_memory_runs_out(house: House) -> None:
     assert outcome.peak_rss_bytes > 200 * 1024 * 1024
 
 
-def test_memory_of_a_child_counts(house: House) -> None:
+def test_memory_of_a_child_counts(unwalled: House) -> None:
     """The budget is the whole tree's: what a child of the guest takes is the guest's."""
     body = f"child = subprocess.Popen([sys.executable, '-c', {HOG!r}])\nopen('child.pid', 'w').write(str(child.pid))\nchild.wait()"
-    outcome = house.run(body, memory_mb=200)
+    outcome = unwalled.run(body, memory_mb=200)
     assert outcome.ending == "memory"
-    assert_all_gone(house, outcome, 1)
+    assert_all_gone(unwalled, outcome, 1)
 
 
 @pytest.mark.parametrize("body", ["while True: pass", "subprocess.run([sys.executable, '-c', 'while True: pass'])"])
-def test_processor_time_runs_out(house: House, body: str) -> None:
+def test_processor_time_runs_out(unwalled: House, body: str) -> None:
     """Processor time of the guest and of its children has its own limit."""
-    outcome = house.run(body, cpu_s=0.4)
+    outcome = unwalled.run(body, cpu_s=0.4)
     assert outcome.ending == "cpu"
     assert outcome.reason == "It used more than the 0.4 seconds of processor time it may use."
     assert outcome.cpu_user_s + outcome.cpu_system_s > 0.4
@@ -321,9 +327,9 @@ def test_a_frame_of_the_wrong_shape_ends_it(house: House, frame: str, reason: st
     assert reason in outcome.reason
 
 
-def test_a_second_result_is_refused(house: House) -> None:
+def test_a_second_result_is_refused(unwalled: House) -> None:
     """A fork that returns would answer too; whose answer counts cannot be known."""
-    outcome = house.run(f"if os.fork(): os.wait()\n{FINE}")
+    outcome = unwalled.run(f"if os.fork(): os.wait()\n{FINE}")
     assert outcome.ending == "broken"
     assert "a second result" in outcome.reason
 
@@ -380,7 +386,7 @@ SIGN_IN = "open('{0}~', 'w').write(str(os.getpid())); os.rename('{0}~', '{0}.pid
 CHILD = f"import os, sys, time; {SIGN_IN.format('child')}; print('up', flush=True); time.sleep(60)"
 
 
-def test_twenty_children_are_gone_with_their_guest(house: House) -> None:
+def test_twenty_children_are_gone_with_their_guest(unwalled: House) -> None:
     """Children in sessions of their own, deaf to SIGTERM, do not outlast the guest; the end takes the grace and a little."""
     body = """
         for n in range(20):
@@ -394,15 +400,15 @@ def test_twenty_children_are_gone_with_their_guest(house: House) -> None:
     all_here_at: list[float] = []
 
     def cancelled() -> str | None:
-        if len(house.pids()) < 20:
+        if len(unwalled.pids()) < 20:
             return None
         all_here_at.append(time.monotonic())
         return "Enough."
 
-    outcome = house.launcher.run(house.request(body, kill_grace_s=0.2, memory_mb=2048), cancelled=cancelled)
+    outcome = unwalled.launcher.run(unwalled.request(body, kill_grace_s=0.2, memory_mb=2048), cancelled=cancelled)
     assert time.monotonic() - all_here_at[0] < 0.2 + SLACK_S
     assert outcome.ending == "cancelled"
-    assert_all_gone(house, outcome, 20)
+    assert_all_gone(unwalled, outcome, 20)
 
 
 DAEMON = f"""
@@ -420,11 +426,11 @@ DAEMON = f"""
 
 
 @pytest.mark.parametrize("end", [FINE, "os._exit(3)", "os.kill(os.getpid(), signal.SIGKILL)", "time.sleep(60)"])
-def test_a_daemon_does_not_outlive_its_guest(house: House, end: str) -> None:
+def test_a_daemon_does_not_outlive_its_guest(unwalled: House, end: str) -> None:
     """Forked twice, in a session of its own, and whichever way its guest ends: it is gone afterwards."""
-    request = house.request(textwrap.dedent(DAEMON) + end, kill_grace_s=0.1)
-    outcome = house.launcher.run(request, cancelled=lambda: "Enough." if house.pids() else None)
-    assert_all_gone(house, outcome, 1)
+    request = unwalled.request(textwrap.dedent(DAEMON) + end, kill_grace_s=0.1)
+    outcome = unwalled.launcher.run(request, cancelled=lambda: "Enough." if unwalled.pids() else None)
+    assert_all_gone(unwalled, outcome, 1)
 
 
 HOPPER = f"""
@@ -444,7 +450,7 @@ while time.monotonic() < until:
         ("{}", "signal.signal(signal.SIGTERM, signal.SIG_IGN)\ntime.sleep(60)", "It had more than 256 processes at once."),
     ],
 )
-def test_one_that_forks_faster_than_it_can_be_looked_at(house: House, environment: str, end: str, reason: str) -> None:
+def test_one_that_forks_faster_than_it_can_be_looked_at(unwalled: House, environment: str, end: str, reason: str) -> None:
     """A process that keeps leaving itself behind is caught, even one without its environment; a crowd has its bound."""
     body = f"""
 if os.fork() == 0:
@@ -452,15 +458,15 @@ if os.fork() == 0:
     os.execve(sys.executable, [sys.executable, '-S', '-c', {HOPPER!r}], {environment})
 while not os.path.exists('latest.pid'): pass
 """
-    outcome = house.run(body + end, kill_grace_s=0.1)
-    last_word = (house.scratch / "latest.pid").stat().st_mtime_ns
+    outcome = unwalled.run(body + end, kill_grace_s=0.1)
+    last_word = (unwalled.scratch / "latest.pid").stat().st_mtime_ns
     assert outcome.reason == reason
-    assert not _eventually(lambda: (house.scratch / "latest.pid").stat().st_mtime_ns > last_word, within_s=0.1)
+    assert not _eventually(lambda: (unwalled.scratch / "latest.pid").stat().st_mtime_ns > last_word, within_s=0.1)
 
 
-def test_one_that_keeps_forking_is_ended_in_time(house: House) -> None:
+def test_one_that_keeps_forking_is_ended_in_time(unwalled: House) -> None:
     """A guest that starts processes while it is being ended does not put its end off."""
-    enough = house.scratch / "20.pid"
+    enough = unwalled.scratch / "20.pid"
     seen_at: list[float] = []
 
     def cancelled() -> str | None:
@@ -477,15 +483,15 @@ def test_one_that_keeps_forking_is_ended_in_time(house: House) -> None:
                 time.sleep(60)
         time.sleep(60)
     """
-    outcome = house.launcher.run(house.request(body, kill_grace_s=0.0, memory_mb=32_768), cancelled=cancelled)
+    outcome = unwalled.launcher.run(unwalled.request(body, kill_grace_s=0.0, memory_mb=32_768), cancelled=cancelled)
     assert time.monotonic() - seen_at[0] < SLACK_S
     assert outcome.ending in {"cancelled", "memory"}
-    assert [pid for pid in house.pids() if is_running(pid)] == []
+    assert [pid for pid in unwalled.pids() if is_running(pid)] == []
 
 
 @pytest.mark.parametrize("shows_children", [True, False])
 def test_a_daemon_without_its_environment_is_found_below_its_guest(
-    house: House, monkeypatch: pytest.MonkeyPatch, shows_children: bool
+    unwalled: House, monkeypatch: pytest.MonkeyPatch, shows_children: bool
 ) -> None:
     """The guest adopts what is orphaned below it, so a process that shed its environment is still seen while the guest lives."""
     monkeypatch.setattr(processes, "SHOWS_CHILDREN", shows_children)
@@ -499,18 +505,18 @@ def test_a_daemon_without_its_environment_is_found_below_its_guest(
         os.read(read, 1)
         {FINE}
     """
-    outcome = house.run(body)
+    outcome = unwalled.run(body)
     assert outcome.ending == "answered"
-    assert_all_gone(house, outcome, 1)
+    assert_all_gone(unwalled, outcome, 1)
 
 
-def test_a_child_left_behind_does_not_cost_the_guest_its_good_end(house: House) -> None:
+def test_a_child_left_behind_does_not_cost_the_guest_its_good_end(unwalled: House) -> None:
     """What still runs in the guest's own group goes before the guest is let go, and the guest ends by itself."""
-    outcome = house.run(
+    outcome = unwalled.run(
         f"subprocess.Popen([sys.executable, '-S', '-c', {CHILD!r}], stdout=subprocess.PIPE).stdout.readline()\n{FINE}"
     )
     assert (outcome.ending, outcome.reason, outcome.exit_code) == ("answered", "It answered.", 0)
-    assert_all_gone(house, outcome, 1)
+    assert_all_gone(unwalled, outcome, 1)
 
 
 def test_a_guest_dies_with_the_process_that_started_it(house: House, tmp_path: Path) -> None:
@@ -581,7 +587,12 @@ def test_a_plugins_own_duckdb_takes_sane_limits(house: House) -> None:
 def test_nothing_of_ours_is_open_in_a_guest(house: House) -> None:
     """Its own session and folder, an empty standard input, and only the descriptors it needs."""
     body = f"""
-        numbers = sorted(map(int, os.listdir('/proc/self/fd')))
+        def is_open(number):
+            try:
+                return bool(os.fstat(number))
+            except OSError:
+                return False
+        numbers = [number for number in range(256) if is_open(number)]
         open('facts', 'w').write(repr((sys.stdin.read(), os.getcwd(), os.getsid(0) == os.getpid(), numbers)))
         {FINE}
     """
@@ -599,7 +610,7 @@ def test_nothing_of_ours_is_open_in_a_guest(house: House) -> None:
     assert outcome.ending == "answered"
     text, folder, leads_session, descriptors = ast.literal_eval((house.scratch / "facts").read_text())
     assert (text, folder, leads_session) == ("", str(house.scratch), True)
-    assert len(descriptors) == 6  # 0, 1, 2, the request's, the answer's, and that of the listing
+    assert len(descriptors) == 5  # 0, 1, 2, the request's and the answer's
 
 
 def test_a_guest_that_closes_everything_is_a_crash(house: House) -> None:
@@ -638,11 +649,11 @@ def test_standard_error_is_kept_apart(house: House) -> None:
     assert (house.stdout, house.stderr, outcome.stdout_bytes, outcome.stderr_bytes) == ("out\n", "wrong\n", 4, 6)
 
 
-def test_what_was_printed_before_a_crash_is_read_to_the_end(house: House) -> None:
+def test_what_was_printed_before_a_crash_is_read_to_the_end(unwalled: House) -> None:
     """However much still stands in the pipe when the process is gone; escapes take their time to write."""
     body = "import fcntl\nfcntl.fcntl(1, fcntl.F_SETPIPE_SZ, 1 << 20)\nos.write(1, b'\\x1b' * 1_000_000)\nos._exit(2)"
-    outcome = house.run(body, max_log_bytes=8_100_000)
-    assert (outcome.ending, outcome.stdout_bytes, len(house.stdout)) == ("crashed", 1_000_000, 4_000_000)
+    outcome = unwalled.run(body, max_log_bytes=8_100_000)
+    assert (outcome.ending, outcome.stdout_bytes, len(unwalled.stdout)) == ("crashed", 1_000_000, 4_000_000)
 
 
 def test_what_a_plugin_buffers_by_itself_is_printed(house: House) -> None:
@@ -706,11 +717,12 @@ def test_the_end_is_noticed_without_process_descriptors(house: House, monkeypatc
     assert house.run("time.sleep(60)", timeout_s=0.3).ending == "timeout"
 
 
-def test_the_level_is_honest(house: House) -> None:
-    """Level C says what a guest can still do, and each outcome carries the level."""
-    level = wall_level()
-    assert level.level == house.run(FINE).wall_level == "C"
-    names = [residual.name for residual in level.residuals]
-    assert {"files", "network", "processes"} <= set(names)
+def test_the_level_is_honest(house: House, unwalled: House) -> None:
+    """Each outcome carries the level that its own process stood behind; level C says what a guest can still do."""
+    assert house.run(FINE).wall_level == house.launcher.level.level
+    assert (house.launcher.level.layers.landlock_abi, house.launcher.level.layers.seccomp) == (offered().landlock_abi, offered().seccomp)
+    assert unwalled.run(FINE).wall_level == unwalled.launcher.level.level == "C"
+    names = [residual.name for residual in unwalled.launcher.level.residuals]
+    assert {"files", "network", "processes", "service_memory"} <= set(names)
     assert len(names) == len(set(names))
-    assert json.loads(json.dumps(level.as_dict()))["residuals"][0].keys() == {"name", "sentence"}
+    assert json.loads(json.dumps(unwalled.launcher.level.as_dict()))["residuals"][0].keys() == {"name", "sentence"}

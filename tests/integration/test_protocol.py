@@ -55,7 +55,9 @@ class World:
         run, plugin = str(job.execution_id).split(".")
         given_up = self._given_up() if plugin == "report" else set()  # a report is made whatever happened before it
         for name, _, needs in DIAMOND:
-            if name == plugin and any(not self.committed[f"{run}.{needed}"] and f"{run}.{needed}" not in given_up for needed in needs):
+            if name == plugin and any(
+                not self.committed[f"{run}.{needed}"] and f"{run}.{needed}" not in given_up for needed in needs
+            ):
                 raise Violation(f"{job.execution_id} started before what it depends on")
 
     def _given_up(self) -> set[str]:

@@ -191,6 +191,13 @@ def test_padding_and_spellings():
     assert rows_of(padded) == rows_of(spelled) == list(range(5, 12))
 
 
+def test_one_fault_in_many_columns_is_told_once():
+    table = {f"c{i}": with_values(words(ROWS, i), [5 + i], "North ") for i in range(5)}
+    (finding,) = [f for f in found(table, "format_violation") if f["subject"] == "padding"]
+    assert finding["columns"] == list(table)
+    assert rows_of(finding) == [5, 6, 7, 8, 9]
+
+
 def test_evenly_mixed_capitals_are_meant():
     assert not found({"base": draws().choice(["a", "A", "b", "B"], ROWS), "x": draws().normal(size=ROWS)}, "format_violation")
 
@@ -366,3 +373,11 @@ def test_tiny_tables(rows):
     )
     assert answer["status"] == "na" or rows == 3
     assert answer.get("reason_code") in {"no_rows", "nothing_found", None}
+
+
+def test_a_code_that_looks_like_a_word_for_missing_is_a_code():
+    """NA among two-letter regions is North America; "unknown" among them stands for a missing value."""
+    regions = draws().choice(["EU", "NA", "AP", "SA"], ROWS)
+    assert not found({"region": regions}, "sentinel")
+    (finding,) = found({"region": with_values(regions, [4, 5], "unknown")}, "sentinel")
+    assert rows_of(finding) == [4, 5]

@@ -217,6 +217,16 @@ def test_huge_and_extreme_numbers():
     assert found["big"]["std"] == 1.0
 
 
+@pytest.mark.parametrize("large", [1_000_000, 10_000_000])
+def test_small_spread_around_large_numbers(large):
+    """Values that agree in their first digits keep eight digits of their deviation, whatever the order of the rows."""
+    values = [large + 0.2, *[large + 0.1, large + 0.3] * 500]
+    for rows in (values, sorted(values), values[::-1]):
+        column = columns({"x": rows})["x"]
+        assert column["mean"] == pytest.approx(large + 0.2, rel=1e-15)
+        assert column["std"] == pytest.approx(0.1, rel=1e-8)
+
+
 def test_wide_decimals_are_told_apart():
     """Decimals that no double can tell apart still have their exact distinct count."""
     values = [Decimal("12345678901234567890.01"), Decimal("12345678901234567890.02")]

@@ -66,14 +66,16 @@ def precision_recall_f1(found: Iterable[Any], expected: Iterable[Any]) -> tuple[
 def pollock_cases(folder: Path) -> Iterator[tuple[str, float, bool, dict[str, Any]]]:
     """Per file: its name, its score out of 10, whether the table is exactly the expected one, and what was answered."""
     for path in sorted((folder / "csv").iterdir()):
-        expected = list(csv.reader((folder / "clean" / path.name).read_text("utf-8", "replace").splitlines(keepends=True)))
+        with (folder / "clean" / path.name).open(encoding="utf-8", errors="replace", newline="") as clean:
+            expected = list(csv.reader(clean))
         parameters = json.loads((folder / "parameters" / f"{path.name}_parameters.json").read_text("utf-8"))
         has_header = int(parameters["header_lines"]) > 0 or folder.name == "survey_sample"
         answer, tables = ingest(path, types={"*": "text"})
         if not tables:
             yield path.name, 0.0 if expected else 10.0, not expected, answer
             continue
-        header = [_plain(name) for name in expected[0] if _plain(name)] if has_header and int(parameters["header_lines"]) else []
+        is_named = has_header and int(parameters["header_lines"]) > 0
+        header = [_plain(name) for name in expected[0] if _plain(name)] if is_named else []
         rows = [tuple(_plain(value) for value in row) for row in expected[1 if has_header else 0 :]]
         named = answer["datasets"][0]["reading"].get("header")
         names = [name for name in tables[0].column_names if named and not re.fullmatch(r"column_\d+", name)]

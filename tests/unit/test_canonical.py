@@ -13,7 +13,11 @@ from hypothesis import strategies as st
 from harness_core.sdk.canonical import NotCanonical, canonical_bytes, jsonable, strict_loads
 
 VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**63), 2**63) | st.floats(allow_nan=False, allow_infinity=False) | st.text(st.characters(codec="utf-8")),
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**63), 2**63)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(st.characters(codec="utf-8")),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(st.characters(codec="utf-8")), inner, max_size=4),
     max_leaves=20,
 )
@@ -30,7 +34,10 @@ def test_reading_back_gives_the_value(value: object) -> None:
 
 def test_the_form() -> None:
     """Sorted keys, two spaces, a newline at the end, UTF-8, shortest floats."""
-    assert canonical_bytes({"b": 0.1, "ä": [1, {}], "a": None}) == '{\n  "a": null,\n  "b": 0.1,\n  "ä": [\n    1,\n    {}\n  ]\n}\n'.encode()
+    assert (
+        canonical_bytes({"b": 0.1, "ä": [1, {}], "a": None})
+        == '{\n  "a": null,\n  "b": 0.1,\n  "ä": [\n    1,\n    {}\n  ]\n}\n'.encode()
+    )
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, {"a": object()}, {1, 2}])

@@ -6,7 +6,9 @@ from pathlib import Path
 from harness_core.sdk.testing import run_plugin
 from tests.fakes.plugins import make_plugin
 
-CODE = "from sibling import WORD\nfrom harness_core.sdk import PluginResult\ndef run(ctx):\n    return PluginResult.na('said', WORD)\n"
+CODE = (
+    "from sibling import WORD\nfrom harness_core.sdk import PluginResult\ndef run(ctx):\n    return PluginResult.na('said', WORD)\n"
+)
 
 
 def test_planted_bytecode_is_not_run(tmp_path: Path) -> None:

@@ -98,7 +98,10 @@ def test_defaults_are_filled_in_at_every_depth() -> None:
     schema = {
         "type": "object",
         "properties": {
-            "a": {"type": "object", "properties": {"b": {"default": 1}, "c": {"type": "object", "properties": {"d": {"default": [1]}}}}},
+            "a": {
+                "type": "object",
+                "properties": {"b": {"default": 1}, "c": {"type": "object", "properties": {"d": {"default": [1]}}}},
+            },
             "list": {"type": "array", "items": {"type": "object", "properties": {"x": {"default": 0}}}},
             "ref": {"$ref": "#/$defs/limit"},
         },

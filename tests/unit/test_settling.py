@@ -22,7 +22,11 @@ from harness_core.domain.runs import (
 
 
 def execution(
-    name: str, *needs: str, status: ExecutionStatus = ExecutionStatus.PENDING, type_: PluginType = "analysis", required: bool = False
+    name: str,
+    *needs: str,
+    status: ExecutionStatus = ExecutionStatus.PENDING,
+    type_: PluginType = "analysis",
+    required: bool = False,
 ) -> Execution:
     depends_on = tuple(PluginId(item) for item in needs)
     return Execution(ExecutionId(name), RunId("run"), PluginId(name), type_, "1", 0, depends_on, required, status=status)
@@ -31,7 +35,13 @@ def execution(
 def test_a_skip_goes_on_to_all_that_depend_on_it() -> None:
     """A failure skips its dependants and theirs, each naming who it waited for."""
     settlement = settle(
-        [execution("a", status=ExecutionStatus.ERROR), execution("b", "a"), execution("c", "b"), execution("r", "a", "c", type_="report")], ()
+        [
+            execution("a", status=ExecutionStatus.ERROR),
+            execution("b", "a"),
+            execution("c", "b"),
+            execution("r", "a", "c", type_="report"),
+        ],
+        (),
     )
     assert settlement.skipped == {"b": "a", "c": "b"}
     assert settlement.opened == ("r",)
@@ -47,7 +57,9 @@ def test_what_has_a_job_is_not_opened_again() -> None:
 def test_settling_always_leads_to_the_end(data: st.DataObject) -> None:
     """On any acyclic plan, with any ends, repeated settling ends every execution and never starts one too early."""
     count = data.draw(st.integers(1, 8))
-    plan = [execution(f"p{n}", *data.draw(st.sets(st.sampled_from([f"p{m}" for m in range(n)]))) if n else ()) for n in range(count)]
+    plan = [
+        execution(f"p{n}", *data.draw(st.sets(st.sampled_from([f"p{m}" for m in range(n)]))) if n else ()) for n in range(count)
+    ]
     for _ in range(count + 1):
         settlement = settle(plan, ())
         status = {item.plugin_id: item.status for item in plan}
@@ -77,7 +89,9 @@ ENDS = [
 @pytest.mark.parametrize(("ends", "expected"), ENDS)
 def test_how_a_run_ends(ends: list[tuple[str, bool]], expected: RunStatus) -> None:
     """A required step decides between FAILED and the rest, any other between PARTIAL and COMPLETED."""
-    executions = [execution(f"p{n}", status=ExecutionStatus(status), required=required) for n, (status, required) in enumerate(ends)]
+    executions = [
+        execution(f"p{n}", status=ExecutionStatus(status), required=required) for n, (status, required) in enumerate(ends)
+    ]
     assert final_status(executions, cancelled=False) is expected
     assert final_status(executions, cancelled=True) is RunStatus.CANCELLED
     assert final_status(executions, cancelled=False, missing_required=True) is RunStatus.FAILED

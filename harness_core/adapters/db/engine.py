@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session
 
+from harness_core.adapters.db.syncing import SharedSync, SyncFailed
 from harness_core.domain.errors import Unhealthy
 
 BUSY_TIMEOUT_S = 30.0
@@ -29,18 +31,16 @@ def open_engine(url: str) -> Engine:
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
     connection.isolation_level = None
-    for pragma in ("journal_mode = WAL", "foreign_keys = ON", f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}", "cache_size = -8000"):
+    # NORMAL: checkpoints are synced, commits are not; those that must stay are synced together, after the fact (SharedSync).
+    for pragma in (
+        "journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON", f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+        "cache_size = -8000",
+    ):  # fmt: skip
         connection.execute(f"PRAGMA {pragma}")
 
 
 def _begin_sqlite(connection: Any) -> None:
-    options = connection.get_execution_options()
-    if options.get("writes"):
-        # A claim or a heartbeat that power loss undoes is harmless; a commit that was acknowledged must stay.
-        connection.exec_driver_sql(f"PRAGMA synchronous = {'FULL' if options.get('durable', True) else 'NORMAL'}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    else:
-        connection.exec_driver_sql("BEGIN")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if connection.get_execution_options().get("writes") else "BEGIN")
 
 
 class Database:
@@ -48,6 +48,8 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
+        on_disk = engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:")
+        self._log = SharedSync(Path(f"{engine.url.database}-wal")) if on_disk else None
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
@@ -56,20 +58,35 @@ class Database:
 
     @contextmanager
     def writing(self, *, durable: bool = True) -> Iterator[Session]:
-        """One transaction that holds the write lock from its first statement; committed at the end, undone by any exception."""
-        connection = self.engine.connect().execution_options(writes=True, durable=durable)
-        with _clear_errors(), connection, Session(connection, expire_on_commit=False) as session:
-            with session.begin():
+        """One transaction that holds the write lock from its first statement; committed at the end, undone by any exception.
+
+        A ``durable`` one has survived any loss of power when this returns. One that need not be (a claim, a heartbeat) is
+        harmless to lose: everything that could have seen it is lost with it, and all begins again from what is there.
+        """
+        with _clear_errors():
+            connection = self.engine.connect().execution_options(writes=True)
+            with connection, Session(connection, expire_on_commit=False) as session, session.begin():
                 yield session
+            if durable and self._log is not None:
+                self._log.sync()
 
     def close(self) -> None:
         self.engine.dispose()
+        if self._log is not None:
+            self._log.close()
 
 
 @contextmanager
 def _clear_errors() -> Iterator[None]:
     try:
         yield
+    except SyncFailed as reason:
+        raise Unhealthy(
+            "state_database_not_synced",
+            "The disk did not confirm what was written to the state database.",
+            why=str(reason),
+            next_step="Check the disk and its free space, then start this process again: what was not confirmed is repeated.",
+        ) from reason
     except OperationalError as reason:
         raise Unhealthy(
             "state_database_unavailable",

@@ -248,11 +248,6 @@ class SqlJobs:
             self._take_back(session, row, now)
             return ()
 
-    def leased_names(self) -> Collection[str]:
-        with self._db.reading() as session:
-            leased = select(JobRow.execution_id, JobRow.fence).where(col(JobRow.state) == JobState.LEASED)
-            return {f"{execution_id}.{fence}" for execution_id, fence in session.exec(leased)}
-
     def _take_back(self, session: Session, row: JobRow, now: float) -> list[int]:
         row.crashes += 1
         worker, row.lease_owner, row.lease_until = row.lease_owner, None, None

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness_core.adapters.wall.level import Layers
 from harness_core.adapters.wall.logs import printable
 from harness_core.ports.launcher import Progress
 from harness_core.sdk.canonical import compact_bytes
@@ -14,6 +15,7 @@ MAX_LOG_FRAMES = 1_000
 MAX_MESSAGE_CHARACTERS = 4_000
 MAX_FIELDS_BYTES = 16_384
 MAX_WHAT_CHARACTERS = 200
+MAX_POLICY_FRAMES = 20
 PROGRESS_INTERVAL_S = 0.05
 
 
@@ -33,18 +35,26 @@ class Answers:
         self.rows_read = 0
         self.warnings = 0
         self.log_frames = 0
+        self.layers: Layers | None = None
+        self.policy: list[dict[str, Any]] = []
+        """What Python code of the guest tried that it may not do, as far as the guest itself saw and said it."""
         self._reader = FrameReader(max_frame_bytes)
         self._bytes_left = max_bytes
         self._on_progress, self._on_log = on_progress, on_log
         self._waiting: Progress | None = None
         self._passed_on_at = 0.0
-        self._kinds = {"progress": self._progress, "log": self._log, "dataset": self._dataset, "result": self._result}
+        self._kinds = {
+            "progress": self._progress, "log": self._log, "dataset": self._dataset, "policy": self._policy, "result": self._result,
+        }  # fmt: skip
 
     def feed(self, data: bytes) -> None:
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
             raise BrokenFrame("more frames than are read")
         for frame in self._reader.feed(data):
+            if self.layers is None:
+                self._wall(frame)
+                continue
             take = self._kinds.get(frame["type"])
             if take is None:
                 raise BrokenFrame("a frame of an unknown type")
@@ -57,6 +67,20 @@ class Answers:
             return
         newest, self._waiting, self._passed_on_at = self._waiting, None, now
         self._on_progress(newest)
+
+    def _wall(self, frame: Mapping[str, Any]) -> None:
+        """The first frame, and only that, is written before any code is loaded that is not ours."""
+        if frame["type"] != "wall":
+            raise BrokenFrame("it spoke before its wall stood")
+        self.layers = Layers.said(frame)
+
+    def _policy(self, frame: Mapping[str, Any]) -> None:
+        kind, what, why = frame.get("kind"), frame.get("what"), frame.get("why")
+        if not (isinstance(kind, str) and isinstance(what, str) and isinstance(why, str)):
+            raise BrokenFrame("a policy frame without its words")
+        if len(self.policy) < MAX_POLICY_FRAMES:
+            words = {name: printable(text[:MAX_WHAT_CHARACTERS]) for name, text in (("kind", kind), ("what", what), ("why", why))}
+            self.policy.append({**words, "refused": frame.get("refused") is True})
 
     def _progress(self, frame: Mapping[str, Any]) -> None:
         done, total, what = frame.get("done"), frame.get("total"), frame.get("what", "")

@@ -4,7 +4,7 @@ import compileall
 import os
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import cache
@@ -12,6 +12,7 @@ from pathlib import Path
 from resource import RUSAGE_SELF, getrusage, struct_rusage
 
 import harness_core
+from harness_core.adapters.wall.orders import OWN_FACTS
 from harness_core.ports.launcher import GuestRequest
 
 PACKAGE_PARENT = Path(harness_core.__file__).resolve().parent.parent
@@ -26,7 +27,8 @@ class Guest:
     """A started guest: this side's ends of its pipes, none of which blocks, and the right to reap it.
 
     ``exit_fd`` becomes readable the moment the process has ended; None where the system knows no such descriptor.
-    ``token`` stands in the environment of the guest and of all that it starts.
+    ``token`` stands in the environment of the guest and of all that it starts. ``pinned`` keeps names below /proc in the kernel's
+    memory: were they dropped and made anew, the guest's right to read them would be gone, and DuckDB ends a process over that.
     """
 
     pid: int
@@ -36,6 +38,7 @@ class Guest:
     stdout_fd: int
     stderr_fd: int
     exit_fd: int | None
+    pinned: list[int]
     process: "subprocess.Popen[bytes]"
     open_descriptors: set[int]
     parent_peak_kb: int
@@ -63,6 +66,8 @@ class Guest:
     def close_all(self) -> None:
         for descriptor in list(self.open_descriptors):
             self.close(descriptor)
+        while self.pinned:
+            os.close(self.pinned.pop())
 
 
 Starter = Callable[[GuestRequest], Guest]
@@ -99,6 +104,7 @@ def start_process(python: str, request: GuestRequest) -> Guest:
         stdout_fd=stdout_read,
         stderr_fd=stderr_read,
         exit_fd=exit_fd,
+        pinned=list(_pinned(process.pid)),
         process=process,
         open_descriptors=ours | ({exit_fd} if exit_fd is not None else set()),
         parent_peak_kb=getrusage(RUSAGE_SELF).ru_maxrss,
@@ -143,6 +149,12 @@ def _pipe(reader: ExitStack, writer: ExitStack) -> tuple[int, int]:
     reader.callback(os.close, read_fd)
     writer.callback(os.close, write_fd)
     return read_fd, write_fd
+
+
+def _pinned(pid: int) -> Iterator[int]:
+    for path in OWN_FACTS:
+        with suppress(OSError):
+            yield os.open(path.replace("self", str(pid)), os.O_PATH | os.O_CLOEXEC)
 
 
 def _exit_descriptor(pid: int) -> int | None:

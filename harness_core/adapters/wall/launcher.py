@@ -4,17 +4,21 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from functools import partial
 from resource import struct_rusage
 from typing import Any
 
 from harness_core.adapters.wall.answers import Answers
 from harness_core.adapters.wall.guests import Guest, Starter, compile_guest, start_process
-from harness_core.adapters.wall.level import wall_level
-from harness_core.adapters.wall.logs import BoundedLog
+from harness_core.adapters.wall.level import EVERYTHING, NOTHING, Layers, WallLevel, described, offered
+from harness_core.adapters.wall.logs import BoundedLog, printable
+from harness_core.adapters.wall.orders import wall_order
 from harness_core.adapters.wall.watcher import Verdict, Watcher
-from harness_core.ports.launcher import GuestOutcome, GuestRequest, Progress
+from harness_core.domain.errors import PolicyRefused
+from harness_core.ports.launcher import Ending, GuestOutcome, GuestRequest, Progress
 from harness_core.sdk.frames import encode
+from harness_core.sdk.guest import NOT_WALLED
 
 MEANINGS = {
     signal.SIGSEGV: "it touched memory that is not its own",
@@ -30,16 +34,36 @@ MEANINGS = {
     signal.SIGXFSZ: "it wrote a larger file than the system allows",
 }
 
+BY_THE_SYSTEM: Mapping[int, Ending] = {signal.SIGSYS: "sandbox", signal.SIGXCPU: "cpu", signal.SIGXFSZ: "disk"}
+MAX_REASON = 1000
+
 
 class ProcessLauncher:
-    """A :class:`harness_core.ports.launcher.Launcher`. It holds nothing between runs; several threads may use one.
+    """A :class:`harness_core.ports.launcher.Launcher`. Several threads may use one.
 
-    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``.
+    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. ``layers`` are the most that the wall is made
+    of, and ``policy`` whether Python's own hook names what is refused, both for trials of what is left without some.
+    ``allow_unwalled`` runs guests where there is neither Landlock nor seccomp.
     """
 
-    def __init__(self, python: str = sys.executable, *, start: Starter | None = None) -> None:
+    def __init__(
+        self,
+        python: str = sys.executable,
+        *,
+        start: Starter | None = None,
+        layers: Layers = EVERYTHING,
+        allow_unwalled: bool = False,
+        policy: bool = True,
+    ) -> None:
         compile_guest()
         self._start: Starter = start or partial(start_process, python)
+        self._layers = offered().at_most(layers)
+        self._allow_unwalled, self._policy = allow_unwalled, policy
+
+    @property
+    def level(self) -> WallLevel:
+        """The wall as it stood around the last guest; before the first one, as the system offers it."""
+        return described(self._layers)
 
     def run(
         self,
@@ -49,8 +73,14 @@ class ProcessLauncher:
         on_log: Callable[[Mapping[str, Any]], None] = lambda entry: None,
         cancelled: Callable[[], str | None] = lambda: None,
     ) -> GuestOutcome:
-        """Run to the end. Raises OSError where no process can be started, and whatever a callback raises; no guest is left then."""
-        message = encode(dict(request.message))
+        """Run to the end. Raises OSError where no process can be started, and whatever a callback raises; no guest is left then.
+
+        Raises PolicyRefused at level C, unless that is allowed.
+        """
+        if self._layers.level == "C" and not self._allow_unwalled:
+            raise unwalled()
+        order = wall_order(request, self._layers, needed=not self._allow_unwalled, policy=self._policy)
+        message = encode({**request.message, "wall": order})
         answers = Answers(request.max_result_bytes, request.max_result_bytes + request.max_output_bytes, on_progress, on_log)
         with ExitStack() as stack:
             logs = (BoundedLog(request.stdout_path, request.max_log_bytes), BoundedLog(request.stderr_path, request.max_log_bytes))
@@ -63,6 +93,7 @@ class ProcessLauncher:
             finally:
                 guest.close_all()
                 exit_code, usage = guest.reap()
+        self._layers = answers.layers or self._layers
         return _outcome(guest, watcher, answers, logs, exit_code, usage)
 
 
@@ -89,8 +120,8 @@ def _outcome(
         stdout_bytes=logs[0].size_bytes,
         stderr_bytes=logs[1].size_bytes,
         truncated=any(log.cut_bytes for log in logs),
-        wall_level=wall_level().level,
-        details={"processes_left": watcher.survivors},
+        wall_level=(answers.layers or NOTHING).level,
+        details={"processes_left": watcher.survivors, "policy": answers.policy, "layers": asdict(answers.layers or NOTHING)},
     )
 
 
@@ -99,13 +130,30 @@ def _verdict(watcher: Watcher, answers: Answers, exit_code: int) -> Verdict:
     if watcher.verdict is not None:
         return watcher.verdict
     if answers.result is None:
-        return Verdict("crashed", f"{_how_it_went(exit_code)} before it gave a result.")
+        return _without_result(answers, exit_code)
     error = answers.result.get("error")
     if isinstance(error, dict) and error.get("type") == "MemoryError":
         return Verdict("memory", "It ran out of memory and said so.")
+    if isinstance(error, dict) and error.get("type") == "SandboxViolation":
+        return Verdict("sandbox", printable(str(error.get("message"))[:MAX_REASON]))
     if watcher.overstayed:
         return Verdict("answered", "It answered, but did not end by itself and was stopped.")
     return Verdict("answered", "It answered." if exit_code == 0 else f"It answered. {_how_it_went(exit_code)} after that.")
+
+
+def _without_result(answers: Answers, exit_code: int) -> Verdict:
+    if answers.layers is None or exit_code == NOT_WALLED:
+        return Verdict("crashed", f"{_how_it_went(exit_code)} before its wall stood; nothing of the plugin was loaded.")
+    ending = BY_THE_SYSTEM.get(-exit_code, "crashed")
+    return Verdict(ending, f"{_how_it_went(exit_code)} before it gave a result.")
+
+
+def unwalled() -> PolicyRefused:
+    return PolicyRefused(
+        "unwalled", "This system can hold plugins back neither with Landlock nor with seccomp, so none is run.",
+        why="Without them a plugin could read and change everything that you can.",
+        next_step="See `harness doctor`; to run plugins you trust all the same, set HARNESS_ALLOW_UNWALLED=1.",
+    )  # fmt: skip
 
 
 def _how_it_went(exit_code: int) -> str:

@@ -53,12 +53,20 @@ def kill(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def high_water_mark_bytes(pid: int) -> int:
-    """The most that ``pid`` ever held since its exec. ``ru_maxrss`` says the most that its parent held, where that is more."""
-    with suppress(OSError, ValueError):
-        _, found, rest = Path(f"/proc/{pid}/status").read_bytes().partition(b"\nVmHWM:")
-        return int(rest.split(maxsplit=1)[0]) * 1024 if found else 0
-    return 0
+def high_water_mark(pid: int) -> tuple[int, int]:
+    """The most bytes that ``pid`` ever held since its exec, and its threads now; zeros, where the system does not say.
+
+    ``ru_maxrss`` says the most that its parent held, where that is more.
+    """
+    with suppress(OSError):
+        status = Path(f"/proc/{pid}/status").read_bytes()
+        return _number_after(status, b"\nVmHWM:") * 1024, _number_after(status, b"\nThreads:")
+    return 0, 0
+
+
+def _number_after(status: bytes, name: bytes) -> int:
+    words = status.partition(name)[2].split(maxsplit=1)
+    return int(words[0]) if words and words[0].isdigit() else 0
 
 
 def descendants(pid: int, ended: Container[int] = ()) -> list[int]:

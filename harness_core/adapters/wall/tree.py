@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 
-from harness_core.adapters.wall.processes import Usage, carriers, descendants, high_water_mark_bytes, is_alive, kill, usage_of
+from harness_core.adapters.wall.processes import Usage, carriers, descendants, high_water_mark, is_alive, kill, usage_of
 
 MAX_PROCESSES = 256
 EMPTY_PASSES = 3  # a list of children read while they come and go can miss one
@@ -25,6 +25,7 @@ class ProcessTree:
     def __init__(self, root_pid: int, token: str) -> None:
         self.usage = Usage()
         self.peak_rss_bytes = 0
+        self.threads = 0
         self.is_crowded = False
         """More than :data:`MAX_PROCESSES` at once, those included that ended and were not waited for."""
         self._root_pid, self._token = root_pid, token.encode()
@@ -59,7 +60,8 @@ class ProcessTree:
         self.usage = Usage(
             now.rss_bytes, max(now.cpu_user_s, self.usage.cpu_user_s), max(now.cpu_system_s, self.usage.cpu_system_s)
         )
-        self.peak_rss_bytes = max(self.peak_rss_bytes, now.rss_bytes, high_water_mark_bytes(self._root_pid))
+        peak_bytes, self.threads = high_water_mark(self._root_pid)
+        self.peak_rss_bytes = max(self.peak_rss_bytes, now.rss_bytes, peak_bytes)
 
     def terminate(self) -> None:
         """Ask the guest's process group to end. Only before the guest is reaped: until then its pid names the group."""

@@ -9,10 +9,16 @@ from dataclasses import dataclass
 from harness_core.adapters.wall.answers import Answers
 from harness_core.adapters.wall.guests import Guest
 from harness_core.adapters.wall.logs import BoundedLog
+from harness_core.adapters.wall.orders import MAX_THREADS
+from harness_core.adapters.wall.scratch import scratch_use
 from harness_core.adapters.wall.tree import EMPTY_PASSES, MAX_PROCESSES, ProcessTree
 from harness_core.ports.launcher import Ending, GuestRequest
 
-LOOK_INTERVAL_S = 0.02  # at the guest's memory
+LOOK_INTERVAL_S = 0.02  # at the guest's memory, while there is room
+SHORTEST_LOOK_S = 0.002  # close to its budget
+FASTEST_BYTES_PER_S = 4e9  # what a guest can take meanwhile; two threads on warm memory are faster, but not for long
+SCRATCH_INTERVAL_S = 0.25
+SCRATCH_PATIENCE = 9  # measuring a full scratch folder takes at most a tenth of the time
 TREE_INTERVAL_S = 0.1  # at everybody below it, at processor time
 TREE_PATIENCE = 4  # looking at a crowded tree takes at most a fifth of the time
 ASK_INTERVAL_S = 0.08  # whether it is cancelled: with the interval between looks, ten times a second
@@ -58,6 +64,7 @@ class Watcher:
         self._kill_at = float("inf")
         self._next_look = guest.started_at + LOOK_INTERVAL_S
         self._next_tree_look = self._next_question = self._next_look
+        self._next_scratch_look = guest.started_at + SCRATCH_INTERVAL_S
         self._poll = select.poll()
         for descriptor in guest.open_descriptors:
             self._poll.register(descriptor, select.POLLOUT if descriptor == guest.request_fd else select.POLLIN)
@@ -99,7 +106,6 @@ class Watcher:
             self.tree.kill()
         if now >= self._next_look:
             self._look(now)
-            self._next_look = now + LOOK_INTERVAL_S
 
     def _send(self) -> None:
         try:
@@ -157,16 +163,34 @@ class Watcher:
             self.tree.look()
             after = time.monotonic()
             self._next_tree_look = max(now + TREE_INTERVAL_S, after + TREE_PATIENCE * (after - now))
+        if now >= self._next_scratch_look:
+            self._look_at_scratch(now)
         self._hold_to_budget(now)
         if now >= self._next_question and self.verdict is None:
             self._next_question = now + ASK_INTERVAL_S
             if (sentence := self._cancelled()) is not None:
                 self._stop("cancelled", sentence)
 
+    def _look_at_scratch(self, now: float) -> None:
+        limits = self._request
+        use = scratch_use(limits.scratch, self._guest.pid, limits.max_scratch_files)
+        after = time.monotonic()
+        self._next_scratch_look = max(now + SCRATCH_INTERVAL_S, after + SCRATCH_PATIENCE * (after - now))
+        if use.size_bytes > limits.max_scratch_bytes:
+            self._stop("disk", f"It wrote more than the {limits.max_scratch_bytes:,} bytes it may.", at_once=True)
+        elif use.files > limits.max_scratch_files:
+            self._stop("disk", f"It made more than the {limits.max_scratch_files:,} files it may.", at_once=True)
+        elif use.is_too_deep:
+            self._stop("disk", "It nested folders deeper than they can be read.", at_once=True)
+
     def _hold_to_budget(self, now: float) -> None:
         limits = self._request
-        if self.tree.rss_bytes() > limits.memory_mb * 1024 * 1024:
+        room_bytes = limits.memory_mb * 1024 * 1024 - self.tree.rss_bytes()
+        self._next_look = now + min(LOOK_INTERVAL_S, max(SHORTEST_LOOK_S, room_bytes / FASTEST_BYTES_PER_S))
+        if room_bytes < 0:
             self._stop("memory", f"It took more than the {limits.memory_mb:,} MB of memory it may use.", at_once=True)
+        elif self.tree.threads > MAX_THREADS:
+            self._stop("memory", f"It had more than {MAX_THREADS} threads at once.", at_once=True)
         elif self.tree.is_crowded:
             self._stop("memory", f"It had more than {MAX_PROCESSES} processes at once.", at_once=True)
         elif limits.cpu_s is not None and self.tree.cpu_s > limits.cpu_s:

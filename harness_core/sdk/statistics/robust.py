@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
+from scipy import special
 
 FloatArray = NDArray[np.float64]
 
 MEDCOUPLE_GRID = 1000
-TAIL_POINTS = 200
+TAIL_POINTS = 100
 SHAPES = np.where(np.abs(np.linspace(-0.7, 1.5, 45)) < 1e-9, 1e-6, np.linspace(-0.7, 1.5, 45))
 LOG_SCALES = np.linspace(-2.4, 2.4, 49)
 SHAPE_PRIOR = (0.2, 0.3)
@@ -98,13 +98,13 @@ def generalized_esd(values: FloatArray, max_outliers: int = 10, alpha: float = 0
 
 def _esd_step(position: int, value: float, statistic: float, n: int, alpha: float) -> EsdStep:
     """``n`` is what is left before this step; the p-value is the level at which ``statistic`` would be critical."""
-    quantile = float(stats.t.isf(alpha / (2 * n), n - 2))
+    quantile = -float(special.stdtrit(n - 2, alpha / (2 * n)))
     critical = (n - 1) * quantile / math.sqrt((n - 2 + quantile**2) * n)
     room = (n - 1) ** 2 / n - statistic**2
     if room <= 0:
         return EsdStep(position, value, statistic, critical, 0.0)
     t = statistic * math.sqrt((n - 2) / room)
-    return EsdStep(position, value, statistic, critical, min(1.0, 2 * n * float(stats.t.sf(t, n - 2))))
+    return EsdStep(position, value, statistic, critical, min(1.0, 2 * n * float(special.stdtr(n - 2, -t))))
 
 
 @dataclass(frozen=True)
@@ -135,14 +135,14 @@ def tail_gap(below: FloatArray, nearest: float, beyond: int) -> TailGap:
     here = _log_survival(np.array([(nearest - threshold) / unit]), shapes, scales)[..., 0]
     posterior = _posterior(points, weight, last, beyond, shapes, scales)
     with np.errstate(invalid="ignore"):
-        chance = np.exp(np.where(np.isneginf(last), -np.inf, beyond * (here - last)))
+        chance = np.exp(np.where(np.isneginf(last), -np.inf, np.minimum(beyond * (here - last), 0.0)))
     p_value = float((posterior * chance).sum())
-    expected = float((posterior * np.exp(here)).sum()) * (len(excess) + beyond)
+    expected = float((posterior * np.exp(np.where(posterior > 0, here, -np.inf))).sum()) * (len(excess) + beyond)
     return TailGap(min(1.0, p_value), expected, float((posterior * shapes).sum()))
 
 
 def _thinned(excess: FloatArray) -> tuple[FloatArray, float]:
-    """At most 200 of the order statistics, evenly spaced, and how many observations each stands for."""
+    """At most 100 of the order statistics, evenly spaced, and how many observations each stands for."""
     points = quantile_grid(excess, TAIL_POINTS)
     return points, len(excess) / len(points)
 

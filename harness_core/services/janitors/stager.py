@@ -8,7 +8,10 @@ AT_ONCE = 100
 
 
 def stage(jobs: Jobs, bell: Bell, run_id: RunId | None = None) -> int:
-    """Ring again for jobs (of one run) that are due while the queue is empty; returns how many. A lost queue file costs one tick."""
+    """Ring again for jobs (of one run) that are due while the queue is empty; returns how many.
+
+    A lost queue file costs one tick.
+    """
     if bell.pending():
         return 0
     due = jobs.due(AT_ONCE, run_id=run_id)

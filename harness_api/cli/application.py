@@ -1,0 +1,61 @@
+"""The tree of commands."""
+
+from typing import Annotated
+
+import typer
+
+from harness_api.cli import (
+    datasets_commands,
+    doctor_command,
+    migrate_command,
+    options,
+    plugins_commands,
+    proof_commands,
+    run_command,
+    runs_commands,
+    serve_command,
+    submit_command,
+    worker_command,
+)
+from harness_api.cli.session import Session
+from harness_core import __version__
+
+app = typer.Typer(
+    name="harness", add_completion=False, rich_markup_mode=None, context_settings={"help_option_names": ["--help", "-h"]}
+)
+
+
+@app.callback(invoke_without_command=True)
+def harness(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version and exit.", show_default=False)] = False,
+    as_json: options.JsonOption = False,
+    home: options.HomeOption = None,
+    quiet: options.QuietOption = False,
+    verbose: options.VerboseOption = False,
+) -> None:
+    """Read a table, run the plugins that apply to it, and report in plain English what is in it, with evidence."""
+    session: Session = context.obj
+    session.take_common(home=home, quiet=quiet, verbose=verbose)
+    if version:
+        session.console.document = {"version": __version__}
+        session.console.result(f"harness {__version__}")
+    elif context.invoked_subcommand is None:
+        session.console.result(context.get_help())
+    else:
+        return
+    raise typer.Exit(0)
+
+
+options.command(app, "run")(run_command.run)
+options.command(app, "submit")(submit_command.submit)
+options.command(app, "serve")(serve_command.serve)
+options.command(app, "worker")(worker_command.worker)
+app.add_typer(runs_commands.runs)
+app.add_typer(datasets_commands.datasets)
+app.add_typer(plugins_commands.plugins)
+options.command(app, "replay")(proof_commands.replay)
+options.command(app, "verify")(proof_commands.verify)
+options.command(app, "export")(proof_commands.export)
+options.command(app, "doctor")(doctor_command.doctor)
+options.command(app, "migrate")(migrate_command.migrate)

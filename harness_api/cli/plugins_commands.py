@@ -1,0 +1,195 @@
+"""`harness plugins …`: the plugins there are, whether they are valid, and the start of a new one."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness_api.cli import options
+from harness_api.cli.console import paint, table
+from harness_api.cli.exits import Exit
+from harness_api.cli.session import Session
+from harness_core.domain.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness_core.services.plugin_validation import Validation
+    from harness_core.settings import Settings
+
+
+class KindOfPlugin(StrEnum):
+    """The part a plugin plays in a run."""
+
+    INGEST = "ingest"
+    PROFILE = "profile"
+    PLANNER = "planner"
+    TRANSFORM = "transform"
+    ANALYSIS = "analysis"
+    REPORT = "report"
+    LLM = "llm"
+
+
+PluginArgument = Annotated[str, typer.Argument(metavar="PLUGIN", help="A plugin's id.")]
+WantedArgument = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="PLUGIN", help="Ids or folders of plugins; all of them unless given.", show_default=False),
+]
+NewArgument = Annotated[str, typer.Argument(metavar="ID", help="The id: lower-case letters, digits and underscores.")]
+TypeOption = Annotated[KindOfPlugin, typer.Option("--type", help="The part it plays in a run.")]
+FolderOption = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where its folder is made.")]
+
+MANIFEST = "plugin.yaml"
+COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+
+plugins = options.group("plugins", "List, show, validate and begin plugins.")
+
+
+@options.command(plugins, "list")
+def list_plugins(session: Session) -> Exit:
+    """List the plugins that can be found, valid and not."""
+    from harness_core.bootstrap import open_catalog
+    from harness_core.services import plugins as service
+
+    found = service.list_plugins(open_catalog(session.settings))
+    session.console.document = {"plugins": found, "next": None}
+    rows = [_row(item) for item in found]
+    session.console.result(table(("PLUGIN", "VERSION", "TYPE", "FROM", "DESCRIPTION"), rows) if rows else "No plugins.")
+    return Exit.OK
+
+
+def _row(item: Mapping[str, Any]) -> tuple[str, ...]:
+    if not item["valid"]:
+        count = item["problem_count"]
+        return item["plugin_id"], "", paint("invalid", "red"), "", f"{count} problem{'s' * (count != 1)} in {item['folder']}"
+    return item["plugin_id"], item["version"], item["type"], item["source"], item["description"] or item["name"]
+
+
+@options.command(plugins, "show")
+def show_plugin(session: Session, plugin: PluginArgument) -> Exit:
+    """Show a plugin: its manifest, capabilities, limits and settings, or everything that is wrong with it."""
+    from harness_core.bootstrap import open_catalog
+    from harness_core.services import plugins as service
+
+    found = service.show_plugin(open_catalog(session.settings), plugin)
+    session.console.document = found
+    session.console.result(_details(found) if found["valid"] else _problems(found))
+    return Exit.OK
+
+
+def _problems(found: Mapping[str, Any]) -> str:
+    lines = [f"{found['plugin_id']} cannot be used. Folder: {found['folder']}"]
+    for item in found["problems"]:
+        remedy = f" ({item['remedy']})" if item["remedy"] else ""
+        lines.append(f"  {item['where']}: {item['field'] + ': ' if item['field'] else ''}{item['reason']}{remedy}")
+    return "\n".join(lines)
+
+
+def _details(found: Mapping[str, Any]) -> str:
+    limits = {name: value for name, value in found["limits"].items() if value is not None}
+    facts = {
+        "Plugin": f"{found['plugin_id']} {found['version']} ({found['type']}), {found['name']}",
+        "Question": found["description"] or "not stated",
+        "Depends on": ", ".join(found["depends_on"]) or "nothing",
+        "Used by": ", ".join(found["used_by"]) or "nothing",
+        "Capabilities": "; ".join(_capability(item) for item in found["capabilities"])
+        or "none beyond its data and its scratch folder",
+        "Needs": ", ".join(f"{count} {name}" for name, count in found["needs"].items()) or "nothing special",
+        "Limits": ", ".join(f"{name} {value}" for name, value in limits.items()),
+        "Engine": found["requires"]["engine"],
+        "Folder": f"{found['folder']} ({found['source']})",
+        "Code": found["code_hash"],
+    }
+    head = "\n".join(f"{name + ':':<14}{value}" for name, value in facts.items())
+    rows = [_setting(name, schema) for name, schema in sorted(found["config_schema"].get("properties", {}).items())]
+    return f"{head}\n\n" + (table(("SETTING", "DEFAULT", "MEANING"), rows) if rows else "No settings.")
+
+
+def _capability(item: Mapping[str, Any]) -> str:
+    return f"{item['name']} ({'granted' if item['granted_by_default'] else 'denied'}): {item['sentence']}"
+
+
+def _setting(name: str, schema: Mapping[str, Any]) -> tuple[str, str, str]:
+    import json
+
+    default = json.dumps(schema["default"], ensure_ascii=False) if "default" in schema else "required"
+    return name, default, " ".join(str(schema.get("description", "")).split())
+
+
+@options.command(plugins, "validate")
+def validate_plugins(session: Session, wanted: WantedArgument = None) -> Exit:
+    """Check plugins: manifest and schemas, import in isolation, a smoke run on a small table, capabilities.
+
+    Exit 2 when a manifest or schema is invalid, 8 when a plugin does not do what it says.
+    """
+    from harness_core.bootstrap import open_catalog
+    from harness_core.services.plugin_validation import validate_plugins as validate
+
+    names = list(wanted or ())
+    with session.core() as core:
+        scratch = core.store.scratch(core.names.fresh("inspect"))
+        try:
+            verdicts = validate(open_catalog(_with_folders(session.settings, names)), core.launcher, names, scratch)
+        finally:
+            core.store.drop_scratch(scratch.name)
+    session.console.document = {"ok": all(item.ok for item in verdicts), "plugins": [item.as_dict() for item in verdicts]}
+    for item in verdicts:
+        session.console.result(_verdict(item))
+    return _exit_of(verdicts)
+
+
+def _with_folders(settings: "Settings", names: Sequence[str]) -> "Settings":
+    """Settings under which plugins that were named by their folder are found, wherever that is."""
+    named = [Path(name).absolute() for name in names if (Path(name) / MANIFEST).is_file()]
+    for name in names:
+        if (os.sep in name or name in (".", "..")) and Path(name).absolute() not in named:
+            raise UsageError(
+                "no_plugin_folder", f"{name} is not the folder of a plugin.",
+                why=f"There is no {MANIFEST} in it." if Path(name).is_dir() else "There is no such folder.",
+                next_step="Name a plugin's id or its folder, or begin one with `harness plugins new ID`.",
+            )  # fmt: skip
+    beside = sorted({folder.parent for folder in named})  # where its dependencies may be
+    return replace(settings, plugin_path=(*settings.plugin_path, *named, *beside))
+
+
+def _verdict(item: "Validation") -> str:
+    word = paint("valid", "green") if item.ok else paint("invalid", "red")
+    lines = [f"{f'{item.plugin_id} {item.version}'.rstrip()}: {word}"]
+    lines += [
+        f"  {paint(check.state.ljust(8), COLOURS[check.state])} {check.name}  {check.sentence}".rstrip() for check in item.checks
+    ]
+    lines += [f"    {problem}" for problem in item.problems]
+    return "\n".join([*lines, *(f"    | {line}" for line in item.log.splitlines())])
+
+
+def _exit_of(verdicts: "Sequence[Validation]") -> Exit:
+    bad = [item for item in verdicts if not item.ok]
+    if not bad:
+        return Exit.OK
+    return Exit.USAGE if any(not item.version for item in bad) else Exit.NOT_HEALTHY
+
+
+@options.command(plugins, "new")
+def new_plugin(
+    session: Session,
+    plugin: NewArgument,
+    type_: TypeOption = KindOfPlugin.ANALYSIS,
+    folder: FolderOption = Path(),
+) -> Exit:
+    """Begin a plugin: a folder with everything it needs, which passes `harness plugins validate`."""
+    from harness_core.services.plugin_scaffolds import new_plugin as scaffold
+
+    try:
+        made = scaffold(folder.absolute(), plugin, str(type_))
+    except OSError as reason:
+        raise UsageError("folder_unusable", f"No folder can be made in {folder.absolute()}.", why=f"{reason.strerror}.",
+                         next_step="Name a folder you may write to with --folder.") from reason  # fmt: skip
+    files = sorted(str(path.relative_to(made)) for path in made.rglob("*") if path.is_file())
+    session.console.document = {"plugin_id": plugin, "type": str(type_), "folder": str(made), "files": files}
+    session.console.result("\n".join(str(made / name) for name in files))
+    session.console.note(
+        f"Next: `harness plugins validate {made}`, then `HARNESS_PLUGIN_PATH={made.parent} harness run FILE --plugins {plugin}`."
+    )
+    return Exit.OK

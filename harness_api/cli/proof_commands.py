@@ -1,0 +1,144 @@
+"""`harness replay`, `verify`, `export` and `diag`: what a run was, whether it still is, and how to show that to others."""
+
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from harness_api.cli import options
+from harness_api.cli.console import paint
+from harness_api.cli.exits import Exit
+from harness_api.cli.outcomes import tell_outcome
+from harness_api.cli.session import Session
+from harness_core.domain.errors import InputRefused, NotFound
+
+if TYPE_CHECKING:
+    from harness_core.services.exporting import Export
+    from harness_core.services.verifying import Verification
+
+SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PACK.zip", help="A run id, or its beginning, or the file of a pack.")]
+DataOption = Annotated[
+    list[Path], typer.Option("--data", metavar="FILE", help="The file that was read, to read it again; repeat it for several.")
+]
+PackOption = Annotated[Path, typer.Option("--output", "-o", metavar="PACK.zip", help="The file to write.", show_default=False)]
+DiagnosticsOption = Annotated[
+    Path, typer.Option("--output", "-o", metavar="FILE.zip", help="The file to write.", show_default=False)
+]
+IncludeRawOption = Annotated[
+    bool,
+    typer.Option(
+        "--include-raw", help="Put the files, the data and the logs in as well, and remove nothing from texts.", show_default=False
+    ),
+]
+SHOWN = 10
+SHOWN_SQL = 200
+
+
+def replay(session: Session, run_id: options.RunArgument) -> Exit:
+    """Check every hash and record of a run, then show its report.
+
+    Nothing is executed. One altered byte, one file too many or too few, or a changed record is refused (exit 5) and named.
+    """
+    with session.core() as core:
+        replayed = core.replaying.replay(run_id)
+        folder = core.store.run_folder(replayed.run.run_id)
+    session.console.document = replayed.as_dict()
+    tell_outcome(session.console, replayed.report, folder)
+    for path in replayed.not_kept:
+        session.console.note(f"No longer kept, so not checked: {path}")
+    head = paint("Verified:", "green")
+    session.console.result(
+        f"{head} {len(replayed.checked)} files and all records of run {replayed.run.run_id} are as recorded ({replayed.run.status})."
+    )
+    return Exit.OK
+
+
+def verify(session: Session, subject: SubjectArgument, data: DataOption = []) -> Exit:  # noqa: B006 - Typer copies it
+    """Check a run or a pack as replay does, then run every query of its evidence again and compare.
+
+    Exit 5 when a byte, a record or an answer differs. A pack without raw data is checked by its hashes; --data gives it the file.
+    """
+    _check_given(data)
+    path = Path(subject)
+    if path.is_file() or path.suffix.lower() == ".zip":
+        found = _verify_pack(session, path, data)
+    else:
+        with session.core() as core:
+            found = core.verifying.verify_run(core.replaying, subject, data)
+    session.console.document = found.as_dict()
+    _tell(session, found)
+    return Exit.OK if found.verified else Exit.VERIFICATION_FAILED
+
+
+def _check_given(data: Sequence[Path]) -> None:
+    for path in data:
+        if not path.is_file():
+            raise InputRefused("no_such_file", f"{path} is not a file.", next_step="Give the original file with --data.")
+
+
+def _verify_pack(session: Session, path: Path, data: Sequence[Path]) -> "Verification":
+    """With a working folder of its own, so that it works where this program has never kept anything."""
+    if not path.is_file():
+        raise NotFound("no_such_pack", f"There is no file {path}.", next_step="Give the path of a pack, or the id of a run.")
+    session.configure_logs()
+    from harness_core.bootstrap import open_pack_tools
+
+    with tempfile.TemporaryDirectory(prefix="harness-verify-") as folder:
+        proving, verifying = open_pack_tools(session.settings, Path(folder))
+        return verifying.verify(proving.prove(path, Path(folder) / "pack"), data)
+
+
+def _tell(session: Session, found: "Verification") -> None:
+    console, words = session.console, found.as_dict()["evidence"]
+    for item in found.differences[:SHOWN]:
+        console.complain(f"{paint('Differs:', 'red')} {item.finding_id} of {item.plugin_id}: {item.reason}")
+        console.complain(f"         {_short(item.sql)}\n         claimed {_short(item.expected)}, found {_short(item.actual)}")
+    if len(found.differences) > SHOWN:
+        console.complain(f"and {len(found.differences) - SHOWN} more; see them all with --json")
+    for item in found.not_checkable[: None if console.verbose else SHOWN]:
+        console.note(f"Not checked: {item.finding_id} of {item.plugin_id}, because {item.reason}: {_short(item.sql)}")
+    if len(found.not_checkable) > SHOWN and not console.verbose:
+        console.note(f"and {len(found.not_checkable) - SHOWN} more; see them all with --verbose or --json")
+    for note in found.notes:
+        console.note(note)
+    head = paint("Verified:", "green") if found.verified else paint("Not verified:", "red")
+    later = f", {words['not_checkable']} could not be tried here" if words["not_checkable"] else ""
+    console.result(
+        f"{head} {found.subject}: {found.files_checked} files are as recorded; "
+        f"{words['equal']} of {words['checked']} pieces of evidence hold{later}."
+    )
+
+
+def _short(value: Any) -> str:
+    text = " ".join(str(value).split())
+    return text if len(text) <= SHOWN_SQL else text[: SHOWN_SQL - 1] + "…"
+
+
+def export(session: Session, run_id: options.RunArgument, output: PackOption, include_raw: IncludeRawOption = False) -> Exit:
+    """Write a run as one archive that others can check without this program's database.
+
+    Every hash is checked first. Rows, uploads and logs stay out and what looks personal is removed, unless --include-raw is given.
+    The same run gives the same bytes.
+    """
+    with session.core() as core:
+        made = core.exporting.export(run_id, output.absolute(), include_raw=include_raw)
+    session.console.document = made.as_dict()
+    session.console.result(_written(made))
+    for reason, count in _counted(made.as_dict()["left_out"]).items():
+        session.console.note(f"Left out: {count} file{'s' * (count != 1)}, because {reason}.")
+    for item in made.index.redacted:
+        session.console.note(f"Cleaned: {item.path} ({item.removed} texts that look personal were removed).")
+    return Exit.OK
+
+
+def _written(made: "Export") -> str:
+    return f"Pack: {made.path} ({made.file_count} files, {made.size_bytes:,} bytes)\nSHA-256: {made.sha256}"
+
+
+def _counted(left_out: Sequence[Mapping[str, str]]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for item in left_out:
+        counts[item["reason"]] = counts.get(item["reason"], 0) + 1
+    return counts

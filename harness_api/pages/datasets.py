@@ -1,0 +1,41 @@
+"""Dataset versions and their rows."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import HTMLResponse
+
+from harness_api.pages.rendering import pages_of
+from harness_api.service import service_of
+from harness_core.domain.errors import HarnessError
+from harness_core.services.previewing import preview_rows
+
+PAGE_ROWS = 50
+MAX_SHOWN_COLUMNS = 200
+router = APIRouter()
+
+
+@router.get("/datasets", response_class=HTMLResponse)
+def datasets(request: Request, after: str = "") -> HTMLResponse:
+    core = service_of(request).core
+    versions, following = core.library.dataset_versions(after=after or None, limit=PAGE_ROWS)
+    return pages_of(request).page(
+        request, "datasets.html", "Datasets", versions=versions, next=following, later=bool(after), now=core.clock.now()
+    )
+
+
+@router.get("/datasets/{dataset_version_id}", response_class=HTMLResponse)
+def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Query(ge=0, lt=2**53)] = 0) -> HTMLResponse:
+    """Columns, how it was read, and a window of rows; only that window is read."""
+    core = service_of(request).core
+    version = core.library.dataset_version(dataset_version_id)
+    rows, failure = None, None
+    try:
+        rows = preview_rows(core.launcher, core.store, core.names, version, offset, PAGE_ROWS)
+    except HarnessError as reason:
+        failure = reason
+    return pages_of(request).page(
+        request, "dataset.html", f"{version.row_count:,} rows · {version.filename}", version=version, rows=rows, failure=failure,
+        offset=offset, page_rows=PAGE_ROWS, shown_columns=MAX_SHOWN_COLUMNS,
+        run_ids=core.library.runs_of_dataset(version.dataset_version_id),
+    )  # fmt: skip

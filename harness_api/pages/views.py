@@ -1,0 +1,162 @@
+"""What the templates are told about runs: looked up once per page, in the words of the core."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from harness_api.documents import progress_of, seconds_between
+from harness_api.routes.files import open_checked
+from harness_api.service import Service
+from harness_core.domain.errors import Tampered
+from harness_core.domain.runs import EXECUTION_OK, EXECUTION_OPEN, RUN_ENDED, Artifact, Event, Execution, Run, RunStatus
+
+BAR_WIDTH = 1000
+MIN_BAR = 4
+SHOWN_EVENTS = 200
+MAX_REPORT_BYTES = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Bar:
+    """An execution on the timeline, in thousandths of the whole span: waiting, then working."""
+
+    plugin_id: str
+    status: str
+    wait_from: float
+    run_from: float
+    run_to: float
+    waited_s: float | None
+    ran_s: float | None
+
+
+def run_state(service: Service, run: Run) -> dict[str, Any]:
+    """Everything on a run's page that changes while it runs."""
+    core = service.core
+    executions = core.runs.executions(run.run_id)
+    now = core.clock.now()
+    progress = progress_of(executions)
+    return {
+        "run": run,
+        "executions": executions,
+        "progress": progress,
+        "waiting_because": core.overview.waiting_because(run),
+        "bars": timeline(run, executions, now),
+        "elapsed_s": seconds_between(run.started_at, run.ended_at or now) if run.started_at else None,
+        "ttfr_s": seconds_between(run.created_at, run.first_result_at),
+        "ended": run.status in RUN_ENDED,
+        "facts": what_ran(service, run, executions),
+        "root_failures": root_failures(executions),
+        "can": actions(run, executions),
+        "title": run_title(run, progress),
+        "now": now,
+    }
+
+
+def what_ran(service: Service, run: Run, executions: Sequence[Execution]) -> dict[str, Any]:
+    """The card that says what a run is made of."""
+    return {
+        "inputs": run.config.inputs,
+        "dataset": service.core.library.dataset_version(run.dataset_version_id) if run.dataset_version_id else None,
+        "engine": sorted(run.config.engine.items()),
+        "reused": sum(1 for item in executions if item.status == "REUSED"),
+        "plugins": len(executions),
+    }
+
+
+def run_results(service: Service, run: Run) -> dict[str, Any]:
+    """What an ended run gave: its insights from the report as it was written, and its files."""
+    artifacts = service.core.runs.artifacts(run.run_id)
+    report, tampered = _report(service, run, artifacts)
+    return {
+        "artifacts": sorted(artifacts, key=_by_worth),
+        "insights": list((report or {}).get("insights", ())),
+        "report": report,
+        "tampered": tampered,
+        "has_page": any(item.path == "report.html" for item in artifacts),
+    }
+
+
+def _by_worth(artifact: Artifact) -> tuple[bool, bool, str]:
+    """The files of the run before those of its plugins, empty ones last."""
+    return "/" in artifact.path, artifact.size_bytes == 0, artifact.path
+
+
+def _report(service: Service, run: Run, artifacts: Sequence[Artifact]) -> tuple[Mapping[str, Any] | None, Tampered | None]:
+    record = next((item for item in artifacts if item.path == "report.json"), None)
+    if record is None or record.size_bytes > MAX_REPORT_BYTES:
+        return None, None
+    try:
+        with open_checked(service.core.store.run_folder(run.run_id) / record.path, record) as file:
+            loaded: Mapping[str, Any] = json.load(file)
+            return loaded, None
+    except Tampered as failure:
+        return None, failure
+
+
+def run_title(run: Run, progress: Mapping[str, Any]) -> str:
+    """State and object, for the window's title."""
+    state = str(run.status).capitalize()
+    share = f" {int(progress['fraction'] * 100)} %" if run.status is RunStatus.RUNNING else ""
+    return f"{state}{share} · {run.filename or run.run_id}"
+
+
+def root_failures(executions: Sequence[Execution]) -> list[tuple[Execution, list[Execution]]]:
+    """Each execution that failed by itself, with those that were skipped because of it, directly or through others."""
+    by_id = {item.plugin_id: item for item in executions}
+    roots: dict[str, list[Execution]] = {
+        item.plugin_id: []
+        for item in executions
+        if item.status not in EXECUTION_OK | EXECUTION_OPEN and item.status not in ("SKIPPED", "CANCELLED")
+    }
+    for item in executions:
+        if item.status == "SKIPPED" and (root := _root_of(item, by_id)) in roots:
+            roots[root].append(item)
+    return [(by_id[name], dependants) for name, dependants in roots.items()]  # type: ignore[index]
+
+
+def _root_of(execution: Execution, by_id: Mapping[Any, Execution]) -> str:
+    seen: set[str] = set()
+    name = str(execution.plugin_id)
+    while name in by_id and name not in seen and by_id[name].status == "SKIPPED":
+        seen.add(name)
+        name = str((by_id[name].error or {}).get("because", ""))
+    return name
+
+
+def actions(run: Run, executions: Sequence[Execution]) -> dict[str, bool]:
+    """What can be asked of the run now."""
+    ended = run.status in RUN_ENDED
+    failed = any(item.status not in EXECUTION_OK for item in executions) or run.error is not None
+    return {"cancel": not ended and not run.cancel_requested, "retry": ended and failed, "resume": run.status is RunStatus.ABORTED}
+
+
+def timeline(run: Run, executions: Sequence[Execution], now: float) -> list[Bar]:
+    """The executions that were queued, placed between the run's submission and its end (or now)."""
+    start, end = run.created_at, run.ended_at or now
+    span = max(end - start, 1e-3)
+
+    def place(at: float | None, otherwise: float) -> float:
+        return round(max(0.0, min(1.0, ((otherwise if at is None else at) - start) / span)) * BAR_WIDTH, 1)
+
+    bars = []
+    for item in executions:
+        if item.queued_at is None:
+            continue
+        until = item.ended_at or end
+        began = item.started_at if item.started_at is not None else until
+        bars.append(
+            Bar(
+                item.plugin_id, str(item.status), place(item.queued_at, start), place(began, end),
+                max(place(until, end), place(began, end) + (MIN_BAR if item.started_at is not None else 0)),
+                seconds_between(item.queued_at, began), seconds_between(item.started_at, until),
+            )
+        )  # fmt: skip
+    return bars
+
+
+def last_events(service: Service, run: Run, before: int | None = None) -> tuple[Sequence[Event], int]:
+    """The newest events up to the run's last one, oldest first, and the number of the last: where a stream goes on."""
+    last = run.event_seq if before is None else before
+    events = [item for item in service.core.runs.events(run.run_id, after=max(0, last - SHOWN_EVENTS)) if item.seq <= last]
+    return events, last

@@ -1,0 +1,144 @@
+"""Numbers, times and states as people read them; what the templates call filters."""
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from markupsafe import Markup, escape
+
+from harness_core.domain.run_manifests import iso_time
+
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
+HASH_CHARACTERS = 12
+
+# The shape says what the colour says: nothing is told by colour alone.
+GLYPHS: Mapping[str, str] = {
+    "QUEUED": "○", "PENDING": "○", "RUNNING": "◐", "COMPLETED": "✓", "OK": "✓", "REUSED": "↺", "NA": "–", "PARTIAL": "◑",
+    "FAILED": "✕", "ERROR": "✕", "TIMEOUT": "✕", "MEMORY": "✕", "SANDBOX": "✕", "ABORTED": "✕", "BLOCKED": "⊘", "SKIPPED": "↷",
+    "CANCELLED": "■",
+}  # fmt: skip
+TONES: Mapping[str, str] = {
+    "QUEUED": "quiet", "PENDING": "quiet", "RUNNING": "active", "COMPLETED": "good", "OK": "good", "REUSED": "good", "NA": "quiet",
+    "PARTIAL": "warn", "FAILED": "bad", "ERROR": "bad", "TIMEOUT": "bad", "MEMORY": "bad", "SANDBOX": "bad", "ABORTED": "bad",
+    "BLOCKED": "warn", "SKIPPED": "quiet", "CANCELLED": "quiet", "info": "quiet", "notice": "active", "warning": "warn",
+    "critical": "bad",
+}  # fmt: skip
+SEVERITY_GLYPHS: Mapping[str, str] = {"info": "i", "notice": "●", "warning": "▲", "critical": "◆"}
+EVENT_WORDS: Mapping[str, str] = {
+    "run.queued": "Queued", "run.started": "Started", "run.planned": "Plan made", "run.cancel_requested": "Cancel requested",
+    "run.retried": "Retried", "run.resumed": "Resumed", "run.ended": "Ended", "execution.queued": "waits for a worker",
+    "execution.started": "started", "execution.progress": "", "execution.ended": "ended", "execution.retry": "is tried again",
+    "execution.lost": "lost its worker", "execution.handed_back": "was handed back", "execution.reuse_refused": "is computed anew",
+    "job.stumbled": "could not be handled",
+}  # fmt: skip
+
+
+def size(value: int | None) -> str:
+    """Bytes in the largest unit that keeps the number readable."""
+    if value is None:
+        return "–"
+    amount = float(value)
+    for unit in UNITS:
+        if amount < 1000 or unit == UNITS[-1]:
+            return f"{value:,} {unit}" if unit == "bytes" else f"{amount:,.3g} {unit}"
+        amount /= 1000
+    return str(value)
+
+
+def duration(seconds: float | None) -> str:
+    """A span of time in at most two units."""
+    if seconds is None:
+        return "–"
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min"
+
+
+def ago(at: float | None, now: float) -> str:
+    """How long ago, in one unit."""
+    if at is None:
+        return ""
+    seconds = max(0.0, now - at)
+    for limit, unit_s, name in ((60, 1, "s"), (3600, 60, "min"), (48 * 3600, 3600, "h")):
+        if seconds < limit:
+            return f"{int(seconds // unit_s)} {name} ago"
+    return f"{int(seconds // 86400)} days ago"
+
+
+def moment(at: float | None) -> Markup:
+    """A moment with its zone, as ``<time>``."""
+    if at is None:
+        return Markup("–")
+    text = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return Markup('<time datetime="{}">{}</time>').format(iso_time(at), text)
+
+
+def clock(at: float) -> Markup:
+    """A moment as the time of its day, where the day stands elsewhere; the whole of it in the title."""
+    when = datetime.fromtimestamp(at, UTC)
+    return Markup('<time datetime="{}" title="{}">{}</time>').format(
+        iso_time(at), when.strftime("%Y-%m-%d %H:%M:%S UTC"), when.strftime("%H:%M:%S UTC")
+    )
+
+
+def short(digest: str | None) -> str:
+    """The first twelve characters of a hash, without the name of its function."""
+    return (digest or "").removeprefix("sha256:")[:HASH_CHARACTERS]
+
+
+def badge(status: Any) -> Markup:
+    """A state as glyph and word."""
+    name = str(status)
+    return Markup('<span class="badge tone-{}"><span aria-hidden="true">{}</span> {}</span>').format(
+        TONES.get(name, "quiet"), GLYPHS.get(name, "•"), name.capitalize() if name != "NA" and name != "OK" else name
+    )
+
+
+def severity(name: str) -> Markup:
+    return Markup('<span class="badge tone-{}"><span aria-hidden="true">{}</span> {}</span>').format(
+        TONES.get(name, "quiet"), SEVERITY_GLYPHS.get(name, "•"), name.capitalize()
+    )
+
+
+def count(number: int | None, one: str, many: str | None = None) -> str:
+    """A number with its noun."""
+    if number is None:
+        return f"– {many or one + 's'}"
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def percent(fraction: float) -> str:
+    return f"{int(fraction * 100)} %"
+
+
+def event_words(type_: str, plugin_id: str | None, data: Mapping[str, Any]) -> Markup:
+    """One line about an event; everything in it that others wrote is escaped."""
+    words = EVENT_WORDS.get(type_, type_)
+    if type_ == "execution.progress":
+        words = str(data.get("what") or "works") + _share(data)
+    detail = data.get("status") or ", ".join(map(str, data.get("plugins", ()))) or data.get("because") or data.get("reason") or ""
+    subject = Markup("<code>{}</code> ").format(plugin_id) if plugin_id else Markup("")
+    return subject + escape(words) + (Markup(": {}").format(detail) if detail else Markup(""))
+
+
+def _share(data: Mapping[str, Any]) -> str:
+    done, total = data.get("done"), data.get("total")
+    return f", {percent(min(1.0, done / total))}" if isinstance(done, int | float) and total else ""
+
+
+def plain(value: Any) -> str:
+    """A setting as a word: separators that cannot be seen are named."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return {"\t": "tab", " ": "space", "": "none"}.get(str(value), str(value))
+
+
+def compact_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, sort_keys=True)

@@ -1,0 +1,183 @@
+"""Copies of the state database, taken while it is in use, and putting a whole state folder back.
+
+A restore moves everything that was there aside before it moves anything in. A marker says that this has begun; while it stands no
+command works with the folder, so that half a restore is never taken for a whole one.
+"""
+
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from harness_core.adapters.files import remove_tree, replace, sync_file, sync_folder, write_atomically
+from harness_core.adapters.home import STAGED, Home
+from harness_core.domain.errors import Unhealthy, UsageError
+from harness_core.ports.backups import KeptFile
+
+SQLITE = "sqlite:///"
+MARKER, INCOMING = "restore-unfinished", ".restoring"
+REPLACED = ("runs", "datasets", "blobs", "plugins")
+DATABASE_SUFFIXES = ("", "-wal", "-shm")
+UNFINISHED = ".unfinished-"
+FIRST_BYTES = b"SQLite format 3\x00"
+MAX_FINDINGS = 20
+
+
+class FolderBackups:
+    """Fulfils :class:`harness_core.ports.backups.Backups` for a home folder with a SQLite state database."""
+
+    def __init__(self, home: Home, database_url: str, queue_url: str) -> None:
+        self._home, self._url, self._queue_url = home, database_url, queue_url
+
+    @property
+    def database(self) -> Path:
+        """Raises UsageError for a state database that is no SQLite file."""
+        if not self._url.startswith(SQLITE):
+            raise UsageError("backup_elsewhere", "Only a SQLite state database is backed up and put back here.",
+                             why=f"This one is {self._url.split(':', 1)[0]}.",
+                             next_step="Use that database's own tools, and copy the state folder beside it.")  # fmt: skip
+        return Path(self._url.removeprefix(SQLITE))
+
+    def snapshot(self, target: Path) -> None:
+        unfinished = target.with_name(f"{UNFINISHED}{target.name}")
+        try:
+            with closing(sqlite3.connect(self.database)) as source, closing(sqlite3.connect(unfinished)) as copy:
+                source.backup(copy, pages=1024)
+                copy.execute("PRAGMA journal_mode = DELETE")
+            unfinished.chmod(0o600)
+            sync_file(unfinished)
+            replace(unfinished, target)
+        except (OSError, sqlite3.Error) as reason:
+            unfinished.unlink(missing_ok=True)
+            raise Unhealthy("backup_failed", "The state database could not be copied.", why=f"{reason}.",
+                            next_step="Check the disk and the room on it, then try again.") from reason  # fmt: skip
+        sync_folder(target.parent)
+
+    @contextmanager
+    def working_folder(self) -> Iterator[Path]:
+        """A folder below ``backups`` that is gone afterwards; what earlier ones left behind goes too."""
+        self._home.backups.mkdir(parents=True, exist_ok=True)
+        for left in self._home.backups.glob(f"{UNFINISHED}*"):
+            remove_tree(left)
+        folder = self._home.backups / f"{UNFINISHED}{os.getpid()}"
+        folder.mkdir(mode=0o700)
+        try:
+            yield folder
+        finally:
+            remove_tree(folder)
+
+    def kept_files(self, snapshot: Path) -> Sequence[KeptFile]:
+        with closing(sqlite3.connect(f"{_read_only(snapshot)}&immutable=1", uri=True)) as connection:
+            fences = dict(connection.execute("SELECT run_id || '/' || plugin_id, fence FROM execution WHERE fence IS NOT NULL"))
+            found = [
+                KeptFile(f"runs/{run_id}/{path}", sha256, self._staged(run_id, plugin_id, path, fences))
+                for run_id, plugin_id, path, sha256 in connection.execute(
+                    "SELECT run_id, plugin_id, path, sha256 FROM artifact ORDER BY run_id, path"
+                )
+            ]
+            for name, sha256 in connection.execute("SELECT dataset_version_id, data_sha256 FROM dataset_version ORDER BY 1"):
+                found.append(KeptFile(f"datasets/{name}/data.parquet", sha256, may_be_gone=f"datasets/{name}"))
+                found.append(KeptFile(f"datasets/{name}/schema.json", None, may_be_gone=f"datasets/{name}"))
+            for (sha256,) in connection.execute("SELECT DISTINCT sha256 FROM upload ORDER BY 1"):
+                blob = f"blobs/{sha256[:2]}/{sha256}"
+                found.append(KeptFile(blob, sha256, may_be_gone=blob))
+        return [*found, *self._bundles()]
+
+    @staticmethod
+    def _staged(run_id: str, plugin_id: str, path: str, fences: dict[str, int]) -> str | None:
+        """Where a committed file stands until it is published."""
+        fence, parts = fences.get(f"{run_id}/{plugin_id}"), path.split("/", 2)
+        return f"runs/{run_id}/{STAGED}/{plugin_id}.{fence}/{parts[2]}" if fence is not None and len(parts) == 3 else None
+
+    def _bundles(self) -> list[KeptFile]:
+        root = self._home.root
+        paths = sorted(path for path in self._home.bundles.rglob("*") if path.is_file() and not path.is_symlink())
+        return [KeptFile(path.relative_to(root).as_posix(), None) for path in paths]
+
+    def begin_restore(self, words: str) -> Path:
+        remove_tree(self._home.root / INCOMING)
+        write_atomically(self._home.root / MARKER, words.encode("utf-8"))
+        (self._home.root / INCOMING).mkdir()
+        return self._home.root / INCOMING
+
+    def abandon_restore(self) -> None:
+        remove_tree(self._home.root / INCOMING)
+        (self._home.root / MARKER).unlink(missing_ok=True)
+
+    def finish_restore(self, aside: str, *, files: bool) -> Path | None:
+        root, incoming, old = self._home.root, self._home.root / INCOMING, self._home.backups / aside
+        old.mkdir(parents=True)
+        for suffix in DATABASE_SUFFIXES:
+            _move(self.database.with_name(self.database.name + suffix), old / f"state.sqlite{suffix}")
+        for name in REPLACED if files else ():
+            _move(root / name, old / name)
+            _move(incoming / name, root / name)
+        replace(incoming / "state.sqlite", self.database)
+        self._forget_rings()
+        self._home.make()
+        for folder in (root, self.database.parent, old):
+            sync_folder(folder)
+        with suppress(OSError):
+            old.rmdir()  # only when nothing was moved there
+        self.abandon_restore()
+        return old if old.exists() else None
+
+    def _forget_rings(self) -> None:
+        """Deliveries for a state that is no more; the state database rings anew."""
+        if self._queue_url.startswith(SQLITE):
+            queue = Path(self._queue_url.removeprefix(SQLITE))
+            for suffix in DATABASE_SUFFIXES:
+                queue.with_name(queue.name + suffix).unlink(missing_ok=True)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename what is there; an empty folder is not worth keeping."""
+    if source.is_dir():
+        with suppress(OSError):
+            source.rmdir()
+    if source.exists():
+        replace(source, target)
+
+
+def refuse_unfinished_restore(home: Home) -> None:
+    """Raises Unhealthy while a restore of this folder has begun and not ended."""
+    try:
+        name = (home.root / MARKER).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return
+    raise Unhealthy("restore_unfinished", "A restore of this state folder was interrupted, so it is not whole.",
+                    why="What was there before is in the backups folder.", next_step=f"Run it again: harness restore {name}")  # fmt: skip
+
+
+def is_database(path: Path) -> bool:
+    """Whether a file begins as SQLite's do."""
+    with path.open("rb") as file:
+        return file.read(len(FIRST_BYTES)) == FIRST_BYTES
+
+
+def database_findings(path: Path, *, full: bool = False) -> list[str]:
+    """What SQLite finds wrong with a database file: nothing when it is sound. ``full`` compares every index with its table too."""
+    try:
+        with closing(sqlite3.connect(_read_only(path), uri=True, timeout=30.0)) as connection:
+            pragma = "integrity_check" if full else "quick_check"
+            found = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}({MAX_FINDINGS})")]
+            broken = connection.execute("PRAGMA foreign_key_check").fetchmany(MAX_FINDINGS) if full else []
+    except sqlite3.DatabaseError as reason:
+        return [str(reason)]
+    return [line for line in found if line != "ok"] + [f"a row of {row[0]} refers to {row[2]} that is not there" for row in broken]
+
+
+def schema_version(path: Path) -> str | None:
+    """The version of the schema in a database file; None where there is none."""
+    try:
+        with closing(sqlite3.connect(f"{_read_only(path)}&immutable=1", uri=True)) as connection:
+            row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.DatabaseError:
+        return None
+    return str(row[0]) if row else None
+
+
+def _read_only(path: Path) -> str:
+    return f"file:{quote(str(path))}?mode=ro"

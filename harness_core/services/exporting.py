@@ -1,0 +1,160 @@
+"""Export: a run whose every hash was checked, as one archive that anybody can check without this program's database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness_core.domain.errors import Conflict, InputRefused, UsageError
+from harness_core.domain.pack_documents import documents
+from harness_core.domain.packs import (
+    GONE,
+    INDEX,
+    MANIFEST,
+    RAW,
+    README,
+    RUN,
+    SUMS,
+    LeftOut,
+    PackFile,
+    PackIndex,
+    Redacted,
+    checksums,
+    cleaned,
+    readme,
+    reason_to_leave_out,
+    without_personal_data,
+)
+from harness_core.domain.runs import Artifact
+from harness_core.ports.archives import Archives, Entry, SourceChanged
+from harness_core.sdk.canonical import canonical_bytes, sha256_hex
+from harness_core.services.replaying import Replay, Replaying
+
+PARQUET = "application/vnd.apache.parquet"
+
+
+@dataclass(frozen=True)
+class Export:
+    """What was written."""
+
+    path: Path
+    sha256: str
+    size_bytes: int
+    index: PackIndex
+    file_count: int
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "pack": str(self.path), "sha256": self.sha256, "bytes": self.size_bytes, "files": self.file_count,
+            "run_id": self.index.run_id, "run_fingerprint": self.index.run_fingerprint, "include_raw": self.index.include_raw,
+            "left_out": [item.as_dict() for item in self.index.left_out],
+            "redacted": [item.as_dict() for item in self.index.redacted],
+        }  # fmt: skip
+
+
+@dataclass
+class _Contents:
+    """What has been put together so far."""
+
+    entries: list[Entry] = field(default_factory=list)
+    files: list[PackFile] = field(default_factory=list)
+    left_out: list[LeftOut] = field(default_factory=list)
+    redacted: list[Redacted] = field(default_factory=list)
+
+
+class Exporting:
+    """Makes packs of ended runs of this home."""
+
+    def __init__(self, home: Path, replaying: Replaying, archives: Archives, version: str) -> None:
+        self._home, self._replaying, self._archives, self._version = home, replaying, archives, version
+
+    def export(self, run_id: str, target: Path, *, include_raw: bool = False) -> Export:
+        """Raises Tampered for a run that is not as recorded, Conflict for one under way, UsageError for a bad target."""
+        check_target(target)
+        replay = self._replaying.replay(run_id)
+        contents = _Contents()
+        for artifact in replay.artifacts:
+            self._add_artifact(contents, artifact, include_raw=include_raw)
+        self._add_datasets(contents, replay, include_raw=include_raw)
+        index = PackIndex(
+            replay.run.run_id, replay.run.fingerprint, self._version, include_raw, contents.left_out, contents.redacted,
+            {item.path: item.media_type for item in contents.files},
+        )  # fmt: skip
+        made = self._documents(replay, contents, include_raw=include_raw) | {
+            INDEX: canonical_bytes(index.as_dict()),
+            README: readme(index),
+        }
+        for name, data in made.items():
+            self._add(contents, name, data, "")
+        entries = [*contents.entries, self._archives.measured(SUMS, checksums(contents.files))]
+        sha256, size = write_archive(self._archives, target, entries)
+        return Export(target, sha256, size, index, len(entries))
+
+    @staticmethod
+    def _documents(replay: Replay, contents: _Contents, *, include_raw: bool) -> dict[str, bytes]:
+        """The run in the words of the standards, made from what the pack says, which may have been cleaned."""
+        told = replay.documents
+        if told is None:
+            raise Conflict("no_manifest", f"Run {replay.run.run_id} has no manifest.", next_step="Run `harness replay` on it.")
+        report, schemas = (told.report, told.schemas) if include_raw else cleaned([told.report, told.schemas])[0]
+        return documents(told.manifest, report, schemas, contents.files)
+
+    def _add(self, contents: _Contents, path: str, source: Path | bytes, media_type: str) -> None:
+        entry = self._archives.measured(path, source)
+        contents.entries.append(entry)
+        contents.files.append(PackFile(path, entry.sha256, entry.size_bytes, media_type))
+
+    def _add_artifact(self, contents: _Contents, artifact: Artifact, *, include_raw: bool) -> None:
+        path, source = f"{RUN}{artifact.path}", self._home / "runs" / artifact.run_id / artifact.path
+        reason = None if include_raw else reason_to_leave_out(artifact)
+        if reason is not None:
+            contents.left_out.append(LeftOut(path, artifact.sha256, reason))
+        elif include_raw or path == MANIFEST:
+            self._add(contents, path, source, artifact.media_type)
+        else:
+            self._add_cleaned(contents, path, source.read_bytes(), artifact.media_type)
+
+    def _add_cleaned(self, contents: _Contents, path: str, data: bytes, media_type: str) -> None:
+        clean, removed = without_personal_data(data, path)
+        if removed:
+            contents.redacted.append(Redacted(path, sha256_hex(data), removed))
+        self._add(contents, path, clean, media_type)
+
+    def _add_datasets(self, contents: _Contents, replay: Replay, *, include_raw: bool) -> None:
+        for version in replay.versions:
+            folder = f"datasets/{version.dataset_version_id}"
+            facts, data = canonical_bytes(version.facts()), self._home / folder / "data.parquet"
+            if include_raw:
+                self._add(contents, f"{folder}/schema.json", facts, "application/json")
+            else:
+                self._add_cleaned(contents, f"{folder}/schema.json", facts, "application/json")
+            if include_raw and data.exists():
+                self._add(contents, f"{folder}/data.parquet", data, PARQUET)
+            else:
+                contents.left_out.append(LeftOut(f"{folder}/data.parquet", version.data_sha256, GONE if include_raw else RAW))
+        for sha256 in sorted({item.sha256 for item in replay.run.config.inputs}):
+            blob = self._home / "blobs" / sha256[:2] / sha256
+            if include_raw and blob.exists():
+                self._add(contents, f"inputs/{sha256}", blob, "application/octet-stream")
+            else:
+                contents.left_out.append(LeftOut(f"inputs/{sha256}", sha256, GONE if include_raw else RAW))
+
+
+def check_target(target: Path) -> None:
+    """Raises UsageError for a place where no archive can be written."""
+    if target.is_dir() or not target.name:
+        raise UsageError("target_is_a_folder", f"{target} is a folder.", next_step="Name a file to write, such as run.zip.")
+    if not target.parent.is_dir():
+        raise UsageError("no_such_folder", f"There is no folder {target.parent}.", next_step="Make it, or name another place.")
+
+
+def write_archive(archives: Archives, target: Path, entries: Sequence[Entry]) -> tuple[str, int]:
+    """Write ``target``; the troubles of disks and changing files in words."""
+    try:
+        return archives.write(target, entries)
+    except SourceChanged as reason:
+        raise Conflict("changed_meanwhile", f"{reason} changed while it was being copied.",
+                       next_step="Wait until nothing writes to it, then try again.") from reason  # fmt: skip
+    except OSError as reason:
+        raise InputRefused("not_written", f"{target} could not be written.", why=f"{reason.strerror or reason}.",
+                           next_step="Name a place with enough room that you may write to.") from reason  # fmt: skip

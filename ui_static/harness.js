@@ -1,0 +1,64 @@
+// What pages do beyond HTML: copy a hash, keep the window's title true, announce now and then, pause live updates.
+const ANNOUNCE_EVERY_MS = 10000;
+let announcedAt = 0;
+let announced = "";
+let waiting = null;
+
+function announce(text) {
+  if (!text || text === announced) return;
+  clearTimeout(waiting);
+  const wait = Math.max(0, announcedAt + ANNOUNCE_EVERY_MS - Date.now());
+  waiting = setTimeout(() => {
+    announced = text;
+    announcedAt = Date.now();
+    document.getElementById("announcer").textContent = text;
+  }, wait);
+}
+
+function showCopyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const button of root.querySelectorAll("button.copy[hidden]")) button.hidden = false;
+}
+
+function takeState() {
+  const state = document.getElementById("run-state");
+  if (!state) return;
+  document.title = state.dataset.title;
+  announce(state.dataset.announce);
+}
+
+function showPause() {
+  const pause = document.getElementById("pause-live");
+  if (pause) pause.hidden = false;
+}
+
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("button");
+  if (!button) return;
+  if (button.matches(".copy")) {
+    await navigator.clipboard.writeText(button.dataset.copy);
+    announced = "";
+    announcedAt = 0;
+    announce("Copied");
+  } else if (button.id === "pause-live") {
+    if (paused) location.reload();
+    paused = true;
+    button.textContent = "Show what is new and go on";
+  }
+});
+
+let paused = false;
+document.addEventListener("htmx:sse:before:message", (event) => {
+  if (paused && event.detail.message.event !== "end") event.preventDefault();
+});
+
+document.addEventListener("htmx:sse:after:message", () => {
+  showCopyButtons(document);
+  takeState();
+  showPause();
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  showCopyButtons(document);
+  showPause();
+});
