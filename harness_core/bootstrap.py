@@ -1,22 +1,32 @@
 """The only place that names adapters: from settings to services that work together."""
 
+import os
 import platform
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from harness_core import __version__
+from harness_core.adapters.backups import (
+    FolderBackups,
+    database_findings,
+    is_database,
+    refuse_damaged_database,
+    refuse_unfinished_restore,
+    schema_version,
+)
 from harness_core.adapters.blobs import FolderBlobs
 from harness_core.adapters.catalog.folders import FolderCatalog
 from harness_core.adapters.clock import SystemClock, TimeSortedNames
 from harness_core.adapters.db.engine import Database, open_engine
 from harness_core.adapters.db.jobs import SqlJobs
 from harness_core.adapters.db.library import SqlLibrary
-from harness_core.adapters.db.migrate import Migrations
+from harness_core.adapters.db.migrate import HEAD, Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
 from harness_core.adapters.home import Home
@@ -28,7 +38,10 @@ from harness_core.domain.errors import LeaseLost
 from harness_core.domain.runs import WorkerId
 from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
+from harness_core.services.backing_up import MIGRATION_NAME, BackingUp, DatabaseLook, prune, refuse_while_working
+from harness_core.services.checking import Checking
 from harness_core.services.control import Controlling
+from harness_core.services.diagnosing import Diagnosing
 from harness_core.services.executing import Executing
 from harness_core.services.exporting import Exporting
 from harness_core.services.guests import Preparing
@@ -37,10 +50,11 @@ from harness_core.services.overview import Overview
 from harness_core.services.proving import Proving
 from harness_core.services.replaying import Replaying
 from harness_core.services.rereading import Rereading
+from harness_core.services.secret_settings import SecretKeeping
 from harness_core.services.submitting import Submitting
 from harness_core.services.uploads import Uploading
 from harness_core.services.verifying import Verifying
-from harness_core.settings import Settings
+from harness_core.settings import NAMES, Settings
 
 ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy")
 
@@ -74,6 +88,9 @@ class Core:
     replaying: Replaying
     verifying: Verifying
     exporting: Exporting
+    diagnosing: Diagnosing
+    checking: Checking
+    backing_up: BackingUp
 
     def close(self) -> None:
         self.database.close()
@@ -86,24 +103,29 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     """
     home = Home(settings.home)
     home.make()
+    refuse_unfinished_restore(home)
+    if migrate:
+        refuse_damaged_database(home, settings.database_url)
     database = Database(open_engine(settings.database_url))
     migrations = Migrations(database.engine, product_folder("migrations"))
     migrations.check_known()
-    if migrate and not migrations.is_current():
-        migrations.upgrade()
     clock = SystemClock()
+    if migrate and not migrations.is_current():
+        upgrade_with_copy(settings, migrations, clock)
     names = TimeSortedNames(clock)
     runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
     library, workers = SqlLibrary(database), SqlWorkers(database, clock)
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
     catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
     launcher = ProcessLauncher(allow_unwalled=settings.allow_unwalled)
+    keeping = SecretKeeping(launcher, os.environ)
     engine = engine_facts()
-    inspecting = Inspecting(launcher, store, blobs, names)
+    inspecting = Inspecting(keeping, store, blobs, names)
     preparing = Preparing(runs, library, catalog, store, blobs)
     advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], lambda: environment(launcher))
 
-    replaying = Replaying(settings.home, runs, library, store)
+    replaying, archives = Replaying(settings.home, runs, library, store), Archives()
+    backups = FolderBackups(home, settings.database_url, settings.queue_url)
 
     def close_now(job_id: int) -> None:
         job = jobs.claim(WorkerId(names.fresh("closing")), job_id=job_id)
@@ -119,19 +141,62 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
         submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine),
-        executing=Executing(runs, jobs, library, store, launcher, preparing, clock),
+        executing=Executing(runs, jobs, library, store, keeping, preparing, clock),
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),
         overview=Overview(runs, jobs, workers, clock, settings.lease_s),
         replaying=replaying,
-        verifying=Verifying(launcher, store, names, Rereading(launcher, store, catalog, engine)),
-        exporting=Exporting(settings.home, replaying, Archives(), engine["harness"]),
+        verifying=Verifying(keeping, store, names, Rereading(keeping, store, catalog, engine)),
+        exporting=Exporting(settings.home, replaying, archives, engine["harness"]),
+        diagnosing=Diagnosing(
+            settings.home, runs, catalog, replaying, archives, lambda: surroundings(settings, launcher), os.environ
+        ),
+        checking=Checking(settings.home, runs, library, replaying, lambda full: database_findings(backups.database, full=full)),
+        backing_up=BackingUp(settings.home, backups, archives, DATABASE_LOOK, clock, engine["harness"]),
     )  # fmt: skip
+
+
+DATABASE_LOOK = DatabaseLook(database_findings, is_database, schema_version, HEAD)
+KEPT_BEFORE_MIGRATIONS = 3
+
+
+def upgrade_with_copy(settings: Settings, migrations: Migrations, clock: SystemClock) -> None:
+    """Bring the state database to the current schema; a copy of what was there goes to the backups folder first."""
+    version, home = migrations.version(), Home(settings.home)
+    if version is not None:
+        stamp = f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S}"
+        copy = home.backups / f"state-before-migration-from-{version}-{stamp}.sqlite"
+        FolderBackups(home, settings.database_url, settings.queue_url).snapshot(copy)
+        prune(home.backups, MIGRATION_NAME, KEPT_BEFORE_MIGRATIONS)
+    migrations.upgrade()
+
+
+def open_restore(settings: Settings) -> BackingUp:
+    """What puts a backup back, opening nothing of what it replaces. Raises Conflict while workers are running."""
+    home = Home(settings.home)
+    home.make()
+    refuse_while_working(workers_alive(settings))
+    backups = FolderBackups(home, settings.database_url, settings.queue_url)
+    return BackingUp(settings.home, backups, Archives(), DATABASE_LOOK, SystemClock(), engine_facts()["harness"])
+
+
+def workers_alive(settings: Settings) -> int:
+    """How many workers are running; 0 where the state database cannot say."""
+    path = Path(settings.database_url.removeprefix("sqlite:///"))
+    if not path.exists() or database_findings(path) or schema_version(path) is None:
+        return 0
+    database, clock = Database(open_engine(settings.database_url)), SystemClock()
+    try:
+        workers, runs, jobs = SqlWorkers(database, clock), SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
+        return len(Overview(runs, jobs, workers, clock, settings.lease_s).liveness().alive)
+    finally:
+        database.close()
 
 
 def open_pack_tools(settings: Settings, folder: Path) -> tuple[Proving, Verifying]:
     """What verifies packs, working below ``folder``; no state database is needed, nor made."""
-    store, launcher, engine = FolderStore(Home(folder)), ProcessLauncher(), engine_facts()
+    launcher = SecretKeeping(ProcessLauncher(allow_unwalled=settings.allow_unwalled), os.environ)
+    store, engine = FolderStore(Home(folder)), engine_facts()
     rereading = Rereading(launcher, store, open_catalog(settings), engine)
     return Proving(Archives(), engine["harness"]), Verifying(launcher, store, TimeSortedNames(SystemClock()), rereading)
 
@@ -158,6 +223,17 @@ def product_folder(name: str) -> Path:
 def engine_facts() -> Mapping[str, str]:
     """What computes: its versions are part of every fingerprint, because last digits may differ between them."""
     return {"harness": __version__, **{name: metadata.version(name) for name in ENGINE_PACKAGES}}
+
+
+def surroundings(settings: Settings, launcher: ProcessLauncher) -> dict[str, Any]:
+    """Everything around a run as it is now, for diagnostics."""
+    return {
+        "environment": environment(launcher),
+        "settings": {name: {"value": getattr(settings, name), "source": settings.sources.get(name)} for name in NAMES},
+        "unknown_variables": [problem.as_dict() for problem in settings.warnings],
+        "free_bytes": Home(settings.home).free_bytes(),
+        "schema": HEAD,
+    }
 
 
 def environment(launcher: ProcessLauncher) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 // What pages do beyond HTML: copy a hash, keep the window's title true, announce now and then, pause live updates.
 const ANNOUNCE_EVERY_MS = 10000;
+const REOPEN_MS = 1000;
 let announcedAt = 0;
 let announced = "";
 let waiting = null;
@@ -51,6 +52,16 @@ let paused = false;
 document.addEventListener("htmx:sse:before:message", (event) => {
   if (paused && event.detail.message.event !== "end") event.preventDefault();
 });
+
+// htmx opens a page's stream again when it breaks, but asks only once at first; a service that restarts just then must not end it.
+let connected = false;
+document.addEventListener("htmx:sse:after:connection", () => { connected = true; });
+for (const failure of ["htmx:error", "htmx:response:error"]) {
+  document.addEventListener(failure, (event) => {
+    const live = event.target instanceof Element && event.target.closest(".live");
+    if (live && !connected) setTimeout(() => live.dispatchEvent(new Event("reopen")), REOPEN_MS);
+  });
+}
 
 document.addEventListener("htmx:sse:after:message", () => {
   showCopyButtons(document);

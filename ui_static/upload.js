@@ -1,5 +1,4 @@
 // Uploads files in pieces (tus 1.0): hashed piece by piece, with progress, pause, and going on after a reload or a lost server.
-const PIECE_BYTES = 8 * 1024 * 1024;
 const RETRY_MS = 1500;
 const RETRIES = 40;
 
@@ -52,7 +51,7 @@ async function checksum(bytes) {
 }
 
 async function sendPiece(file, place) {
-  const bytes = await file.slice(place.offset, place.offset + PIECE_BYTES).arrayBuffer();
+  const bytes = await file.slice(place.offset, place.offset + Number(form.dataset.pieceBytes)).arrayBuffer();
   const headers = { "Content-Type": "application/offset+octet-stream", "Upload-Offset": String(place.offset), ...(await checksum(bytes)) };
   const answer = await ask("PATCH", place.url, headers, bytes);
   return { ...place, offset: Number(answer.headers.get("Upload-Offset")), id: answer.headers.get("Upload-Id") };

@@ -7,6 +7,7 @@ import typer
 from harness_api.cli import (
     datasets_commands,
     doctor_command,
+    keeping_commands,
     migrate_command,
     options,
     plugins_commands,
@@ -57,5 +58,9 @@ app.add_typer(plugins_commands.plugins)
 options.command(app, "replay")(proof_commands.replay)
 options.command(app, "verify")(proof_commands.verify)
 options.command(app, "export")(proof_commands.export)
+options.command(app, "diag")(proof_commands.diag)
 options.command(app, "doctor")(doctor_command.doctor)
+options.command(app, "check")(keeping_commands.check)
+options.command(app, "backup")(keeping_commands.backup)
+options.command(app, "restore")(keeping_commands.restore)
 options.command(app, "migrate")(migrate_command.migrate)

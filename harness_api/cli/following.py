@@ -73,30 +73,32 @@ def follow(
 
 
 class WorkerWatch:
-    """Between looks at a run: whether anybody is there to work on it. Says so at once, and gives up after ten seconds."""
+    """Between looks at a run: whether anybody is there to work on it. Says so at once, and gives up after ten seconds.
 
-    def __init__(self, core: "Core", console: Console) -> None:
-        self._core, self._console = core, console
+    ``anybody`` asks; ``remedy`` is what to do when nobody is there.
+    """
+
+    def __init__(self, anybody: Callable[[], bool], console: Console, remedy: str) -> None:
+        self._anybody, self._console, self._remedy = anybody, console, remedy
         self._next_look = 0.0
         self._alone_since: float | None = None
 
-    def __call__(self, run: Run) -> None:
+    def look(self, run_id: str, status: str) -> None:
         """Raises Unhealthy when nobody has been there for too long; the run stays as it is."""
         now = time.monotonic()
         if now < self._next_look:
             return
         self._next_look = now + LOOK_FOR_WORKERS_S
-        if self._core.overview.liveness().alive:
+        if self._anybody():
             self._alone_since = None
         elif self._alone_since is None:
             self._alone_since = now
-            self._console.note(f"Run {run.run_id} waits: no worker is running. Start `harness worker` or `harness serve`.")
+            self._console.note(f"Run {run_id} waits: no worker is running. {self._remedy}")
         elif now - self._alone_since >= PATIENCE_S:
             raise Unhealthy(
-                "no_worker", f"Nobody works on run {run.run_id}.",
-                why=f"No worker has been running for {PATIENCE_S:.0f} seconds; the run stays as it is.",
-                next_step=f"Start `harness worker`, or do it here with `harness runs resume {run.run_id}`.",
-                run_id=run.run_id, status=str(run.status),
+                "no_worker", f"Nobody works on run {run_id}.",
+                why=f"No worker has been running for {PATIENCE_S:.0f} seconds; the run stays as it is.", next_step=self._remedy,
+                run_id=run_id, status=status,
             )  # fmt: skip
 
 

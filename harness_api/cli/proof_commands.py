@@ -49,9 +49,7 @@ def replay(session: Session, run_id: options.RunArgument) -> Exit:
     for path in replayed.not_kept:
         session.console.note(f"No longer kept, so not checked: {path}")
     head = paint("Verified:", "green")
-    session.console.result(
-        f"{head} {len(replayed.checked)} files and all records of run {replayed.run.run_id} are as recorded ({replayed.run.status})."
-    )
+    session.console.result(f"{head} {len(replayed.checked)} files and all records of run {replayed.run.run_id} are as recorded.")
     return Exit.OK
 
 
@@ -142,3 +140,17 @@ def _counted(left_out: Sequence[Mapping[str, str]]) -> dict[str, int]:
     for item in left_out:
         counts[item["reason"]] = counts.get(item["reason"], 0) + 1
     return counts
+
+
+def diag(session: Session, run_id: options.RunArgument, output: DiagnosticsOption) -> Exit:
+    """Write what is needed to understand a run from afar: records, reports, logs, environment, schemas, the state of every file.
+
+    However the run went, and also while it is under way. Secrets and what looks personal are removed; the data stay here.
+    """
+    with session.core() as core:
+        made = core.diagnosing.write(run_id, output.absolute())
+    session.console.document = made.as_dict()
+    session.console.result(f"Diagnostics: {made.path} ({len(made.names)} files, {made.size_bytes:,} bytes)\nSHA-256: {made.sha256}")
+    if made.removed:
+        session.console.note(f"{made.removed} texts that look secret or personal were removed. Read it before you send it.")
+    return Exit.OK

@@ -1,8 +1,9 @@
-"""The reference pages that are made from the code: commands, settings and exit codes."""
+"""The reference pages that are made from the code: commands, settings and exit codes. `python -m` this writes them anew."""
 
 import re
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -10,7 +11,8 @@ import typer
 from harness_api.cli.exits import MEANINGS, Exit
 from harness_core.settings import PREFIX, Settings
 
-MADE = "<!-- Made from the code by `harness_api.cli.reference`; a test compares them. -->"
+MADE = "<!-- Made from the code by `python -m harness_api.cli.reference`; a test compares them. -->"
+FOLDER = Path(__file__).parents[2] / "docs" / "reference"
 COMMON = ("--json", "--home", "--quiet", "--verbose", "--help")
 
 
@@ -46,7 +48,7 @@ def _command_section(path: str, command: Any) -> list[str]:
     usage = " ".join([path, *(_usage(item) for item in arguments)])
     text = "\n\n".join(" ".join(part.split()) for part in (command.help or "").split("\n\n"))
     lines = [f"## `{usage}`", "", text, ""]
-    lines += [f"- `{item.metavar}`: {item.help}" for item in arguments]
+    lines += [f"- `{_usage(item)}`: {item.help}" for item in arguments]
     lines += [""] if arguments else []
     return lines + ([*_options_table(options), ""] if options else [])
 
@@ -127,7 +129,15 @@ def exit_codes_page() -> str:
             "`--fail-on` gives 10 only where the code would be 0 otherwise. `--strict` with `--allow-partial` is refused (2).",
             "",
             "124 ends the waiting. A run in the queue goes on; a run of `harness run`, whose worker is that very process, is",
-            "handed back and goes on with `harness runs resume`. 130 and 143 are the same for a signal; a worker or service that was told",
-            "to stop and did so in good order ends with them too.",
+            "handed back and goes on with `harness runs resume`. 130 and 143 are the same for a signal; a worker or service that",
+            "was told to stop and did so in good order ends with them too.",
         ]
     ) + "\n"  # fmt: skip
+
+
+PAGES = {"commands.md": commands_page, "settings.md": settings_page, "exit-codes.md": exit_codes_page}
+
+
+if __name__ == "__main__":
+    for name, page in PAGES.items():
+        (FOLDER / name).write_text(page(), encoding="utf-8")

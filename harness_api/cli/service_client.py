@@ -62,6 +62,16 @@ class Service:
     def run(self, run_id: str) -> dict[str, Any]:
         return self._json("GET", f"/api/v1/runs/{run_id}")
 
+    def has_worker(self) -> bool:
+        """Whether the service says that somebody works there; a service that does not answer counts as one that may have."""
+        try:
+            connection, response = self._ask("GET", "/readyz", None, {})
+            with connection:
+                checks = json.loads(response.read())["checks"]
+        except (HarnessError, OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+            return True
+        return all(check["level"] == "ok" for check in checks if check["name"] == "workers")
+
     def fetch(self, run_id: str, what: str) -> bytes | None:
         """The bytes of ``report``, ``manifest`` or ``artifacts/…``; None where the run has no such file."""
         connection, response = self._ask("GET", f"/api/v1/runs/{run_id}/{what}", None, {})

@@ -86,8 +86,10 @@ def wait_for(
     seen: int = 0,
 ) -> Exit:
     """Follow a run that workers do. Leaving it early changes nothing about it."""
+    remedy = f"Start `harness worker` or `harness serve`, or do it here with `harness runs resume {run.run_id}`."
+    watch = WorkerWatch(lambda: bool(core.overview.liveness().alive), session.console, remedy)
     try:
-        followed = follow(core, run.run_id, view, deadline, seen=seen, waiting=WorkerWatch(core, session.console))
+        followed = follow(core, run.run_id, view, deadline, seen=seen, waiting=lambda now: watch.look(now.run_id, str(now.status)))
     except Stopped as stopped:
         session.console.document = run_document(core, core.overview.run(run.run_id))
         session.console.complain(f"{stopped.exit.name.capitalize()}: {_goes_on(run.run_id)}")
@@ -115,8 +117,9 @@ def _through_service(
     if not wait:
         _tell_queued(session, run["run_id"], run)
         return Exit.OK
+    watch = WorkerWatch(service.has_worker, session.console, "Start `harness worker` where the service runs.")
     try:
-        run, timed_out = _follow_service(service, run["run_id"], view, deadline)
+        run, timed_out = _follow_service(service, run, view, deadline, watch)
     except Stopped as stopped:
         session.console.document = _service_document(service, run, None)
         session.console.complain(f"{stopped.exit.name.capitalize()}: the run {run['run_id']} goes on in the service.")
@@ -128,10 +131,13 @@ def _through_service(
     return _conclude_from_service(session, service, run, verdict, out)
 
 
-def _follow_service(service: "Service", run_id: str, view: ProgressView, deadline: Deadline) -> tuple[dict[str, Any], bool]:
+def _follow_service(
+    service: "Service", run: dict[str, Any], view: ProgressView, deadline: Deadline, watch: WorkerWatch
+) -> tuple[dict[str, Any], bool]:
     """The run when it has ended, or as it is when the deadline is over."""
     from harness_api.cli.service_client import EventReader
 
+    run_id = str(run["run_id"])
     reader = EventReader(service, run_id)
     try:
         while True:
@@ -145,6 +151,8 @@ def _follow_service(service: "Service", run_id: str, view: ProgressView, deadlin
                     return run, False
                 if deadline.over:
                     return run, True
+            else:
+                watch.look(run_id, str(run["status"]))
             view.tick()
     finally:
         reader.close()

@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from harness_api.pages.previews import headings, repair_words
 from harness_api.pages.rendering import pages_of
 from harness_api.service import service_of
 from harness_core.domain.errors import HarnessError
 from harness_core.services.previewing import preview_rows
 
 PAGE_ROWS = 50
-MAX_SHOWN_COLUMNS = 200
 router = APIRouter()
 
 
@@ -29,13 +29,21 @@ def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Qu
     """Columns, how it was read, and a window of rows; only that window is read."""
     core = service_of(request).core
     version = core.library.dataset_version(dataset_version_id)
-    rows, failure = None, None
+    rows: list[list[str | None]] = []
+    failure = None
     try:
-        rows = preview_rows(core.launcher, core.store, core.names, version, offset, PAGE_ROWS)
+        rows = preview_rows(core.launcher, core.store, core.names, version, offset, PAGE_ROWS)["rows"]
     except HarnessError as reason:
         failure = reason
     return pages_of(request).page(
         request, "dataset.html", f"{version.row_count:,} rows · {version.filename}", version=version, rows=rows, failure=failure,
-        offset=offset, page_rows=PAGE_ROWS, shown_columns=MAX_SHOWN_COLUMNS,
+        offset=offset, page_rows=PAGE_ROWS, caption=_caption(offset, len(rows), version.row_count),
+        headings=headings(version.columns), repairs=[repair_words(item) for item in version.repairs],
         run_ids=core.library.runs_of_dataset(version.dataset_version_id),
     )  # fmt: skip
+
+
+def _caption(offset: int, shown: int, total: int) -> str:
+    if not shown:
+        return f"No rows from {offset:,} on"
+    return f"Rows {offset:,} to {offset + shown - 1:,} of {total:,}, counted from 0"

@@ -1,12 +1,14 @@
 """Before a run: the file as it would be read, the plan as it would be executed, and the button that starts it."""
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
 from harness_api.pages.forms import StartForm, chosen, command_line, posted, start_form
+from harness_api.pages.previews import Preview, shown_preview
 from harness_api.pages.rendering import pages_of
 from harness_api.service import Service, service_of
 from harness_core.domain.datasets import Upload
@@ -69,6 +71,7 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
         http_status=refused.http_status if refused else 200,
         form=form,
         uploads=uploads,
+        files=_files(uploads, prospect),
         refused=refused,
         key=service.core.names.fresh("form"),
         selectable=selectable,
@@ -77,19 +80,24 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
     )
 
 
+def _files(uploads: Sequence[Upload], prospect: Prospect | None) -> list[tuple[Upload, Preview | None]]:
+    """Each file with what its reader saw in it, where one looked."""
+    previews = [shown_preview(item) for item in prospect.previews] if prospect else []
+    return list(zip_longest(uploads, previews[: len(uploads)]))
+
+
 def _prospect(
     service: Service, form: StartForm, prospect: Prospect | None, uploads: Sequence[Upload], selectable: Sequence[Plugin]
 ) -> dict[str, Any]:
     """What is shown of a run that could be started."""
     if prospect is None:
-        return {"prospect": None, "previews": [], "command": "", "planned": [], "later": []}
+        return {"prospect": None, "command": "", "planned": [], "later": []}
     plugins = service.core.catalog.plugins()
     planned = [(step, plugins[step.plugin_id]) for step in prospect.plan.steps]
     there = {step.plugin_id for step in prospect.plan.steps}
     later = [plugin for plugin in selectable if plugin.id not in there] if form.choice == "auto" else []
     return {
         "prospect": prospect,
-        "previews": list(zip(uploads, prospect.previews, strict=False)),
         "command": command_line(form.submission(), [item.filename for item in uploads]),
         "planned": planned,
         "later": later,

@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 
 from harness_core.domain.run_manifests import iso_time
 
+SEPARATORS: Mapping[str, str] = {"\t": "tab", " ": "space", "": "none", ",": "comma", ";": "semicolon", "|": "pipe"}
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 HASH_CHARACTERS = 12
 
@@ -56,9 +57,9 @@ def duration(seconds: float | None) -> str:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
-        return f"{minutes} min {rest} s"
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min"
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
 def ago(at: float | None, now: float) -> str:
@@ -134,10 +135,10 @@ def _share(data: Mapping[str, Any]) -> str:
 
 
 def plain(value: Any) -> str:
-    """A setting as a word: separators that cannot be seen are named."""
+    """A setting as a word: separators that cannot be seen, or hardly, are named."""
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return {"\t": "tab", " ": "space", "": "none"}.get(str(value), str(value))
+    return SEPARATORS.get(str(value), str(value))
 
 
 def compact_json(value: Any) -> str:

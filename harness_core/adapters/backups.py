@@ -5,6 +5,7 @@ command works with the folder, so that half a restore is never taken for a whole
 """
 
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
@@ -96,32 +97,37 @@ class FolderBackups:
         paths = sorted(path for path in self._home.bundles.rglob("*") if path.is_file() and not path.is_symlink())
         return [KeptFile(path.relative_to(root).as_posix(), None) for path in paths]
 
-    def begin_restore(self, words: str) -> Path:
+    def free_bytes(self) -> int:
+        return self._home.free_bytes()
+
+    def begin_restore(self) -> Path:
         remove_tree(self._home.root / INCOMING)
-        write_atomically(self._home.root / MARKER, words.encode("utf-8"))
-        (self._home.root / INCOMING).mkdir()
+        (self._home.root / INCOMING).mkdir(mode=0o700)
         return self._home.root / INCOMING
 
     def abandon_restore(self) -> None:
         remove_tree(self._home.root / INCOMING)
-        (self._home.root / MARKER).unlink(missing_ok=True)
 
-    def finish_restore(self, aside: str, *, files: bool) -> Path | None:
-        root, incoming, old = self._home.root, self._home.root / INCOMING, self._home.backups / aside
-        old.mkdir(parents=True)
+    def finish_restore(self, source: Path, aside: str, *, files: bool) -> Path | None:
+        root, incoming = self._home.root, self._home.root / INCOMING
+        _forget_workers(incoming / "state.sqlite")
+        write_atomically(root / MARKER, str(source).encode("utf-8"))
+        old = _fresh_folder(self._home.backups, aside)
         for suffix in DATABASE_SUFFIXES:
             _move(self.database.with_name(self.database.name + suffix), old / f"state.sqlite{suffix}")
         for name in REPLACED if files else ():
             _move(root / name, old / name)
             _move(incoming / name, root / name)
-        replace(incoming / "state.sqlite", self.database)
+        self.database.parent.mkdir(parents=True, exist_ok=True)
+        _move(incoming / "state.sqlite", self.database)
         self._forget_rings()
         self._home.make()
         for folder in (root, self.database.parent, old):
             sync_folder(folder)
         with suppress(OSError):
-            old.rmdir()  # only when nothing was moved there
-        self.abandon_restore()
+            old.rmdir()  # only where nothing was moved there
+        remove_tree(incoming)
+        (root / MARKER).unlink()
         return old if old.exists() else None
 
     def _forget_rings(self) -> None:
@@ -132,13 +138,28 @@ class FolderBackups:
                 queue.with_name(queue.name + suffix).unlink(missing_ok=True)
 
 
+def _forget_workers(database: Path) -> None:
+    """Whoever worked when the copy was made does not work on this one, even if that process still lives."""
+    with closing(sqlite3.connect(database)) as connection, connection, suppress(sqlite3.OperationalError):
+        connection.execute("DELETE FROM worker")
+
+
+def _fresh_folder(parent: Path, name: str) -> Path:
+    for number in range(1000):
+        folder = parent / (f"{name}-{number}" if number else name)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+            return folder
+    raise FileExistsError(name)
+
+
 def _move(source: Path, target: Path) -> None:
-    """Rename what is there; an empty folder is not worth keeping."""
+    """Rename what is there, over file systems too; an empty folder is not worth keeping."""
     if source.is_dir():
         with suppress(OSError):
             source.rmdir()
     if source.exists():
-        replace(source, target)
+        shutil.move(source, target)
 
 
 def refuse_unfinished_restore(home: Home) -> None:
@@ -148,7 +169,25 @@ def refuse_unfinished_restore(home: Home) -> None:
     except FileNotFoundError:
         return
     raise Unhealthy("restore_unfinished", "A restore of this state folder was interrupted, so it is not whole.",
-                    why="What was there before is in the backups folder.", next_step=f"Run it again: harness restore {name}")  # fmt: skip
+                    why="What was there before is in the backups folder.",
+                    next_step=f"Run it again: harness restore {name}")  # fmt: skip
+
+
+def refuse_damaged_database(home: Home, database_url: str) -> None:
+    """Raises Unhealthy where SQLite's quick check finds something; a database that is not there yet is fine."""
+    path = Path(database_url.removeprefix(SQLITE))
+    if not database_url.startswith(SQLITE) or not path.exists() or path.stat().st_size == 0:
+        return
+    found = database_findings(path)
+    if found:
+        copies = sorted(home.backups.glob("[!.]*.*"), key=lambda copy: copy.stat().st_mtime_ns)
+        remedy = (
+            f"run `harness restore {copies[-1]}`"
+            if copies
+            else "run `harness restore FILE` with a backup from elsewhere; there is none in the backups folder"
+        )
+        raise Unhealthy("state_database_corrupt", "The state database is damaged.", why=f"SQLite says: {found[0]}",
+                        next_step=f"Stop all workers, then {remedy}.", findings=found)  # fmt: skip
 
 
 def is_database(path: Path) -> bool:

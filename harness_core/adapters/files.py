@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
 
 RENAME_ATTEMPTS = 8
@@ -82,7 +83,8 @@ def chunks(path: Path) -> Iterator[bytes]:
 def remove_tree(path: Path) -> None:
     """Remove a file or folder, however deep a guest nested it; what is not there is fine."""
     if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path, ignore_errors=True)
+        with suppress(RecursionError):
+            shutil.rmtree(path, ignore_errors=True)
         if path.exists():
             _remove_deep(path)
     else:
@@ -90,24 +92,37 @@ def remove_tree(path: Path) -> None:
             path.unlink()
 
 
-def _remove_deep(path: Path) -> None:
-    """Without recursion: a folder nested beyond Python's stack, or with its permissions taken away."""
-    waiting = [path]
+def _remove_deep(root: Path) -> None:
+    """Without recursion and without long paths: folders two levels down are moved up to one, until there is one level only."""
+    names = count()
+    waiting = True
     while waiting:
-        folder = waiting[-1]
-        with suppress(OSError):
-            folder.chmod(0o700)
-        try:
-            below = [Path(entry.path) for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False)]
-            for entry in os.scandir(folder):
-                if not entry.is_dir(follow_symlinks=False):
-                    Path(entry.path).unlink(missing_ok=True)
-        except OSError:
-            waiting.pop()
-            continue
-        if below:
-            waiting.extend(below)
-        else:
-            waiting.pop()
+        waiting = False
+        _clear(root, None, names)
+        for entry in _entries(root):
+            waiting |= _clear(Path(entry.path), root, names)
             with suppress(OSError):
-                folder.rmdir()
+                os.rmdir(entry.path)  # noqa: PTH106 - these may be many
+    with suppress(OSError):
+        root.rmdir()
+
+
+def _clear(folder: Path, root: Path | None, names: Iterator[int]) -> bool:
+    """Unlink the files in ``folder`` and move its folders up to ``root``, where it is given; whether one was moved."""
+    moved = False
+    with suppress(OSError):
+        folder.chmod(0o700)
+    for entry in _entries(folder):
+        with suppress(OSError):
+            if not entry.is_dir(follow_symlinks=False):
+                os.unlink(entry.path)  # noqa: PTH108 - as above
+            elif root is not None:
+                os.rename(entry.path, root / f".removed-{next(names)}")  # noqa: PTH104 - as above
+                moved = True
+    return moved
+
+
+def _entries(folder: Path) -> list["os.DirEntry[str]"]:
+    with suppress(OSError), os.scandir(folder) as entries:
+        return list(entries)
+    return []

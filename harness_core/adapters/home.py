@@ -47,18 +47,22 @@ class Home:
         return self.root / "backups"
 
     def make(self) -> None:
-        """Create the folders; raises a HarnessError with the remedy where that cannot work."""
+        """Create the folders; raises a HarnessError with the remedy where that cannot work.
+
+        A new or empty folder becomes its owner's alone; one that holds something keeps its mode, because it may be ``/tmp``.
+        """
         try:
             self.root.mkdir(parents=True, exist_ok=True)
-            self.root.chmod(0o700)
+            if not any(self.root.iterdir()):
+                self.root.chmod(0o700)
+            self.check_filesystem()
+            for name in FOLDERS:
+                (self.root / name).mkdir(exist_ok=True)
         except OSError as reason:
             raise UsageError(
-                "home_unusable", f"The state folder {self.root} cannot be made.", why=reason.strerror or str(reason),
+                "home_unusable", f"The state folder {self.root} cannot be used.", why=f"{reason.strerror or reason}.",
                 next_step="Set HARNESS_HOME (or --home) to a folder you may write to.",
             ) from reason  # fmt: skip
-        self.check_filesystem()
-        for name in FOLDERS:
-            (self.root / name).mkdir(exist_ok=True)
 
     def check_filesystem(self) -> None:
         """SQLite's locks are not reliable on Windows mounts and network drives: refuse them."""

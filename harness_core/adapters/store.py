@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import stat
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from harness_core.adapters.claims import claimed
+from harness_core.adapters.claims import claimed, locked
 from harness_core.adapters.files import make_folder, remove_tree, sha256_of, sync_file, sync_folder, write_atomically
 from harness_core.adapters.home import STAGED, Home
 from harness_core.domain.datasets import DatasetVersion
@@ -22,6 +23,7 @@ from harness_core.sdk.canonical import canonical_bytes
 MAX_ARTIFACT_BYTES = 2 * 1024**3
 MAX_ARTIFACTS = 1000
 LOGS = ("stdout.log", "stderr.log")
+MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,80}(; charset=utf-8)?")
 
 
 class FolderStore:
@@ -77,7 +79,9 @@ class FolderStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             source.replace(target)
             target.chmod(0o644)
-            media_type = str(entry.get("media_type") or "application/octet-stream")[:100]
+            media_type = str(entry.get("media_type"))
+            if not MEDIA_TYPE.fullmatch(media_type):
+                media_type = "application/octet-stream"
             taken.append(self._artifact(stage, f"artifacts/{name}", media_type))
         return taken
 
@@ -116,15 +120,15 @@ class FolderStore:
         if not staged.exists():
             return final
         make_folder(final.parent)
-        if final.exists():
-            old = staged.with_name(f"{staged.name}.old")
-            remove_tree(old)
-            with suppress(FileNotFoundError):
-                final.replace(old)
-            remove_tree(old)
-        with suppress(FileNotFoundError, OSError):  # somebody else published the same attempt at the same moment
-            staged.replace(final)
-        sync_folder(final.parent)
+        with locked(final.parent):  # the committer and every reader may come at once: only one moves, and only while it is there
+            if staged.exists():
+                if final.exists():
+                    old = staged.with_name(f"{staged.name}.old")
+                    remove_tree(old)
+                    final.replace(old)
+                    remove_tree(old)
+                staged.replace(final)
+                sync_folder(final.parent)
         self._drop_stale_stages(run_id, plugin_id, fence)
         return final
 
@@ -179,6 +183,9 @@ class FolderStore:
             raise RefusedFile("the dataset version could not be moved into its place")
         sync_folder(final.parent)
 
+    def drop_dataset(self, dataset_version_id: str) -> None:
+        remove_tree(self._home.dataset(dataset_version_id))
+
     def dataset_folder(self, dataset_version_id: str) -> Path:
         folder = self._home.dataset(dataset_version_id)
         if not (folder / "data.parquet").exists():
@@ -213,7 +220,8 @@ def checked_file(folder: Path, name: Any, max_bytes: int) -> Path:
         or relative.is_absolute()
         or ".." in relative.parts
         or str(relative) != name
-        or "\0" in name
+        or not name.isprintable()
+        or not relative.parts
     ):
         raise RefusedFile(f"{str(name)[:200]!r} is no plain relative path")
     path = folder

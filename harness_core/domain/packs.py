@@ -1,13 +1,11 @@
 """What a pack is: which files of a run go into it, what is left out and taken out, its index and its list of hashes."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from typing import Any
 
 from harness_core.domain.runs import Artifact
-from harness_core.sdk.canonical import NotCanonical, canonical_bytes, strict_loads
 
 SCHEMA_VERSION = "pack.v1"
 INDEX, SUMS, README = "pack.json", "SHA256SUMS", "README.txt"
@@ -23,11 +21,6 @@ LOG_MAY_QUOTE = "a log may quote rows"
 TOO_LARGE = "it is too large to be looked through for personal data"
 RAW = "it is the data themselves"
 GONE = "it is no longer kept"
-
-REMOVED = "[removed]"
-EMAIL = re.compile(r"[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}")
-PHONE = re.compile(r"(?<![\w.+])\+\d[\d ()/-]{6,18}\d(?!\w)")
-IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,4})?\b")
 
 
 @dataclass(frozen=True)
@@ -101,61 +94,6 @@ def reason_to_leave_out(artifact: Artifact) -> str | None:
     if not artifact.path.lower().endswith(TEXTS):
         return MAY_HOLD_ROWS
     return TOO_LARGE if artifact.size_bytes > LARGEST_TEXT else None
-
-
-def without_personal_data(data: bytes, path: str) -> tuple[bytes, int]:
-    """A text without e-mail addresses, international telephone numbers and IBANs, and how many there were.
-
-    A heuristic: it knows what looks personal by its form, not names or addresses. JSON stays JSON.
-    """
-    if path.endswith(".json"):
-        try:
-            value, count = cleaned(strict_loads(data))
-        except NotCanonical:
-            pass
-        else:
-            return (canonical_bytes(value), count) if count else (data, 0)
-    text, count = _cleaned_text(data.decode("utf-8", "replace"))
-    return (text.encode("utf-8"), count) if count else (data, 0)
-
-
-def cleaned(value: Any) -> tuple[Any, int]:
-    """A JSON value without what looks personal in its texts, and how often there was something."""
-    if isinstance(value, str):
-        return _cleaned_text(value)
-    if isinstance(value, Mapping):
-        pairs = [(_cleaned_text(key), cleaned(item)) for key, item in value.items()]
-        return {key: item for (key, _), (item, _) in pairs}, sum(first + second for (_, first), (_, second) in pairs)
-    if isinstance(value, list):
-        items = [cleaned(item) for item in value]
-        return [item for item, _ in items], sum(count for _, count in items)
-    return value, 0
-
-
-def _cleaned_text(text: str) -> tuple[str, int]:
-    total = 0
-    for pattern, is_one in ((EMAIL, _always), (IBAN, _is_iban), (PHONE, _always)):
-        found = [match for match in pattern.finditer(text) if is_one(match[0])]
-        if found:
-            text = pattern.sub(partial(_removed, is_one), text)
-            total += len(found)
-    return text, total
-
-
-def _removed(is_one: Callable[[str], bool], match: re.Match[str]) -> str:
-    return REMOVED if is_one(match[0]) else match[0]
-
-
-def _always(text: str) -> bool:
-    return bool(text)
-
-
-def _is_iban(text: str) -> bool:
-    """ISO 13616: the first four characters moved to the end, letters as 10 to 35, the whole gives 1 modulo 97."""
-    plain = text.replace(" ", "")
-    if not 15 <= len(plain) <= 34:
-        return False
-    return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1
 
 
 def checksums(files: Sequence[PackFile]) -> bytes:

@@ -35,14 +35,17 @@ class Backups(Protocol):
     def kept_files(self, snapshot: Path) -> Sequence[KeptFile]:
         """Everything that the state in ``snapshot`` refers to, and the installed bundles."""
 
-    def begin_restore(self, words: str) -> Path:
-        """An empty folder to unpack into. From here on other commands are told to run ``harness restore`` with ``words``."""
+    def begin_restore(self) -> Path:
+        """An empty folder to unpack into."""
 
     def abandon_restore(self) -> None:
         """Nothing was changed yet: remove what was unpacked."""
 
-    def finish_restore(self, aside: str, *, files: bool) -> Path | None:
-        """Move what is there to ``backups/<aside>`` and what was unpacked into its place; returns that folder, if anything was there.
+    def finish_restore(self, source: Path, aside: str, *, files: bool) -> Path | None:
+        """Move what is there to ``backups/<aside>…`` and what was unpacked into its place; returns that folder unless it is empty.
 
-        ``files`` False puts back the state database alone.
+        If this is interrupted, other commands are refused and told to restore ``source`` again. ``files`` False puts back the state
+        database alone.
         """
+
+    def free_bytes(self) -> int: ...

@@ -76,6 +76,8 @@ class Store(Protocol):
     def keep_dataset(self, scratch: Path, index: int, version: DatasetVersion) -> None:
         """Move a dataset into its place with its ``schema.json``; one that is there already stays."""
 
+    def drop_dataset(self, dataset_version_id: str) -> None: ...
+
     def dataset_folder(self, dataset_version_id: str) -> Path:
         """Raises NotFound."""
 

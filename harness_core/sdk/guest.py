@@ -1,10 +1,10 @@
 """The process a plugin lives in: reads one request, runs the plugin, answers in frames, and ends.
 
-Started by the kernel's launcher as ``python -m harness_core.sdk.guest <request-fd> <answer-fd>``. Before any plugin code is loaded it
-puts up the wall around itself and says which layers of it stand; where that is less than it was told, it ends. After its answer it
-stays until the request's pipe is closed, so that the kernel sees the whole process tree once more. Files must be closed when ``run``
-returns: nothing is tidied up after that. Nothing of the kernel is imported here, and nothing said after the plugin was loaded is
-believed without a check.
+Started by the kernel's launcher as ``python -m harness_core.sdk.guest <request-fd> <answer-fd>``. Before any plugin code is loaded
+it puts up the wall around itself and says which layers of it stand; where that is less than it was told, it ends. After its answer
+it stays until the request's pipe is closed, so that the kernel sees the whole process tree once more. Files must be closed when
+``run`` returns: nothing is tidied up after that. Nothing of the kernel is imported here, and nothing said after the plugin was
+loaded is believed without a check.
 """
 
 import importlib.util
@@ -166,8 +166,9 @@ def _failed(error: dict[str, Any]) -> dict[str, Any]:
 def _refusal(reason: PermissionError) -> str:
     if isinstance(reason, SandboxViolation):
         return str(reason)
-    what = f" {reason.filename}" if reason.filename is not None else ""
-    return f"The system refused it{what or ' something'} ({reason.strerror or reason}): a plugin reads what it is given and writes its scratch."
+    what = reason.filename if reason.filename is not None else "something"
+    allowed = "a plugin reads what it is given and writes its scratch"
+    return f"The system refused it {what} ({reason.strerror or reason}): {allowed}."
 
 
 def _first_line(reason: BaseException) -> str:

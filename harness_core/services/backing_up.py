@@ -22,6 +22,7 @@ ABOUT, SUMS, DATABASE = "backup.json", "SHA256SUMS", "state.sqlite"
 NAME = re.compile(r"backup-\d{8}T\d{6}Z(-\d+)?\.zip")
 MIGRATION_NAME = re.compile(r"state-before-migration-.+\.sqlite")
 KEEP = 7
+OLDER = "Nothing was changed. Use another file of the backups folder, or another copy of this one."
 LOOKS = 3  # files may change while they are copied: a run that is retried writes its report anew
 
 
@@ -122,7 +123,7 @@ class BackingUp:
         )  # fmt: skip
 
     def _looked(self, folder: Path) -> _Looked:
-        """A snapshot and the files it speaks of. What does not fit together is looked at anew, and is damaged if that does not help."""
+        """A snapshot and the files it speaks of. What does not fit is looked at anew, and is damaged if that does not help."""
         for _ in range(LOOKS):
             snapshot = folder / DATABASE
             self._backups.snapshot(snapshot)
@@ -155,17 +156,26 @@ class BackingUp:
         """
         if not path.is_file():
             raise InputRefused("no_such_file", f"There is no file {path}.", next_step="Name a file of the backups folder.")
+        source = path.absolute()
         self._backups.database  # noqa: B018 - refuses what cannot be put back, before anything is touched
-        incoming = self._backups.begin_restore(str(path.absolute()))
+        self._check_room(source)
+        incoming = self._backups.begin_restore()
         try:
-            alone = self._look.is_database(path)
-            count = self._unpack_database(path, incoming) if alone else self._unpack(path, incoming)
+            alone = self._look.is_database(source)
+            count = self._unpack_database(source, incoming) if alone else self._unpack(source, incoming)
             schema = self._checked_schema(incoming / DATABASE)
         except BaseException:
             self._backups.abandon_restore()
             raise
-        before = self._backups.finish_restore(f"before-restore-{self._stamp()}-{incoming.stat().st_ino}", files=not alone)
-        return Restored(path, count, schema, before, alone)
+        before = self._backups.finish_restore(source, f"before-restore-{self._stamp()}", files=not alone)
+        return Restored(source, count, schema, before, alone)
+
+    def _check_room(self, source: Path) -> None:
+        free, needed = self._backups.free_bytes(), source.stat().st_size
+        if free < needed:
+            raise Unhealthy("no_room", f"{needed:,} bytes are needed to unpack this backup, and {free:,} are free.",
+                            why="What is there now is kept until everything is unpacked.",
+                            next_step="Make room on the disk of the state folder, then try again.")  # fmt: skip
 
     def _unpack_database(self, path: Path, incoming: Path) -> int:
         (incoming / DATABASE).write_bytes(path.read_bytes())
@@ -180,10 +190,12 @@ class BackingUp:
                         continue
                     actual = archive.extract(name, incoming / name)
                     if actual != listed[name]:
-                        raise tampered(f"{path.name} is not what was written.", [Mismatch(name, "has changed", listed[name], actual)])
+                        raise tampered(
+                            f"{path.name} is not what was written.", [Mismatch(name, "has changed", listed[name], actual)]
+                        )
                 return len(listed)
         except BadArchive as reason:
-            raise tampered(f"{path.name} is not a whole backup.", [Mismatch(path.name, str(reason))]) from reason
+            raise tampered(f"{path.name} is not a whole backup.", [Mismatch(path.name, str(reason))], OLDER) from reason
 
     def _checked_schema(self, database: Path) -> str | None:
         found, schema = self._look.findings(database), self._look.schema(database)
@@ -207,14 +219,14 @@ def _listed(path: Path, archive: OpenArchive) -> dict[str, str]:
     try:
         listed, about = read_checksums(archive.read(SUMS)), strict_loads(archive.read(ABOUT))
     except (ValueError, NotCanonical) as reason:
-        raise tampered(f"{path.name} is not a whole backup.", [Mismatch(SUMS, f"cannot be read: {reason}")]) from reason
+        raise tampered(f"{path.name} is not a whole backup.", [Mismatch(SUMS, f"cannot be read: {reason}")], OLDER) from reason
     if not isinstance(about, Mapping) or about.get("schema_version") != SCHEMA_VERSION:
         raise UsageError("unknown_backup", f"{path.name} was made by another version of this program.",
                          next_step="Restore it with a later version.")  # fmt: skip
     differ = sorted(listed.keys() ^ (archive.sizes.keys() - {SUMS}))
     if differ or DATABASE not in listed:
         found = [Mismatch(name, "is missing or not listed") for name in differ or [DATABASE]]
-        raise tampered(f"{path.name} is not a whole backup.", found)
+        raise tampered(f"{path.name} is not a whole backup.", found, OLDER)
     return listed
 
 
@@ -230,7 +242,8 @@ def _counts(entries: Sequence[Entry]) -> dict[str, int]:
 
 def prune(folder: Path, name: re.Pattern[str], keep: int) -> list[Path]:
     """Remove all but the newest ``keep`` files of that form of name; returns what was removed. Nothing else is touched."""
-    found = sorted((path for path in folder.iterdir() if name.fullmatch(path.name)), key=lambda path: (path.stat().st_mtime, path.name))
+    named = (path for path in folder.iterdir() if name.fullmatch(path.name))
+    found = sorted(named, key=lambda path: (path.stat().st_mtime_ns, path.name))
     removed = found[:-keep] if keep else found
     for path in removed:
         path.unlink(missing_ok=True)

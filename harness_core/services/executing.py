@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from harness_core.domain.datasets import DatasetVersion
-from harness_core.domain.errors import PolicyRefused, Problem
+from harness_core.domain.errors import NotFound, PolicyRefused, Problem
 from harness_core.domain.fingerprints import dataset_version_id
 from harness_core.domain.plugins import Plugin
 from harness_core.domain.results import committed_output, result_problems
@@ -35,6 +35,7 @@ Stop = Literal["cancel", "drain", "lost"]
 TAIL_CHARACTERS = 4000
 PROGRESS_INTERVAL_S = 0.25
 SHOWN_PROBLEMS = 20
+MAKES_DATASETS = ("ingest", "transform")
 
 ENDED_AS: Mapping[str, tuple[ExecutionStatus, str, str]] = {
     "timeout": (
@@ -106,10 +107,20 @@ class Executing:
         )  # fmt: skip
 
     def _datasets_of(self, earlier: Execution) -> Sequence[DatasetVersion]:
+        """Raises RefusedFile where their data are no longer kept, or not as recorded: everything downstream would read them."""
         named = self._runs.get(earlier.run_id).datasets
-        for item in named:
-            self._store.dataset_folder(item["dataset_version_id"])
-        return [self._library.dataset_version(item["dataset_version_id"]) for item in named]
+        versions = [self._library.dataset_version(item["dataset_version_id"]) for item in named]
+        for version in versions:
+            if self._state_of_data(version) != "whole":
+                raise RefusedFile(f"the data of {version.dataset_version_id} are not kept as recorded")
+        return versions
+
+    def _state_of_data(self, version: DatasetVersion) -> Literal["whole", "gone", "damaged"]:
+        try:
+            folder = self._store.dataset_folder(version.dataset_version_id)
+        except NotFound:
+            return "gone"
+        return "whole" if self._store.sha256_of(folder / "data.parquet") == version.data_sha256 else "damaged"
 
     def _run(
         self,
@@ -221,13 +232,28 @@ class Executing:
         return answer, ExecutionStatus.OK if answer["status"] == "ok" else ExecutionStatus.NA, None
 
     def _kept_datasets(self, run: Run, plugin: Plugin, outcome: GuestOutcome, scratch: Path) -> Sequence[DatasetVersion]:
+        if outcome.datasets and plugin.manifest.type not in MAKES_DATASETS:
+            raise RefusedFile(f"a plugin of type {plugin.manifest.type} declared a dataset version")
         names = {item.sha256: item.filename for item in run.config.inputs}
         kept = []
         for index, raw in enumerate(outcome.datasets):
             version = self._version(plugin, raw, names, *self._store.parquet_facts(scratch, index))
+            self._clear_damage(version)
             self._store.keep_dataset(scratch, index, version)
             kept.append(version)
         return kept
+
+    def _clear_damage(self, version: DatasetVersion) -> None:
+        """Make room for data that were damaged and have just been made again, byte for byte as they once were."""
+        try:
+            recorded = self._library.dataset_version(version.dataset_version_id)
+        except NotFound:
+            return
+        if self._state_of_data(recorded) != "damaged":
+            return
+        if recorded.data_sha256 != version.data_sha256:
+            raise RefusedFile(f"the data of {version.dataset_version_id} are damaged, and these are not the same bytes")
+        self._store.drop_dataset(version.dataset_version_id)
 
     def _version(self, plugin: Plugin, raw: Mapping[str, Any], names: Mapping[str, str], sha256: str, size: int) -> DatasetVersion:
         reader = f"{plugin.id} {plugin.manifest.version}"

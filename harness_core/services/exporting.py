@@ -1,11 +1,12 @@
 """Export: a run whose every hash was checked, as one archive that anybody can check without this program's database."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness_core.domain.errors import Conflict, InputRefused, UsageError
+from harness_core.domain.errors import Conflict, Unhealthy, UsageError
 from harness_core.domain.pack_documents import documents
 from harness_core.domain.packs import (
     GONE,
@@ -20,16 +21,16 @@ from harness_core.domain.packs import (
     PackIndex,
     Redacted,
     checksums,
-    cleaned,
     readme,
     reason_to_leave_out,
-    without_personal_data,
 )
+from harness_core.domain.redaction import Redaction
 from harness_core.domain.runs import Artifact
 from harness_core.ports.archives import Archives, Entry, SourceChanged
 from harness_core.sdk.canonical import canonical_bytes, sha256_hex
 from harness_core.services.replaying import Replay, Replaying
 
+PERSONAL = Redaction(personal=True)
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -96,7 +97,7 @@ class Exporting:
         told = replay.documents
         if told is None:
             raise Conflict("no_manifest", f"Run {replay.run.run_id} has no manifest.", next_step="Run `harness replay` on it.")
-        report, schemas = (told.report, told.schemas) if include_raw else cleaned([told.report, told.schemas])[0]
+        report, schemas = (told.report, told.schemas) if include_raw else PERSONAL.value([told.report, told.schemas])[0]
         return documents(told.manifest, report, schemas, contents.files)
 
     def _add(self, contents: _Contents, path: str, source: Path | bytes, media_type: str) -> None:
@@ -115,7 +116,7 @@ class Exporting:
             self._add_cleaned(contents, path, source.read_bytes(), artifact.media_type)
 
     def _add_cleaned(self, contents: _Contents, path: str, data: bytes, media_type: str) -> None:
-        clean, removed = without_personal_data(data, path)
+        clean, removed = PERSONAL.data(data, path)
         if removed:
             contents.redacted.append(Redacted(path, sha256_hex(data), removed))
         self._add(contents, path, clean, media_type)
@@ -146,6 +147,8 @@ def check_target(target: Path) -> None:
         raise UsageError("target_is_a_folder", f"{target} is a folder.", next_step="Name a file to write, such as run.zip.")
     if not target.parent.is_dir():
         raise UsageError("no_such_folder", f"There is no folder {target.parent}.", next_step="Make it, or name another place.")
+    if not os.access(target.parent, os.W_OK | os.X_OK):
+        raise UsageError("folder_not_writable", f"{target.parent} cannot be written to.", next_step="Name another place.")
 
 
 def write_archive(archives: Archives, target: Path, entries: Sequence[Entry]) -> tuple[str, int]:
@@ -156,5 +159,5 @@ def write_archive(archives: Archives, target: Path, entries: Sequence[Entry]) ->
         raise Conflict("changed_meanwhile", f"{reason} changed while it was being copied.",
                        next_step="Wait until nothing writes to it, then try again.") from reason  # fmt: skip
     except OSError as reason:
-        raise InputRefused("not_written", f"{target} could not be written.", why=f"{reason.strerror or reason}.",
-                           next_step="Name a place with enough room that you may write to.") from reason  # fmt: skip
+        raise Unhealthy("not_written", f"{target} could not be written.", why=f"{reason.strerror or reason}.",
+                        next_step="Make room on that disk, or name a place on another.") from reason  # fmt: skip

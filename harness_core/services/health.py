@@ -102,9 +102,7 @@ class Examining:
     def _plugins(self) -> Check:
         plugins, invalid = self._catalog.plugins(), len(self._catalog.problems())
         if not any(plugin.manifest.type == "ingest" for plugin in plugins.values()):
-            return Check(
-                "plugins", "warning", "No ingest plugin is there, so no file can be read.", "See `harness plugins list`."
-            )
+            return Check("plugins", "warning", "No ingest plugin is there, so no file can be read.", "See `harness plugins list`.")
         if invalid:
             reason = "A plugin folder cannot be used." if invalid == 1 else f"{invalid} plugin folders cannot be used."
             return Check("plugins", "warning", reason, "See what is wrong with `harness plugins validate`.")

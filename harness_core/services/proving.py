@@ -23,12 +23,13 @@ from harness_core.domain.packs import (
 )
 from harness_core.domain.proofs import Documents, Mismatch, document_mismatches
 from harness_core.ports.archives import Archives, BadArchive, OpenArchive
-from harness_core.sdk.canonical import NotCanonical, strict_loads
+from harness_core.sdk.canonical import NotCanonical, canonical_bytes, strict_loads
 from harness_core.services.replaying import MALFORMED, agreement, tampered
 from harness_core.services.verifying import Proved
 
 OUTPUT = re.compile(r"run/plugins/([^/]+)/output\.json")
 SCHEMA = re.compile(r"datasets/([^/]+)/schema\.json")
+ASK = "Do not rely on it. Ask whoever made it for another copy, and compare its SHA-256 with theirs."
 LARGEST_DOCUMENT = 512 * 1024 * 1024
 
 
@@ -57,18 +58,18 @@ class Proving:
             with self._archives.open(path) as archive:
                 return self._prove(path, archive, scratch)
         except BadArchive as reason:
-            raise tampered(f"{path.name} is not a whole pack.", [Mismatch(path.name, str(reason))]) from reason
+            raise tampered(f"{path.name} is not a whole pack.", [Mismatch(path.name, str(reason))], ASK) from reason
 
     def _prove(self, path: Path, archive: OpenArchive, scratch: Path) -> Proved:
         hashes, found = _byte_mismatches(path, archive)
         if found:
-            raise tampered(f"{path.name} is not what was packed.", found)
+            raise tampered(f"{path.name} is not what was packed.", found, ASK)
         pack = _Pack(archive, hashes, _index(path, archive), _documents(path, archive))
         for compare in (_registry, partial(_made_again, self._version), _contents):
             found += agreement(partial(compare, pack), INDEX)
         found += agreement(lambda: document_mismatches(pack.documents), MANIFEST)
         if found:
-            raise tampered(f"{path.name} contradicts itself.", found)
+            raise tampered(f"{path.name} contradicts itself.", found, ASK)
         notes = [f"{len(pack.index.redacted)} files were cleaned of what looks personal."] if pack.index.redacted else []
         return Proved(path.name, pack.documents, len(hashes), _unpacked(pack, scratch), notes, cleaned=bool(pack.index.redacted))
 
@@ -99,7 +100,9 @@ def _made_again(version: str, pack: _Pack) -> list[Mismatch]:
     sizes, media_types = pack.archive.sizes, pack.index.media_types
     files = [PackFile(path, pack.hashes[path], sizes[path], kind) for path, kind in media_types.items() if path in pack.hashes]
     documents = pack.documents
-    again = pack_documents(documents.manifest, documents.report, documents.schemas, files) | {README: readme(pack.index)}
+    again = pack_documents(documents.manifest, documents.report, documents.schemas, files) | {
+        README: readme(pack.index), INDEX: canonical_bytes(pack.index.as_dict()),
+    }  # fmt: skip
     return [
         Mismatch(name, "is not what this run gives")
         for name, data in again.items()
@@ -131,7 +134,7 @@ def _index(path: Path, archive: OpenArchive) -> PackIndex:
     try:
         return PackIndex.from_dict(strict_loads(archive.read(INDEX)))
     except (NotCanonical, KeyError, TypeError, AttributeError) as reason:
-        raise tampered(f"{path.name} is not a whole pack.", [Mismatch(INDEX, f"cannot be read: {reason!r}")]) from reason
+        raise tampered(f"{path.name} is not a whole pack.", [Mismatch(INDEX, f"cannot be read: {reason!r}")], ASK) from reason
     except ValueError as reason:
         raise UsageError("unknown_pack", f"{path.name} was made by another version.", why=f"{reason}.",
                          next_step="Verify it with a later version, or with `sha256sum -c SHA256SUMS`.") from reason  # fmt: skip
@@ -146,8 +149,8 @@ def _documents(path: Path, archive: OpenArchive) -> Documents:
         if isinstance(manifest, Mapping):
             return Documents(manifest, report, outputs, schemas)
     except (NotCanonical, *MALFORMED) as reason:
-        raise tampered(f"{path.name} is not a whole pack.", [Mismatch(RUN, f"cannot be read: {reason}")]) from reason
-    raise tampered(f"{path.name} is not a whole pack.", [Mismatch(MANIFEST, "is no manifest")])
+        raise tampered(f"{path.name} is not a whole pack.", [Mismatch(RUN, f"cannot be read: {reason}")], ASK) from reason
+    raise tampered(f"{path.name} is not a whole pack.", [Mismatch(MANIFEST, "is no manifest")], ASK)
 
 
 def _json(archive: OpenArchive, name: str) -> Any:

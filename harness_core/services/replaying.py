@@ -20,6 +20,7 @@ from harness_core.sdk.canonical import NotCanonical, canonical_bytes, sha256_hex
 UNFINISHED = re.compile(r"\.(report\.(json|md|html)|run_manifest\.json)\.\w{8}")
 STAGED = ".staged/"
 OUTPUT = re.compile(r"plugins/[^/]+/output\.json")
+DISTRUST = "Do not rely on it. Restore a backup (`harness restore`), or submit the file again."
 MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 
@@ -182,10 +183,10 @@ def agreement(compare: Callable[[], Sequence[Mismatch]], path: str) -> Sequence[
         return [Mismatch(path, f"is not of the expected shape ({type(reason).__name__}: {reason})")]
 
 
-def tampered(what: str, mismatches: Sequence[Mismatch]) -> Tampered:
+def tampered(what: str, mismatches: Sequence[Mismatch], next_step: str = DISTRUST) -> Tampered:
     """One error that names every mismatch."""
     return Tampered(
         "tampered", what, why=f"{len(mismatches)} mismatch{'es' * (len(mismatches) > 1)}:",
-        next_step="Do not rely on it. Restore a backup (`harness restore`), or submit the file again.",
+        next_step=next_step,
         problems=[item.as_problem() for item in mismatches], mismatches=[item.as_dict() for item in mismatches],
     )  # fmt: skip

@@ -1,5 +1,6 @@
 """Taking files in: quarantined, hashed while written, verified from disk, promoted, and recorded with their names."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path, PurePath
 from typing import BinaryIO
@@ -29,7 +30,7 @@ class Uploading:
                     next_step="Give the path of a CSV, TSV, XLSX, Parquet or JSON Lines file.",
                 )  # fmt: skip
             with path.open("rb") as source:
-                return self.take(source, path.name, str(path.absolute()), on_bytes)
+                return self.take(source, as_text(path.name), as_text(str(path.absolute())), on_bytes)
         except PermissionError as reason:
             raise InputRefused("file_unreadable", f"{path} cannot be read.", why="Permission denied.",
                                next_step="Give yourself the right to read it.") from reason  # fmt: skip
@@ -58,6 +59,11 @@ def clean_filename(name: str) -> str:
     last = PurePath(name.replace("\\", "/")).name
     kept = "".join(character for character in last if character.isprintable())
     return kept[:MAX_NAME] or "unnamed"
+
+
+def as_text(path: str) -> str:
+    """A path as UTF-8 text, whatever the locale: reports must not depend on it, and names need not be text at all."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def as_input(upload: Upload) -> Input:

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from harness_core.domain.evidence import Cited, artifact_disagreement, cited, disagreement, rows_disagreement
-from harness_core.domain.packs import REMOVED
 from harness_core.domain.proofs import Documents, Mismatch
+from harness_core.domain.redaction import REMOVED
 from harness_core.ports.launcher import GuestRequest, Launcher, Progress
 from harness_core.ports.store import Store
 from harness_core.ports.world import Names
@@ -22,6 +22,7 @@ TOTAL_S = 1800.0
 MEMORY_MB = 2048
 SHOWN_ROWS = 20
 NO_DATA = "it needs the original file (--data FILE)"
+NOT_READ_AGAIN = "the original file could not be read again in the same way here"
 HAS_GAPS = "what looks personal was taken out of it"
 
 
@@ -83,6 +84,7 @@ class Proved:
     folders: Mapping[str, Path] = field(default_factory=dict)
     notes: Sequence[str] = ()
     cleaned: bool = False
+    without_data: str = NO_DATA
 
 
 class Verifying:
@@ -148,7 +150,9 @@ class Verifying:
             notes=proved.notes,
         )
         if missing or not proved.folders:
-            return replace(base, not_checkable=[*base.not_checkable, *(_difference(claim, NO_DATA) for claim in queries)])
+            return replace(
+                base, not_checkable=[*base.not_checkable, *(_difference(claim, proved.without_data) for claim in queries)]
+            )
         different += self._different_queries(queries, proved.folders, on_progress)
         return replace(base, checked=len(claims), differences=different)
 
@@ -227,7 +231,7 @@ def _with(proved: Proved, reread: Reread) -> Proved:
     if reread.mismatches:
         raise tampered(f"The original file does not give the data of {proved.subject}.", list[Mismatch](reread.mismatches))
     folders = {**proved.folders, **reread.folders}
-    return replace(proved, folders=folders, notes=[*proved.notes, *reread.notes])
+    return replace(proved, folders=folders, notes=[*proved.notes, *reread.notes], without_data=NOT_READ_AGAIN)
 
 
 def _checked_without_data(claim: Cited, documents: Documents) -> Difference | None:

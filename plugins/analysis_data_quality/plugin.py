@@ -57,13 +57,14 @@ def run(ctx: PluginContext) -> PluginResult:
         "exact_dependencies": _exact(table),
         "suspect_cells": suspect_cells.write(ctx, table),
     }
+    work = {"queries": table.questions, "dependencies_tried": table.looks}
     if not told:
         sentence = (
             f"{counted(len(table.fields), 'column')} and {counted(table.row_count, 'row')} "
             "were checked; nothing breaks a rule of its own."
         )
-        return PluginResult.na("nothing_found", sentence, metrics=metrics, references=REFERENCES)
-    return PluginResult.ok(_summary(findings, omitted), metrics=metrics, findings=told, references=REFERENCES)
+        return PluginResult.na("nothing_found", sentence, metrics=metrics, references=REFERENCES, debug=work)
+    return PluginResult.ok(_summary(findings, omitted), metrics=metrics, findings=told, references=REFERENCES, debug=work)
 
 
 def _checked(ctx: PluginContext, table: Table, keys: Sequence[Sequence[str]]) -> list[Finding]:

@@ -31,7 +31,7 @@ def duplicate_rows(table: Table) -> tuple[list[Finding], int]:
     query = (
         "SELECT coalesce(sum(n - 1), 0), count(*), coalesce(max(n), 0), "
         "coalesce(sum(n * (n - 1)) // 2, 0), (SELECT count(*) FROM data) "
-        "FROM (SELECT COLUMNS(* EXCLUDE (row_index)), count(*) AS n FROM data GROUP BY ALL HAVING count(*) > 1)"
+        f"FROM (SELECT count(*) AS n FROM data GROUP BY {names} HAVING count(*) > 1)"
     )
     repeats, groups, most, pairs, _ = table.counts(query)
     expected = expected_equal_pairs(table)
@@ -144,8 +144,8 @@ def _choices(table: Table, column: Field) -> float:
 def _key_violation(table: Table, column: Field, repeats: int) -> Finding:
     repeated = f"SELECT {column.sql} FROM data WHERE {column.sql} IS NOT NULL GROUP BY 1 HAVING count(*) > 1"
     counts = (
-        f"SELECT count(*), sum(n) FROM (SELECT {column.sql}, count(*) AS n FROM "
-        f"data WHERE {column.sql} IS NOT NULL GROUP BY 1 HAVING count(*) > 1)"
+        f"SELECT count(*), sum(n) FROM (SELECT count(*) AS n FROM data "
+        f"WHERE {column.sql} IS NOT NULL GROUP BY {column.sql} HAVING count(*) > 1)"
     )
     values, rows = table.counts(counts)
     return Finding(

@@ -1,7 +1,7 @@
 """Text that breaks its own rules: mixed types, odd shapes, impossible dates, padding, and one category in several spellings."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from quality_table import QUOTED_REPEATS, Field, Table, counted, named, percent
 
@@ -251,12 +251,12 @@ def _padding(table: Table, column: Field, condition: str, rows: int, subject: st
 def spellings(table: Table) -> Iterator[Finding]:
     """One category written in several ways that differ by case or blanks only."""
     for column in texts(table):
-        if column.distinct > min(MAX_WAYS, 0.5 * column.count):
+        levels = column.levels
+        if column.distinct > min(MAX_WAYS, 0.5 * column.count) or (levels and not _collide(levels)):
             continue
         ways = (
-            f"SELECT lower({trimmed(column)}) AS word, count(*) AS ways, sum(n) AS n, max(n) AS most FROM "
-            f"(SELECT {column.sql}, count(*) AS n FROM data WHERE {column.sql} "
-            "IS NOT NULL GROUP BY 1) GROUP BY 1 HAVING count(*) > 1"
+            f"SELECT word, count(*) AS ways, sum(n) AS n, max(n) AS most FROM (SELECT lower({trimmed(column)}) AS word, "
+            f"count(*) AS n FROM data WHERE {column.sql} IS NOT NULL GROUP BY {column.sql}) GROUP BY word HAVING count(*) > 1"
         )
         query = f"SELECT count(*), coalesce(sum(n - most), 0), coalesce(sum(n), 0) FROM ({ways})"
         words, odd, rows = table.counts(query)
@@ -264,13 +264,18 @@ def spellings(table: Table) -> Iterator[Finding]:
             yield _spelling(table, column, query, ways, (words, odd))
 
 
+def _collide(levels: Iterable[str]) -> bool:
+    words = [value.strip(SPACE).lower() for value in levels]
+    return len(set(words)) < len(words)
+
+
 def _spelling(table: Table, column: Field, query: str, ways: str, counts: tuple[int, int]) -> Finding:
     words, odd = counts
     rarer = (
-        f"SELECT row_index FROM data JOIN (SELECT {column.sql} AS v, row_number() OVER (PARTITION BY lower({trimmed(column)}) "
+        f"SELECT data.row_index FROM data JOIN (SELECT {column.sql} AS v, row_number() OVER (PARTITION BY lower({trimmed(column)}) "
         f"ORDER BY count(*) DESC, {column.sql}) AS place FROM data WHERE "
         f"{column.sql} IS NOT NULL GROUP BY 1, lower({trimmed(column)})) AS way "
-        f"ON {column.sql} = way.v WHERE way.place > 1 ORDER BY row_index"
+        f"ON data.{column.sql} = way.v WHERE way.place > 1 ORDER BY data.row_index"
     )
     top = table.answer(f"{ways} ORDER BY n DESC, word LIMIT 1")[0]
     example = f', for example "{top[0]}"' if column.may_quote and int(top[2]) >= QUOTED_REPEATS else ""
@@ -319,6 +324,8 @@ def _may_hold_words(column: Field) -> bool:
     """Whether the profile leaves room for such words: short values, and, where all shapes are listed, one of theirs."""
     if column.facts["lengths"]["min"] > max(len(word) for word in MISSING_WORDS):
         return False
+    if column.levels is not None:
+        return not _words_for_missing(column).isdisjoint(value.strip(SPACE) for value in column.levels)
     listed = [entry["pattern"] for entry in column.facts.get("patterns") or []]
     if not listed or column.facts["pattern_count"] > len(listed) or column.facts.get("padded_count"):
         return True

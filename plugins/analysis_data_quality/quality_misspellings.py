@@ -10,6 +10,7 @@ from harness_core.sdk import Finding
 MAX_LEVELS = 500  # every rare value is compared with every frequent one
 RARE_ROWS = 5
 TIMES_RARER = 50  # Meier beside Meyer is another name; once beside a hundred times, rather a slip
+LONGEST = 64
 SHORTEST = 5  # among shorter words, and in codes with digits, one letter makes another value
 
 
@@ -25,9 +26,10 @@ def misspellings(table: Table) -> Iterator[Finding]:
 
 
 def _may_have(column: Field) -> bool:
-    """Whether some value is frequent enough, and the profile does not show that all are too short."""
+    """Whether the profile leaves room for long words, a frequent one and a rare one."""
     top = column.facts.get("top_values")
-    return int(column.facts["lengths"]["max"]) >= SHORTEST and (not top or int(top[0]["count"]) >= TIMES_RARER)
+    is_rare = column.levels is None or min(column.levels.values()) <= RARE_ROWS
+    return int(column.facts["lengths"]["max"]) >= SHORTEST and is_rare and (not top or int(top[0]["count"]) >= TIMES_RARER)
 
 
 def _rare(column: Field) -> str:
@@ -36,7 +38,8 @@ def _rare(column: Field) -> str:
     return (
         f"SELECT DISTINCT rare.word, rare.n FROM ({levels}) AS rare JOIN ({levels}) AS usual "
         f"ON usual.n >= {TIMES_RARER} * rare.n AND abs(length(usual.word) - length(rare.word)) <= 1 "
-        f"WHERE rare.n <= {RARE_ROWS} AND least(length(rare.word), length(usual.word)) >= {SHORTEST} "
+        f"WHERE rare.n <= {RARE_ROWS} AND length(rare.word) <= {LONGEST} "
+        f"AND least(length(rare.word), length(usual.word)) >= {SHORTEST} "
         f"AND NOT regexp_matches(rare.word || usual.word, '[0-9]') AND damerau_levenshtein(rare.word, usual.word) = 1"
     )
 
@@ -49,15 +52,21 @@ def _finding(table: Table, column: Field, query: str, counts: tuple[int, int]) -
     return Finding(
         kind="format_violation",
         title=f"{counted(words, 'value')} of {named(column.name)} {'looks' if words == 1 else 'look'} misspelt",
-        statement=f"{counted(rows, 'row')} of {column.count:,} {'has' if rows == 1 else 'have'} a rare value in {named(column.name)}"
-        f"{example} that differs in one letter from a value at least {TIMES_RARER} times as frequent "
+        statement=f"{counted(rows, 'row')} of {column.count:,} {'has' if rows == 1 else 'have'} "
+        f"a rare value in {named(column.name)}{example} that differs in one letter "
+        f"from a value at least {TIMES_RARER} times as frequent "
         f"({counted(words, 'such value')}).",
         columns=[column.name],
         severity="notice",
         confidence=0.8,
         confidence_note="A rare name may be spelt like a frequent one and be meant.",
         subject="misspelling",
-        statistics={"n": column.count, "values": words, "rows": rows, "effect": {"name": "share of rows", "value": rows / column.count}},
+        statistics={
+            "n": column.count,
+            "values": words,
+            "rows": rows,
+            "effect": {"name": "share of rows", "value": rows / column.count},
+        },
         recommendation="Compare them with the frequent value; if they mean the same, write them the same.",
         evidence=[
             table.evidence(query),

@@ -46,6 +46,13 @@ class Field:
         return int(self.facts["distinct_count"])
 
     @property
+    def levels(self) -> dict[Any, int] | None:
+        """All values with their rows, where the profile lists them all: many questions need no query then."""
+        top = self.facts.get("top_values") or []
+        is_complete = self.facts.get("distinct_exact") and len(top) == self.distinct
+        return {entry["value"]: int(entry["count"]) for entry in top} if is_complete else None
+
+    @property
     def is_numeric(self) -> bool:
         return self.view.column.type in NUMERIC and "min" in self.facts
 
@@ -68,7 +75,7 @@ class Table:
     """The dataset version with its profile.
 
     ``shadows`` are columns that repeat another one and are left out of later checks. ``suspects`` are columns with a query for the
-    rows in which their cell breaks a rule.
+    rows in which their cell breaks a rule. ``looks`` counts the dependencies tried on sampled rows.
     """
 
     dataset: Dataset
@@ -76,6 +83,7 @@ class Table:
     fields: Sequence[Field]
     shadows: set[str] = field(default_factory=set)
     suspects: list[tuple[str, str]] = field(default_factory=list)
+    looks: int = 0
     _answers: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
     @classmethod
@@ -100,6 +108,11 @@ class Table:
         if query not in self._answers:
             self._answers[query] = self.dataset.sql(query).fetchall()
         return self._answers[query]
+
+    @property
+    def questions(self) -> int:
+        """How many different queries were answered."""
+        return len(self._answers)
 
     def counts(self, query: str) -> tuple[int, ...]:
         """The only row of a query that counts; a sum over no rows is 0."""

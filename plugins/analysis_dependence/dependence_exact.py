@@ -2,20 +2,54 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from dependence_axes import Axis, as_numbers
 from dependence_pairs import Judged
 from numpy.typing import NDArray
-from scipy import stats
 
 from harness_core.sdk import PluginContext
 from harness_core.sdk.statistics.effects import Counts, chi_square, expected_counts, without_empty
+from harness_core.sdk.statistics.summation import reproducible_sum
 from harness_core.sdk.statistics.wording import rounded
 
 FloatArray = NDArray[np.float64]
 DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Centred:
+    """Deviations from the mean, and the root of the sum of their squares."""
+
+    deviations: FloatArray
+    norm: float
+
+
+@dataclass(frozen=True)
+class Values:
+    """A numeric or time column in memory, with what every pair needs of it worked out once."""
+
+    values: FloatArray
+
+    @cached_property
+    def finite(self) -> NDArray[np.bool_]:
+        return np.isfinite(self.values)
+
+    @cached_property
+    def order(self) -> NDArray[np.int64]:
+        """The place of each value among the different values, so that ranks within a part of the rows need no sorting."""
+        _, places = np.unique(self.values, return_inverse=True)
+        return np.asarray(places, dtype=np.int64)
+
+    @cached_property
+    def whole(self) -> tuple[Centred, Centred]:
+        return self.part(self.finite)
+
+    def part(self, kept: NDArray[np.bool_]) -> tuple[Centred, Centred]:
+        """The values and their ranks in the rows ``kept``, centred."""
+        return centred(self.values[kept]), centred(mid_ranks(self.order[kept]))
 
 
 def coefficients(ctx: PluginContext, axes: Sequence[Axis], edges: Sequence[Judged]) -> list[dict[str, float | None]]:
@@ -36,25 +70,37 @@ def _both(axes: Sequence[Axis], edge: Judged, *, numeric: bool) -> bool:
     return all((axes[k].kind != "category") == numeric for k in edge.pair)
 
 
-def _values(ctx: PluginContext, axis: Axis) -> FloatArray:
+def _values(ctx: PluginContext, axis: Axis) -> Values:
     parts = [as_numbers(batch.column(0), axis.kind) for batch in ctx.dataset.iter_batches([axis.name])]
-    return np.concatenate(parts)
+    return Values(np.concatenate(parts))
 
 
-def _of_numbers(a: FloatArray, b: FloatArray) -> dict[str, float | None]:
-    kept = np.isfinite(a) & np.isfinite(b)
-    a, b = a[kept], b[kept]
-    return {
-        "pearson": _rounded(_correlation(a, b)),
-        "spearman": _rounded(_correlation(stats.rankdata(a), stats.rankdata(b))),
-    }
+def mid_ranks(places: NDArray[np.int64]) -> FloatArray:
+    """Ranks from 1 on, ties sharing their mean, of values given by their places among the different ones."""
+    counts = np.bincount(places)
+    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[places], dtype=np.float64)
 
 
-def _correlation(a: Any, b: Any) -> float:
-    """Two passes with exactly rounded sums, so that the order of the rows cannot show."""
-    a, b = a - math.fsum(a) / len(a), b - math.fsum(b) / len(b)
-    scale = math.sqrt(math.fsum(a * a)) * math.sqrt(math.fsum(b * b))
-    return math.fsum(a * b) / scale if scale > 0 else math.nan
+def centred(values: FloatArray) -> Centred:
+    """Brought below 1 by a power of two first, which loses no bit and keeps squares from overflowing."""
+    values = np.ldexp(values, -math.frexp(float(np.abs(values).max()))[1])
+    deviations = values - reproducible_sum(values) / len(values)
+    return Centred(deviations, math.sqrt(reproducible_sum(deviations * deviations)))
+
+
+def _of_numbers(a: Values, b: Values) -> dict[str, float | None]:
+    if np.array_equal(a.finite, b.finite):
+        first, second = a.whole, b.whole
+    else:
+        kept = a.finite & b.finite
+        first, second = a.part(kept), b.part(kept)
+    pearson, spearman = (_rounded(correlation(one, other)) for one, other in zip(first, second, strict=True))
+    return {"pearson": pearson, "spearman": spearman}
+
+
+def correlation(a: Centred, b: Centred) -> float:
+    scale = a.norm * b.norm
+    return reproducible_sum(a.deviations * b.deviations) / scale if scale > 0 else math.nan
 
 
 def _rounded(value: float) -> float | None:

@@ -8,14 +8,14 @@ from dependence_axes import Axis
 from dependence_pairs import Judged
 from dependence_sql import within_groups
 from dependence_structure import Conditional, key
-from dependence_words import rank_evidence, say
+from dependence_words import coefficient, rank_evidence, say
 
 from harness_core.sdk import Finding, PluginContext
-from harness_core.sdk.statistics.wording import listed, number, rounded
+from harness_core.sdk.statistics.wording import listed, rounded
 
 NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
 NOTICE_FROM = 0.3
-FUNCTIONAL_RANK = 0.9999
+PERFECT = 1 - 1e-12
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequ
     """One pair, with what a third column does to it, and the pairs that follow from it."""
     said = say(told.ctx.dataset, edge, told.axes, exact=told.exact)
     names = [told.name(edge.i), told.name(edge.j)]
-    functional = is_functional(edge, said.numbers.get("rank_correlation"))
+    functional = is_functional(edge, said.numbers)
     numbers = {name: rounded(value, 12) if isinstance(value, float) else value for name, value in said.numbers.items()}
     parts = statistics(edge) | numbers | {"functional": functional}
     statement, evidence, severity = said.statement, list(said.evidence), "notice" if edge.effect.value >= NOTICE_FROM else "info"
@@ -75,11 +75,14 @@ def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequ
     )
 
 
-def is_functional(edge: Judged, rank: float | None) -> bool:
-    """Whether one column decides the other; between many numbers only a perfect order of the values themselves says so."""
+def is_functional(edge: Judged, numbers: Mapping[str, Any]) -> bool:
+    """Whether one column decides the other; between many numbers only a perfect order of all values, or a line, says so."""
     if edge.decides is None:
         return False
-    return rank is None or abs(rank) >= FUNCTIONAL_RANK
+    if "rank_correlation" not in numbers:
+        return True
+    of_values = [numbers["pearson"], numbers["rank_correlation"] if numbers["rank_correlation_exact"] else None]
+    return any(value is not None and abs(value) >= PERFECT for value in of_values)
 
 
 def _functional_words(edge: Judged, names: Sequence[str]) -> str:
@@ -106,7 +109,7 @@ def _conditional_words(told: Told, edge: Judged, found: Conditional) -> tuple[st
     inside = [row[4] for row in query["result"] if row[4] is not None]
     overall = edge.correlation or 0.0
     against = sum(value * overall < 0 for value in inside)
-    ranges = f"correlations from {number(round(min(inside), 3))} to {number(round(max(inside), 3))}"
+    ranges = f"correlations from {coefficient(min(inside))} to {coefficient(max(inside))}"
     counted = f", against it in {against:,} of {len(inside):,} groups" if found.outcome == "reverses" else ""
     return f' Within the groups of "{given.name}" {what}: {ranges}{counted}.', query
 
@@ -153,8 +156,8 @@ def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Ju
         statement=(
             f"{listed(names)} move together: all {len(inside):,} pairs among these {len(names):,} columns are strongly related. "
             f'The closest are "{told.name(strongest.i)}" and "{told.name(strongest.j)}" '
-            f"(rank correlation {number(round(high, 3))}), "
-            f'the least close "{told.name(weakest.i)}" and "{told.name(weakest.j)}" ({number(round(low, 3))}).'
+            f"(rank correlation {coefficient(high)}), "
+            f'the least close "{told.name(weakest.i)}" and "{told.name(weakest.j)}" ({coefficient(low)}).'
         ),
         columns=names,
         severity="notice",

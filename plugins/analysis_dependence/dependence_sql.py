@@ -39,7 +39,8 @@ def correlation(
             "FROM data) WHERE a IS NOT NULL AND b IS NOT NULL"
         )
     return dataset.evidence(
-        f"SELECT corr(ra, rb) AS rank_correlation, corr(a, b) AS pearson, count(*) AS n FROM ({ranked})", TOLERANCE
+        f"SELECT round(corr(ra, rb), 12) AS rank_correlation, round(corr(a, b), 12) AS pearson, count(*) AS n FROM ({ranked})",
+        TOLERANCE,
     )
 
 
@@ -84,7 +85,7 @@ def within_groups(dataset: Dataset, a: Axis, b: Axis, given: Axis) -> dict[str, 
     shown, group = given.sql_name, given.sql_choice(list(range(given.size)))
     return dataset.evidence(
         "SELECT class, CAST(min(shown) AS VARCHAR), CAST(max(shown) AS VARCHAR), count(*) AS n, "
-        "CASE WHEN count(*) > 2 AND min(a) < max(a) AND min(b) < max(b) THEN corr(a, b) END AS correlation "
+        "CASE WHEN count(*) > 2 AND min(a) < max(a) AND min(b) < max(b) THEN round(corr(a, b), 12) END AS correlation "
         f"FROM (SELECT {group} AS class, {shown} AS shown, {_numeric(a)} AS a, {_numeric(b)} AS b "
         "FROM data) WHERE class IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL GROUP BY class ORDER BY class",
         TOLERANCE,

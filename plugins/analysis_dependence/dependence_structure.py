@@ -14,6 +14,7 @@ from scipy import special
 from harness_core.sdk.statistics.effects import (
     chi_square,
     correlation_p,
+    entropy,
     information,
     merge_ordered,
     mid_rank_scores,
@@ -24,6 +25,7 @@ STRATUM_ROWS = 20
 STRATUM_CLASSES = 3
 CONDITIONERS = 2
 SAME_THING = 0.995
+SETTLED_SHARE = 0.95
 REMAINS_LEAST, REMAINS_SHARE, UNSURE_SHARE = 0.1, 0.25, 0.5
 SURE = 0.001
 UNSURE = 0.01
@@ -61,7 +63,7 @@ def twins(edges: Edges) -> dict[int, int]:
 
 
 def conditioners(edges: Edges, axes: Sequence[Axis]) -> list[Triple]:
-    """For each edge the two third columns that are most related to both its ends, without being the same thing as one of them."""
+    """For each edge the two third columns that are most related to both its ends, without deciding one of them."""
     triples: list[Triple] = []
     for i, j in sorted(edges):
         candidates = []
@@ -69,15 +71,19 @@ def conditioners(edges: Edges, axes: Sequence[Axis]) -> list[Triple]:
             to_i, to_j = edges.get(key(i, k)), edges.get(key(j, k))
             if k in (i, j) or to_i is None or to_j is None:
                 continue
-            if _same_thing(to_i) or _same_thing(to_j):
+            if _settles(k, to_i) or _settles(k, to_j):
                 continue
             candidates.append((-min(to_i.effect.value, to_j.effect.value), k))
         triples += [(i, j, k) for _, k in sorted(candidates)[:CONDITIONERS]]
     return triples
 
 
-def _same_thing(edge: Judged) -> bool:
-    return edge.decides is not None or edge.effect.value >= SAME_THING
+def _settles(k: int, edge: Judged) -> bool:
+    """Whether the axis ``k`` leaves next to nothing open about the other end: within its classes there is nothing to see."""
+    counts = without_empty(edge.table if edge.i == k else edge.table.T)
+    return information(counts)[0] >= SETTLED_SHARE * entropy(counts.sum(axis=0)) or (
+        edge.correlation is not None and abs(edge.correlation) >= SAME_THING
+    )
 
 
 def condition(edge: Judged, table: Counts, given: int) -> Conditional | None:

@@ -70,11 +70,19 @@ def _monotone(dataset: Dataset, edge: Judged, a: Axis, b: Axis, *, exact: bool) 
     kind = "Spearman's rank correlation" if exact else "rank correlation of classes"
     return Said(
         f'"{of.name}" {verb} with "{by.name}"',
-        f'"{of.name}" {verb} with "{by.name}": {kind} {number(round(rank, 3))} over {n:,} rows.{statement}',
+        f'"{of.name}" {verb} with "{by.name}": {kind} {coefficient(rank)} over {n:,} rows.{statement}',
         tuple(evidence),
         heatmap(edge, a, b),
         {"rank_correlation": rank, "pearson": pearson, "rank_correlation_exact": exact},
     )
+
+
+def coefficient(value: float) -> str:
+    """A correlation in three digits, and in more where three would call it perfect and it is not."""
+    for digits in range(3, 13):
+        if abs(round(value, digits)) < 1:
+            return number(round(value, 3)) if digits == 3 else f"{value:.{digits}f}"
+    return number(round(value))
 
 
 def _padded(edge: Judged, a: Axis, b: Axis) -> list[Axis]:

@@ -49,17 +49,17 @@ class Joint:
         }
 
 
-def measure_joint(ctx: PluginContext, margins: Sequence[Margin], told: Told) -> Joint | None:
+def measure_joint(ctx: PluginContext, settings: Mapping[str, Any], margins: Sequence[Margin], told: Told) -> Joint | None:
     """Fit, measure every row, and test the gap above the bulk of the distances; None where the table is too small for it."""
-    margins = margins[: ctx.settings["max_joint_columns"]]
+    margins = margins[: settings["max_joint_columns"]]
     if len(margins) < 2 or ctx.dataset.row_count < max(MIN_ROWS, ROWS_PER_COLUMN * len(margins)):
         return None
     names = [margin.name for margin in margins]
     model = replace(fit(margins, lambda: chunks(ctx.dataset, names)), limit=SCORE_LIMIT)
     distances = _distances(ctx.dataset, model, told)
     limit = cutoff(distances, len(margins))
-    count, p_value = tail_verdict(np.sort(distances), limit, ctx.settings)
-    found = count > 0 and p_value <= ctx.settings["significance"]
+    count, p_value = tail_verdict(np.sort(distances), limit, settings)
+    found = count > 0 and p_value <= settings["significance"]
     rows = np.argsort(-distances, kind="stable")[: count + 1] if found else np.empty(0, dtype=np.int64)
     chosen = [int(row) for row in rows[:count]]
     fence = round_between(float(distances[rows[count]]), float(distances[rows[count - 1]])) if found else 0.0

@@ -55,9 +55,9 @@ class Verdict:
 
 def judge(ordered: FloatArray, settings: Mapping[str, Any], esd_level: float) -> Verdict:
     """The verdict on sorted values with a spread. ``esd_level`` is the level of Rosner's test, already shared among columns."""
-    scale = better_scale(ordered)
+    scale, skew = better_scale(ordered)
     work = np.log(ordered) if scale == "log" else ordered
-    low, high = adjusted_fences(work, settings["fence_reach"])
+    low, high = adjusted_fences(work, settings["fence_reach"], skew)
     tests = [_tail_test(ordered, work, scale, direction, (low, high), settings) for direction in ("high", "low")]
     claims = [claim for claim in tests if claim is not None and claim.p_value <= settings["significance"]]
     if not claims and len(ordered) <= settings["esd_max_rows"]:
@@ -67,7 +67,7 @@ def judge(ordered: FloatArray, settings: Mapping[str, Any], esd_level: float) ->
     return Verdict(
         claims=tuple(claim for claim in claims if _floor(claim, settings) <= claim.distance[0] < math.inf),
         scale=scale,
-        medcouple=medcouple(work),
+        medcouple=skew,
         fences=(float(back(low)), float(back(high))),
         beyond_fences=(int((work < low).sum()), int((work > high).sum())),
         p_value=min(1.0, 2 * min(p_values, default=0.5)),
@@ -79,12 +79,13 @@ def _floor(claim: TailClaim, settings: Mapping[str, Any]) -> float:
     return 0.0 if claim.test == "generalised ESD" else float(settings["min_robust_sds"])
 
 
-def better_scale(ordered: FloatArray) -> Scale:
-    """Logarithms where all values are positive and clearly more symmetric on that scale; else the values as they are."""
-    if ordered[0] <= 0:
-        return "linear"
-    plain, logged = abs(medcouple(ordered)), abs(medcouple(np.log(ordered)))
-    return "log" if logged + LOG_GAIN < plain else "linear"
+def better_scale(ordered: FloatArray) -> tuple[Scale, float]:
+    """Logarithms where all values are positive and clearly more symmetric on that scale, else linear; and the medcouple on it."""
+    plain = medcouple(ordered)
+    if ordered[0] <= 0 or abs(plain) <= LOG_GAIN:
+        return "linear", plain
+    logged = medcouple(np.log(ordered))
+    return ("log", logged) if abs(logged) + LOG_GAIN < abs(plain) else ("linear", plain)
 
 
 def _tail_test(
@@ -130,7 +131,7 @@ def _best_gap(upward: FloatArray, limit: int, plain: FloatArray) -> tuple[int, f
 
 
 def _ladder_p(descending: FloatArray, plain: FloatArray, count: int, size: int) -> float:
-    """The p-value of the gap among the different values, on the more telling scale; 0 where the tail is not heaped on a few of them.
+    """The p-value of the gap among the different values, on the more telling scale; 0 where the tail is not heaped on few.
 
     Where thousands of rows share a few values, as in a price list, rows say how often a step of the ladder is taken, not how far
     apart the steps are: a top step as far from the next as others from theirs is no outlier, however many rows lie below it.

@@ -1,15 +1,16 @@
 """Outliers: values that the tail of their own column cannot explain, and rows whose combination of values is odd."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from outlier_columns import Skipped, numeric_candidates, ordered_values, unusable
+from outlier_columns import Skipped, numeric_candidates, ordered_columns, unusable
 from outlier_distance import Margin, margin
 from outlier_joint import Joint, joint_finding, measure_joint
 from outlier_tails import TailClaim, Verdict, judge
 from outlier_words import beyond, finding
 
-from harness_core.sdk import Column, Finding, PluginContext, PluginResult
+from harness_core.sdk import Column, Dataset, Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.robust import FloatArray
 from harness_core.sdk.statistics.wording import rounded
 
@@ -19,6 +20,7 @@ REFERENCES = (
     "B. Rosner, Percentage points for a generalized ESD many-outlier procedure, Technometrics 25 (1983) 165-172",
     "J. Raymaekers, P. Rousseeuw, Fast robust correlation for high-dimensional data, Technometrics 63 (2021) 184-198",
 )
+TABLE_SIGNIFICANCE = 0.05
 
 
 @dataclass
@@ -37,35 +39,35 @@ def run(ctx: PluginContext) -> PluginResult:
     candidates, skipped = numeric_candidates(ctx.dataset, profile)
     if not candidates:
         return PluginResult.na("no_measures", "No column holds measured numbers, so there is nothing that could be an outlier.")
-    examined = _each_column(ctx, candidates, Examined(skipped=skipped))
+    tests = len(candidates) + 1
+    settings = {**ctx.settings, "significance": min(ctx.settings["significance"], TABLE_SIGNIFICANCE / tests)}
+    examined = _each_column(ctx, candidates, settings, Examined(skipped=skipped))
     if not examined.columns:
         reasons = "; ".join(f'"{item.name}": {item.reason}' for item in examined.skipped[:5])
         metrics = _metrics(examined, None)
         return PluginResult.na(
             "nothing_to_examine", f"No numeric column could be examined for outliers ({reasons}).", metrics=metrics
         )
-    joint = measure_joint(ctx, examined.margins, _told_conditions(examined))
+    joint = measure_joint(ctx, settings, examined.margins, _told_conditions(examined))
     findings = [*examined.findings, *([joint_finding(ctx, joint)] if joint is not None and joint.rows else [])]
     return _result(examined, joint, findings)
 
 
-def _each_column(ctx: PluginContext, candidates: list[Column], examined: Examined) -> Examined:
-    level = ctx.settings["esd_significance"] / len(candidates)
-    for done, column in enumerate(candidates):
+def _each_column(ctx: PluginContext, candidates: list[Column], settings: Mapping[str, Any], examined: Examined) -> Examined:
+    level = settings["esd_significance"] / len(candidates)
+    for done, (column, ordered) in enumerate(ordered_columns(ctx.dataset, candidates)):
         ctx.progress(done, len(candidates) + 1, column.name)
-        ordered = ordered_values(ctx.dataset, column.name)
         if reason := unusable(ordered):
             examined.skipped.append(Skipped(column.name, reason))
         else:
-            _one_column(ctx, column, ordered, level, examined)
+            _one_column(ctx.dataset, column, ordered, judge(ordered, settings, level), examined)
     return examined
 
 
-def _one_column(ctx: PluginContext, column: Column, ordered: FloatArray, esd_level: float, examined: Examined) -> None:
-    verdict = judge(ordered, ctx.settings, esd_level)
+def _one_column(dataset: Dataset, column: Column, ordered: FloatArray, verdict: Verdict, examined: Examined) -> None:
     examined.columns.append((column, verdict, len(ordered)))
     for claim in verdict.claims:
-        examined.findings.append(finding(ctx.dataset, column, ordered, claim, verdict))
+        examined.findings.append(finding(dataset, column, ordered, claim, verdict))
         examined.told.append((column, claim))
     found = margin(column.name, ordered, verdict.scale == "log")
     if found is not None:

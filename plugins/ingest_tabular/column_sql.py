@@ -8,6 +8,7 @@ from harness_core.sdk.dataset import quote_name, quote_text
 
 PLAIN = r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?"
 SCIENTIFIC = r"-?([0-9](\.[0-9]+)[eE][+-]?[0-9]{1,3}|[0-9](\.[0-9]*)?[eE][+-][0-9]{1,3})"
+SHORT_FLOAT = r"-?(0|[1-9][0-9]*)\.[0-9]+"  # of at most 15 digits, which a double always keeps
 LOSSY = "this value does not fit the type of column number "
 
 
@@ -119,6 +120,9 @@ def _quick_proof(text: str, value: str, typing: Typing) -> str | None:
         return None
     if typing.format not in ("", "iso"):
         return None
+    if typing.type == "float":
+        short = f"(strlen({text}) <= 16 AND regexp_full_match({text}, {quote_text(SHORT_FLOAT)}))"
+        return f"({short} OR ({value}::VARCHAR = {text} AND isfinite({value})))"
     return f"({value}::VARCHAR = {text}{'' if typing.type == 'integer' else f' AND isfinite({value})'})"
 
 

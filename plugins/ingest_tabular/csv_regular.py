@@ -3,8 +3,7 @@
 Whatever is done to a row is counted with its place; lines at the very end that are no rows are set aside, and said.
 """
 
-import csv
-import io
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,12 +17,15 @@ from csv_census import NEWLINE, RETURN, Flags, Positions, outside, quotes_belong
 from csv_records import Customs, Dialect, LineSource, Record, records
 from repair_notes import MAX_PLACES, Repairs, counted
 
+from harness_core.sdk import InputRejected
+
 PIECE_BYTES = 256 << 10
 SMALLEST_PIECE_BYTES = 4 << 10
 TAIL_BYTES = 32 << 10
 MAX_EXTRA_COLUMNS = 100
 MAX_HELD = 50_000
 MAX_TRAILER_LINES = 10
+MAX_ROW_BYTES = 64 << 20
 
 SENTENCES = {
     "short_rows": ("row has", "rows have", "fewer fields than the table has columns; the missing ones at the end are null"),
@@ -69,6 +71,7 @@ class Tally:
 
     widest: int
     rows: int = 0
+    longest_row: int = 0  # bytes; that of a stretch copied at once is an upper bound
     blank_lines: int = 0
     empty_rows: int = 0
     places: dict[str, Places] = field(default_factory=dict)
@@ -125,7 +128,7 @@ def can_copy(dialect: Dialect) -> bool:
 
 
 def write_regular(source: Source, copy: Path, report: Report) -> Tally:
-    """Write the body of ``source`` to ``copy``; every row has ``source.width`` fields, but for those with real surplus."""
+    """Write the body of ``source`` to ``copy``, lines ending in line feeds; rows have ``source.width`` fields, or real surplus."""
     tally = Tally(source.width)
     size = source.path.stat().st_size
     with source.path.open("rb") as file, copy.open("wb") as out:
@@ -209,13 +212,21 @@ def _copy_piece(piece: bytes, stream: _Stream, source: Source, writer: "_Writer"
     for first, last, is_good in _runs(good):
         stop = int(ends[last - 1]) + 1
         if is_good:
-            writer.copy(piece[start:stop], last - first)
+            writer.copy(_with_line_feeds(piece, ends[first:last], start, source.line_end), last - first)
             stream.number += piece.count(b"\n", start, stop)
         else:
             stream.put(piece[start:stop])
             for record in _records(stream, source, stream.number + piece.count(b"\n", start, stop)):
                 writer.write(record)
         start = stop
+
+
+def _with_line_feeds(piece: bytes, ends: Positions, start: int, line_end: str) -> bytes:
+    """The records from ``start`` to the last of ``ends``, each ending in a line feed alone; line ends within quotes stay."""
+    stretch = piece[start : int(ends[-1]) + 1]
+    if line_end != "\r\n":
+        return stretch
+    return numpy.delete(numpy.frombuffer(stretch, dtype=numpy.uint8), ends - 1 - start).tobytes()
 
 
 def _records(stream: _Stream, source: Source, until_line: int | None) -> Iterator[Record]:
@@ -270,20 +281,32 @@ def _runs(good: Flags) -> Iterator[tuple[int, int, bool]]:
             yield first, last, bool(good[first])
 
 
+def too_long(line: int) -> InputRejected:
+    return InputRejected(
+        f"The row on line {line:,} is longer than {MAX_ROW_BYTES >> 20} MB.",
+        line=line,
+        remedy="Check that line for a quote that is not closed, or a missing line end.",
+        code="too_large",
+    )
+
+
 class _Writer:
     """Writes records at the table's width, and holds back what may turn out to stand behind the table."""
 
     def __init__(self, source: Source, out: BinaryIO, tally: Tally) -> None:
         self._source, self._out, self._tally = source, out, tally
-        self._text = io.StringIO()
-        dialect = regular_dialect(source.dialect)
-        self._csv = csv.writer(self._text, delimiter=dialect.delimiter, quotechar=dialect.quote, lineterminator=_line_end(source))
+        self._dialect = regular_dialect(source.dialect)
+        self._special = re.compile(f"[{re.escape(self._dialect.delimiter + self._dialect.quote)}\r\n]").search
         self._held: list[Record] = []
 
     def copy(self, stretch: bytes, rows: int) -> None:
         self._release()
-        self._out.write(stretch)
+        self._put(stretch)
         self._tally.rows += rows
+
+    def _put(self, data: bytes) -> None:
+        self._tally.longest_row = max(self._tally.longest_row, len(data))
+        self._out.write(data)
 
     def write(self, record: Record) -> None:
         width = self._source.width
@@ -295,7 +318,6 @@ class _Writer:
             return
         self._release()
         self._row(record)
-        self._flush()
 
     def _may_stand_behind(self, record: Record, width: int) -> bool:
         filled = sum(bool(value.strip()) for value in record.fields)
@@ -307,13 +329,6 @@ class _Writer:
         for record in self._held:
             self._row(record)
         self._held = []
-        self._flush()
-
-    def _flush(self) -> None:
-        if self._text.tell():
-            self._out.write(self._text.getvalue().encode())
-            self._text.seek(0)
-            self._text.truncate()
 
     def _row(self, record: Record) -> None:
         fields = self._fitted(record)
@@ -321,8 +336,17 @@ class _Writer:
         if len(fields) > limit:
             fields = [*fields[: limit - 1], self._source.dialect.delimiter.join(fields[limit - 1 :])]
         self._tally.widest = max(self._tally.widest, len(fields))
-        self._csv.writerow(fields)
+        data = (self._dialect.delimiter.join(map(self._marked, fields or [""])) + "\n").encode()
+        if len(data) > MAX_ROW_BYTES:
+            raise too_long(record.line)
+        self._put(data)
         self._tally.rows += 1
+
+    def _marked(self, value: str) -> str:
+        """The value in quotes where it holds a mark or a line end; the csv module would leave a carriage return bare."""
+        quote = self._dialect.quote
+        is_only = not value and self._tally.widest == 1
+        return quote + value.replace(quote, quote * 2) + quote if is_only or self._special(value) else value
 
     def _fitted(self, record: Record) -> list[str]:
         """The row at the table's width: padded, moved, trimmed of empty surplus, or left longer; what was done is noted."""
@@ -350,7 +374,6 @@ class _Writer:
             return
         self._tally.trailer_lines = [record.line for record in remarks]
         self._tally.empty_rows = len(self._held) - len(remarks)
-        self._flush()
 
     def _looks_like_row(self, record: Record) -> bool:
         """A last line that was cut off has a first cell like the cells above it."""
@@ -359,7 +382,3 @@ class _Writer:
         first = record.fields[0] if record.fields else ""
         from_above = {each for each, share in usual.items() if share > 0.05 and each not in ("", "a", "text")}
         return bool(first.strip()) and profiles.fit(first, 0) > -3.0 and bool(from_above)
-
-
-def _line_end(source: Source) -> str:
-    return source.line_end if can_copy(source.dialect) and source.line_end != "\r" else "\n"

@@ -1,5 +1,6 @@
 """Reads a delimited text into a typed Parquet: fast where a census of every byte finds it regular, record by record where not."""
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -59,6 +60,7 @@ class _Plan:
 
 def read_table(path: Path, settings: Settings, work: Path, memory_mb: int, repairs: Repairs, progress: Progress) -> Table:
     """Read UTF-8 text at ``path``; raises InputRejected where it holds no table."""
+    settings = _told_by_first_line(path, settings, repairs)
     head, later = _samples(path, settings.skip_rows)
     plan = _plan(head, later, settings, repairs)
     if len(plan.names) > settings.max_columns:
@@ -71,7 +73,7 @@ def read_table(path: Path, settings: Settings, work: Path, memory_mb: int, repai
     with connect(work, memory_mb) as connection:
         columns = None
         if census.is_regular and _is_simple(plan, census):
-            columns = _read_fast(connection, path, plan, rules, parquet, repairs, progress)
+            columns = _read_fast(connection, path, plan, census, rules, parquet, repairs, progress)
             if columns is not None and _count(connection, parquet) != census.records - census.blank_lines:
                 columns = None
         if columns is None:
@@ -83,6 +85,16 @@ def read_table(path: Path, settings: Settings, work: Path, memory_mb: int, repai
         _say_blank_lines(census, repairs)
     reading = _reading(plan, settings, columns)
     return Table(parquet, [column for column, _ in columns], count, reading, repairs)
+
+
+def _told_by_first_line(path: Path, settings: Settings, repairs: Repairs) -> Settings:
+    """Spreadsheet programs may write ``sep=;`` on the first line; it names the delimiter and is no row."""
+    with path.open("rb") as file:
+        told = re.fullmatch(rb'"?sep=([^\w\s"]|\t)"?\r?\n', file.readline(16), re.IGNORECASE)
+    if told is None or settings.skip_rows:
+        return settings
+    repairs.add("separator_line", 1, "The first line names the delimiter; it was set aside.", lines=[1])
+    return replace(settings, skip_rows=1, delimiter=settings.delimiter or told[1].decode())
 
 
 def too_many_columns(count: int, limit: int) -> InputRejected:
@@ -205,6 +217,7 @@ def _is_simple(plan: _Plan, census: Census) -> bool:
     one_column = len(plan.names) == 1
     return (
         len(dialect.delimiter) == 1
+        and plan.line_end != "\r"
         and not dialect.spaced
         and dialect.escape in ("", dialect.quote)
         and not (one_column and census.blank_lines)
@@ -216,11 +229,20 @@ def _is_simple(plan: _Plan, census: Census) -> bool:
 
 
 def text_relation(
-    path: Path, names: Sequence[str], dialect: Dialect, skip_lines: int, *, pads: bool = False, keeps_empty: bool = False
+    path: Path,
+    names: Sequence[str],
+    dialect: Dialect,
+    skip_lines: int,
+    *,
+    line_end: str = "\n",
+    pads: bool = False,
+    keeps_empty: bool = False,
+    longest_row: int = 0,
 ) -> str:
     """SQL that reads a regular delimited file with every column as text, in file order.
 
-    ``keeps_empty`` tells an empty text in quotes from no value; mended rows carry a mark for it.
+    ``keeps_empty`` tells an empty text in quotes from no value; mended rows carry a mark for it. Left to itself, the reader takes
+    the first line end that it sees for the usual one, even within quotes; told of ``\\r\\n``, it joins rows (DuckDB 2.0.0).
     """
     chosen = ", ".join(
         f"CASE WHEN {quote_name(name)} = {quote_text(EMPTY_MARK)} THEN '' ELSE {quote_name(name)} END AS {quote_name(name)}"
@@ -228,11 +250,12 @@ def text_relation(
     )
     columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
     quote, escape = quote_text(dialect.quote), quote_text(dialect.escape)
+    told = ", new_line='\\n'" if line_end == "\n" else ""
     return (
         f"SELECT {chosen if keeps_empty else '*'} FROM read_csv({quote_text(str(path))}, auto_detect=false, columns={{{columns}}}, "
         f"delim={quote_text(dialect.delimiter)}, quote={quote}, escape={escape}, header=false, skip={skip_lines}, "
         f"strict_mode=true, null_padding={_sql(pads)}, parallel={_sql(not pads)}, "
-        f"allow_quoted_nulls={_sql(not keeps_empty)}, max_line_size={MAX_LINE_BYTES})"
+        f"allow_quoted_nulls={_sql(not keeps_empty)}, max_line_size={max(MAX_LINE_BYTES, longest_row + 1)}{told})"
     )
 
 
@@ -241,12 +264,13 @@ def _sql(flag: object) -> str:
 
 
 def _read_fast(
-    connection: duckdb.DuckDBPyConnection, path: Path, plan: _Plan, rules: TypeRules, parquet: Path,
+    connection: duckdb.DuckDBPyConnection, path: Path, plan: _Plan, census: Census, rules: TypeRules, parquet: Path,
     repairs: Repairs, progress: Progress,
 ) -> list[Any] | None:  # fmt: skip
     """The typed columns, or None where the fast reader stumbles over the file."""
     keeps_empty = bool(plan.dialect.empty)
-    relation = text_relation(path, plan.names, plan.dialect, plan.layout.body_line - 1, keeps_empty=keeps_empty)
+    line_end = "\r\n" if census.line_ends == "crlf" else "\n"
+    relation = text_relation(path, plan.names, plan.dialect, plan.layout.body_line - 1, line_end=line_end, keeps_empty=keeps_empty)
     attempt = Repairs()
     try:
         columns = write_typed(
@@ -281,11 +305,24 @@ def _read_exactly(
     samples = dict(plan.samples)
     samples.update({name: [] for name in names[len(plan.names) :]})
     pads, keeps_empty = tally.widest > len(plan.names), bool(plan.dialect.empty)
-    relation = text_relation(copy, names, regular_dialect(plan.dialect), 0, pads=pads, keeps_empty=keeps_empty)
+    relation = text_relation(
+        copy, names, regular_dialect(plan.dialect), 0, pads=pads, keeps_empty=keeps_empty, longest_row=tally.longest_row
+    )
     if not tally.rows:
         relation = "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in names) + " WHERE false"
-    return write_typed(
-        connection, relation, samples, rules, parquet, repairs, lambda share: progress(0.5 + 0.45 * share, "reading")
+    try:
+        return write_typed(
+            connection, relation, samples, rules, parquet, repairs, lambda share: progress(0.5 + 0.45 * share, "reading")
+        )
+    except duckdb.InvalidInputException as reason:
+        raise unreadable() from reason
+
+
+def unreadable() -> InputRejected:
+    return InputRejected(
+        "The file cannot be read as a table, not even record by record.",
+        remedy="Say delimiter, quote and encoding in the settings, or export the table again.",
+        code="not_a_table",
     )
 
 

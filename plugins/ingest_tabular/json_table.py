@@ -124,24 +124,27 @@ def _array_values(path: Path) -> Iterator[tuple[Any, int]]:
     """The members of a JSON array, one at a time, from a buffer that is refilled."""
     with path.open(encoding="utf-8", newline="\n") as file:
         buffer, place, line, done = "", 0, 1, 0
-        expects = "["
+        expects = "["  # then a value, a comma or the closing bracket, and after that nothing
         while True:
             place, line = _skipped(buffer, place, line)
             if place >= len(buffer):
                 piece = file.read(PIECE_CHARS)
-                if not piece:
+                if not piece and expects:
                     raise bad_json(json.JSONDecodeError("the array is not closed", "", 0), line)
+                if not piece:
+                    return
                 buffer, place, done = piece, 0, done + len(piece)
                 continue
+            if not expects:
+                raise bad_json(json.JSONDecodeError("more follows the end of the array", "", 0), line)
+            if buffer[place] == "]" and expects != "[":
+                expects, place = "", place + 1
+                continue
             if expects in "[,]" and buffer[place] in expects:
-                if buffer[place] == "]":
-                    return
                 expects, place = "value", place + 1
                 continue
             if expects != "value":
                 raise bad_json(json.JSONDecodeError("a comma or a closing bracket is missing", "", 0), line)
-            if buffer[place] == "]":
-                return
             try:
                 value, end = DECODER.raw_decode(buffer, place)
             except (ValueError, RecursionError) as reason:

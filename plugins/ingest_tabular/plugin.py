@@ -18,6 +18,7 @@ from table_settings import Settings
 from harness_core.sdk import InputFile, PluginContext, PluginResult
 
 DEFAULT_MEMORY_MB = 2048
+ENGINE_MEMORY_MB = 512
 
 
 @dataclass(frozen=True)
@@ -33,17 +34,19 @@ def run(ctx: PluginContext) -> PluginResult:
     named: list[_Named] = []
     total = sum(source.size_bytes for source in ctx.inputs) or 1
     done = 0
-    for index, source in enumerate(ctx.inputs):
-        work = ctx.scratch / "reading" / str(index)
+    try:
+        for index, source in enumerate(ctx.inputs):
+            work = ctx.scratch / "reading" / str(index)
 
-        def report(share: float, what: str, start: int = done, size: int = source.size_bytes) -> None:
-            ctx.progress(min(start + share * size, total), total, what or "reading")
+            def report(share: float, what: str, start: int = done, size: int = source.size_bytes) -> None:
+                ctx.progress(min(start + share * size, total), total, what or "reading")
 
-        tables = table_files.read(source, settings, work, _memory_mb(ctx), report)
-        named += _named(tables, source, named)
-        done += source.size_bytes
-    datasets = [_hand_over(ctx, entry) for entry in named]
-    shutil.rmtree(ctx.scratch / "reading", ignore_errors=True)
+            tables = table_files.read(source, settings, work, _memory_mb(ctx), report)
+            named += _named(tables, source, named)
+            done += source.size_bytes
+        datasets = [_hand_over(ctx, entry) for entry in named]
+    finally:
+        shutil.rmtree(ctx.scratch / "reading", ignore_errors=True)
     ctx.progress(total, total, "read")
     return PluginResult.ok(" ".join(map(_sentence, named)), metrics={"datasets": datasets})
 
@@ -63,7 +66,8 @@ def inspect(ctx: PluginContext) -> dict[str, Any]:
 
 
 def _memory_mb(ctx: PluginContext) -> int:
-    return int(ctx.limits.get("memory_mb", DEFAULT_MEMORY_MB)) // 2
+    """The engine's share: the reader is no faster with more, and takes more if it may."""
+    return min(ENGINE_MEMORY_MB, int(ctx.limits.get("memory_mb", DEFAULT_MEMORY_MB)) // 2)
 
 
 def _named(tables: Sequence[Table], source: InputFile, before: Sequence[_Named]) -> list[_Named]:

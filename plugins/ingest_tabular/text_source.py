@@ -21,6 +21,7 @@ PIECE_BYTES = 4 << 20
 CHECKED_BYTES = 1 << 20
 EVIDENCE_BYTES = 128 << 10
 MAX_RATIO = 200
+FEW_CONTROLS = 8
 RATIO_FLOOR_BYTES = 64 << 20
 BOMS = (
     (codecs.BOM_UTF32_LE, "utf-32-le"), (codecs.BOM_UTF32_BE, "utf-32-be"), (codecs.BOM_UTF8, "utf-8"),
@@ -118,7 +119,7 @@ def refuse_rubbish(head: bytes) -> None:
             code="unsupported_format",
         )
     rubbish = sum(head.count(bytes((code,))) for code in CONTROL)
-    if rubbish > 0.02 * len(head):
+    if rubbish > max(FEW_CONTROLS, 0.02 * len(head)):
         raise InputRejected(
             "The file is binary, and in none of the formats that can be read (CSV, workbooks, Parquet, JSON).",
             remedy="Export the table as CSV, XLSX or Parquet and upload that.",
@@ -224,7 +225,8 @@ def legacy_encoding(evidence: bytes) -> str:
         return "cp1252"
     if match.encoding in OLD_WESTERN and _reads_well(evidence.decode("cp1252", "replace")):
         return "cp1252"
-    return codecs.lookup(match.encoding).name
+    found = codecs.lookup(match.encoding).name
+    return "cp1252" if evidence.decode(found, "replace") == evidence.decode("cp1252", "replace") else found
 
 
 def _reads_well(text: str) -> bool:

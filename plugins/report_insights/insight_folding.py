@@ -161,6 +161,8 @@ def known_relations(claims: Sequence[Claim], time_columns: Iterable[str]) -> Tab
     determines: set[tuple[str, str]] = set()
     formulas: dict[str, list[frozenset[str]]] = defaultdict(list)
     for claim in claims:
+        if claim.kind == "identity" and claim.raw.get("subject") == "order":
+            continue  # one column is never above the other: that gives neither from the other
         names = [str(name) for name in claim.raw.get("columns") or ()]
         pair = (names[0], names[1]) if len(names) == 2 else None
         mutual = claim.kind in ("identity", "duplicate_columns") or claim.raw.get("subject") == "one_to_one"

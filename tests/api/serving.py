@@ -78,11 +78,13 @@ def main() -> int:
     from harness_core.settings import read_settings
     from tests.fakes.plugins import small_catalog
 
-    home = Path(sys.argv[1])
-    catalog = small_catalog(home.parent / "small_plugins", analysis_slow=SLOW)
-    server.open_core = lambda settings: open_core(settings, catalog=catalog)  # type: ignore[attr-defined,misc,assignment]
+    home, options = Path(sys.argv[1]), sys.argv[2:]
+    if "--product-plugins" not in options:
+        catalog = small_catalog(home.parent / "small_plugins", analysis_slow=SLOW)
+        server.open_core = lambda settings: open_core(settings, catalog=catalog)  # type: ignore[attr-defined,misc,assignment]
+    port = next((int(option.removeprefix("--port=")) for option in options if option.startswith("--port=")), 0)
     return server.serve(
-        read_settings(home=home), host="127.0.0.1", port=0, with_worker="--no-worker" not in sys.argv, open_to_network=False
+        read_settings(home=home), host="127.0.0.1", port=port, with_worker="--no-worker" not in options, open_to_network=False
     )
 
 

@@ -83,13 +83,13 @@ def test_every_listed_file_can_be_fetched(archive: Archive) -> None:
 @pytest.mark.parametrize(
     "path",
     [
-        "../../state.sqlite",
+        "%2e%2e/%2e%2e/%2e%2e/%2e%2e/etc/passwd",
         "..%2F..%2Fstate.sqlite",
         "%2e%2e/%2e%2e/state.sqlite",
         "....//state.sqlite",
         "/etc/passwd",
         "%2Fetc%2Fpasswd",
-        "plugins/../report.json",
+        "plugins/%2e%2e/report.json",
         "plugins%2F..%2Freport.json",
         "report.json%00.md",
         "plugins",

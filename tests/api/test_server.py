@@ -1,5 +1,7 @@
 """The service as a process: it starts where it may, stops at once whoever watches, and goes on after any end."""
 
+import hashlib
+import random
 import signal
 import socket
 import subprocess
@@ -89,6 +91,29 @@ def test_killed_in_the_middle_it_goes_on(tmp_path: Path) -> None:
         *events, end = follow(served, run_id)
         assert [seq for seq, _ in events] == list(range(1, len(events) + 1))
         assert end == (None, {"status": "CANCELLED"})
+
+
+def test_an_upload_in_pieces_goes_on_after_a_kill_in_the_middle_of_a_piece(tmp_path: Path) -> None:
+    """SIGKILL while bytes arrive: the next service knows what was acknowledged, takes the rest, and has the right hash."""
+    data, tus = random.Random(7).randbytes(3 << 20), {"Tus-Resumable": "1.0.0"}
+    piece = {**tus, "Content-Type": "application/offset+octet-stream"}
+    with Served(tmp_path / "home", "--no-worker") as served:
+        begun = {**tus, "Upload-Length": str(len(data)), "Upload-Metadata": "filename eC5jc3Y="}
+        place = served.client.post("/api/v1/tus", headers=begun).headers["location"]
+        served.client.patch(place, content=data[: 1 << 20], headers={**piece, "Upload-Offset": "0"})
+        held = tmp_path / "home" / "quarantine" / "tus" / place.rpartition("/")[2] / "data"
+        head = f"PATCH {place} HTTP/1.1\r\nHost: localhost\r\nTus-Resumable: 1.0.0\r\nUpload-Offset: {1 << 20}\r\n"
+        head += f"Content-Type: {piece['Content-Type']}\r\nContent-Length: {2 << 20}\r\n\r\n"
+        with socket.create_connection(("127.0.0.1", int(served.url.rpartition(":")[2]))) as connection:
+            connection.sendall(head.encode() + data[1 << 20 : (5 << 20) // 2])
+            until(lambda: held.stat().st_size > 1 << 20, "bytes of the second piece are on disk")
+            served.stop(signal.SIGKILL)
+    with Served(tmp_path / "home", "--no-worker") as served:
+        assert served.client.head(place, headers=tus).headers["upload-offset"] == str(1 << 20)
+        rest = served.client.patch(place, content=data[1 << 20 :], headers={**piece, "Upload-Offset": str(1 << 20)})
+        assert rest.status_code == 204
+        upload = served.client.get(f"/api/v1/uploads/{rest.headers['upload-id']}").json()
+    assert (upload["filename"], upload["sha256"]) == ("x.csv", hashlib.sha256(data).hexdigest())
 
 
 def test_a_running_plugin_is_stopped_within_two_seconds(tmp_path: Path) -> None:

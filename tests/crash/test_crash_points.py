@@ -41,7 +41,9 @@ def test_a_crash_at_every_step_changes_nothing(tmp_path: Path) -> None:
     assert (calm["status"], calm["runs"], calm["integrity"]) == ("COMPLETED", 1, "ok")
     assert not faults(calm, calm)
     crashed = [item for item in found if item["point"] is not None]
-    missed = [(item["point"], item["first"]) for item in crashed if not item["crashed"] and not item["point"].startswith(MAY_BE_MISSED)]
+    missed = [
+        (item["point"], item["first"]) for item in crashed if not item["crashed"] and not item["point"].startswith(MAY_BE_MISSED)
+    ]
     assert not missed, "these points were never reached, so nothing was proved there"
     assert len(crashed) > 50
     wrong = {item["point"]: faults(item["found"], calm) for item in crashed}

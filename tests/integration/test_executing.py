@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -109,7 +110,15 @@ BAD_ENDS = {
     "memory": ("def run(ctx):\n    kept = [bytearray(1 << 20) for _ in range(4096)]\n", "MEMORY", "MemoryLimit"),
     "link": (
         "import os\nfrom harness_core.sdk import PluginResult\ndef run(ctx):\n    os.symlink('/etc/hostname', ctx.write_artifact('x'))\n"
+        "    return PluginResult.ok('x')\n", "SANDBOX", "SandboxViolation"),
+    "folder": (
+        "from harness_core.sdk import PluginResult\ndef run(ctx):\n    ctx.write_artifact('x').mkdir()\n"
         "    return PluginResult.ok('x')\n", "ERROR", "RefusedFile"),
+    "elsewhere": ("def run(ctx):\n    open(ctx.scratch.parent / 'x', 'w')\n", "SANDBOX", "SandboxViolation"),
+    "forbidden_call": ("import ctypes\ndef run(ctx):\n    ctypes.CDLL(None).unshare(0)\n", "SANDBOX", "SandboxViolation"),
+    "too_many_files": (
+        "import time\ndef run(ctx):\n    for n in range(11_000): (ctx.scratch / str(n)).touch()\n    time.sleep(30)\n",
+        "SANDBOX", "DiskLimit"),
     "na_without_reason": (
         "from harness_core.sdk import PluginResult\ndef run(ctx):\n    return PluginResult('na', 'nothing')\n", "ERROR", "InvalidOutput"),
 }  # fmt: skip
@@ -135,8 +144,7 @@ def test_every_bad_end_has_its_status_and_the_rest_goes_on(open_home: OpenCore, 
 
 def test_a_crash_is_tried_again_with_backoff(open_home: OpenCore, table: Path, tmp_path: Path) -> None:
     """What is transient gets another chance; each attempt has its audit row."""
-    marker = tmp_path / "crashed-once"
-    crash_once = f"import os\ndef run(ctx):\n    if not os.path.exists({str(marker)!r}):\n        open({str(marker)!r}, 'w').close()\n        os._exit(9)\n"
+    crash_once = "import os\ndef run(ctx):\n    if ctx.scratch.name.endswith('.1'):\n        os._exit(9)\n"
     code = crash_once + "    from harness_core.sdk import PluginResult\n    return PluginResult.na('fine', 'Nothing.')\n"
     core = open_home(small_catalog(tmp_path / "plugins", analysis_flaky=code), queue_url="memory://")
     run = run_to_end(core, table)
@@ -205,7 +213,7 @@ import pathlib, time
 from harness_core.sdk import PluginResult
 
 def run(ctx):
-    pathlib.Path({marker!r}).write_text("started")
+    (ctx.scratch / "started").touch()
     while not pathlib.Path({release!r}).exists():
         time.sleep(0.01)
     return PluginResult.na("done", "Done.")
@@ -213,20 +221,23 @@ def run(ctx):
 
 
 @pytest.fixture
-def slow(tmp_path: Path) -> tuple[Path, Path, str]:
-    marker, release = tmp_path / "started", tmp_path / "release"
-    return marker, release, SLOW.format(marker=str(marker), release=str(release))
+def slow(tmp_path: Path, home: Path) -> tuple[Callable[[], bool], Path, str]:
+    """Whether it has started, what lets it end, and its code."""
+    release = tmp_path / "release"
+    return lambda: any(home.glob("scratch/*/started")), release, SLOW.format(release=str(release))
 
 
-def test_cancelling_ends_a_running_plugin(open_home: OpenCore, table: Path, tmp_path: Path, slow: tuple[Path, Path, str]) -> None:
+def test_cancelling_ends_a_running_plugin(
+    open_home: OpenCore, table: Path, tmp_path: Path, slow: tuple[Callable[[], bool], Path, str]
+) -> None:
     """A cancelled run stops within seconds, its guest's process is gone, and it is closed as CANCELLED."""
-    marker, _, code = slow
+    started, _, code = slow
     core = open_home(small_catalog(tmp_path / "plugins", analysis_slow=code), queue_url="memory://")
     worker = WorkerRuntime(core, kind="worker", places=2)
     worker.start()
     try:
         run = submit(core, table)
-        until(marker.exists, "the slow plugin to start")
+        until(started, "the slow plugin to start")
         core.controlling.cancel(run.run_id)
         assert ended(core, run).status is RunStatus.CANCELLED
     finally:
@@ -242,15 +253,15 @@ def test_cancelling_without_a_worker_closes_the_run(core: Core, table: Path) -> 
 
 
 def test_a_stopping_worker_hands_back_and_another_goes_on(
-    open_home: OpenCore, table: Path, tmp_path: Path, slow: tuple[Path, Path, str]
+    open_home: OpenCore, table: Path, tmp_path: Path, slow: tuple[Callable[[], bool], Path, str]
 ) -> None:
     """Drain: what did not end in time is handed back uncharged, and the run ends elsewhere as if nothing had been."""
-    marker, release, code = slow
+    started, release, code = slow
     core = open_home(small_catalog(tmp_path / "plugins", analysis_slow=code), queue_url="memory://")
     first = WorkerRuntime(core, kind="worker", places=2)
     first.start()
     run = submit(core, table)
-    until(marker.exists, "the slow plugin to start")
+    until(started, "the slow plugin to start")
     first.stop(drain_s=0.1)
     execution = next(item for item in core.runs.executions(run.run_id) if item.plugin_id == "analysis_slow")
     assert (execution.status, execution.attempts) == (ExecutionStatus.PENDING, 0)
@@ -294,18 +305,20 @@ signal.pause()
 """
 
 
-def test_killing_the_worker_loses_nothing(open_home: OpenCore, table: Path, tmp_path: Path, slow: tuple[Path, Path, str]) -> None:
+def test_killing_the_worker_loses_nothing(
+    open_home: OpenCore, table: Path, tmp_path: Path, slow: tuple[Callable[[], bool], Path, str]
+) -> None:
     """SIGKILL in the middle of a plugin: the guest dies too, another worker goes on, and the bytes are those of an undisturbed run."""
     import subprocess
     import sys
 
-    marker, release, code = slow
+    started, release, code = slow
     root = tmp_path / "plugins"
     core = open_home(small_catalog(root, analysis_slow=code))
     run = submit(core, table)
     program = [sys.executable, "-c", WORKER_PROGRAM, str(core.settings.home), str(root)]
     doomed = subprocess.Popen(program, cwd=Path(__file__).parents[2])
-    until(marker.exists, "the slow plugin to start")
+    until(started, "the slow plugin to start")
     doomed.send_signal(signal.SIGKILL)
     doomed.wait()
     assert core.overview.run(run.run_id).status is RunStatus.ABORTED

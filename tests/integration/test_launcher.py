@@ -9,7 +9,6 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,57 +19,11 @@ from harness_core.adapters.wall import processes
 from harness_core.adapters.wall.guests import PACKAGE_PARENT
 from harness_core.adapters.wall.launcher import ProcessLauncher
 from harness_core.adapters.wall.level import NOTHING, offered
-from harness_core.ports.launcher import GuestOutcome, GuestRequest, Progress
+from harness_core.ports.launcher import GuestOutcome, Progress
+from tests.fakes.guest_house import House
 
 FINE = "return PluginResult('ok', 'fine')"
 SLACK_S = 0.3
-
-
-@dataclass
-class House:
-    """A place to run a guest made of the body of its ``run(ctx)``."""
-
-    folder: Path
-    launcher: ProcessLauncher
-
-    @property
-    def scratch(self) -> Path:
-        return self.folder / "scratch"
-
-    @property
-    def stdout(self) -> str:
-        return (self.folder / "stdout.log").read_text(encoding="utf-8")
-
-    @property
-    def stderr(self) -> str:
-        return (self.folder / "stderr.log").read_text(encoding="utf-8")
-
-    def request(self, body: str, settings: Mapping[str, Any] | None = None, **budget: Any) -> GuestRequest:
-        plugin = self.folder / "plugin"
-        for folder in (plugin, self.scratch):
-            folder.mkdir(parents=True, exist_ok=True)
-        lines = textwrap.indent(textwrap.dedent(body).strip(), "    ")
-        heading = "import ctypes, os, signal, subprocess, sys, threading, time\nfrom harness_core.sdk import PluginResult\n"
-        (plugin / "plugin.py").write_text(f"{heading}\ndef run(ctx):\n{lines}\n", encoding="utf-8")
-        message = {
-            "plugin_id": "probe", "plugin_folder": str(plugin), "module": "plugin.py", "function": "run", "call": "run",
-            "settings": dict(settings or {}), "seed": 1, "scratch": str(self.scratch), "engine_memory_mb": 100, "limits": {},
-            "plan": [], "report": {}, "inputs": [], "datasets": {}, "upstream": {},
-        }  # fmt: skip
-        return GuestRequest(
-            message,
-            self.scratch,
-            self.folder / "stdout.log",
-            self.folder / "stderr.log",
-            **{"timeout_s": 20.0, "memory_mb": 512, **budget},
-        )
-
-    def run(self, body: str, settings: Mapping[str, Any] | None = None, **budget: Any) -> GuestOutcome:
-        return self.launcher.run(self.request(body, settings, **budget))
-
-    def pids(self) -> list[int]:
-        """The pids that a guest's processes wrote into files of the scratch folder called ``*.pid``."""
-        return [int(path.read_text()) for path in sorted(self.scratch.glob("*.pid"))]
 
 
 @pytest.fixture
@@ -720,7 +673,10 @@ def test_the_end_is_noticed_without_process_descriptors(house: House, monkeypatc
 def test_the_level_is_honest(house: House, unwalled: House) -> None:
     """Each outcome carries the level that its own process stood behind; level C says what a guest can still do."""
     assert house.run(FINE).wall_level == house.launcher.level.level
-    assert (house.launcher.level.layers.landlock_abi, house.launcher.level.layers.seccomp) == (offered().landlock_abi, offered().seccomp)
+    assert (house.launcher.level.layers.landlock_abi, house.launcher.level.layers.seccomp) == (
+        offered().landlock_abi,
+        offered().seccomp,
+    )
     assert unwalled.run(FINE).wall_level == unwalled.launcher.level.level == "C"
     names = [residual.name for residual in unwalled.launcher.level.residuals]
     assert {"files", "network", "processes", "service_memory"} <= set(names)

@@ -56,7 +56,7 @@ def test_one_plugin_is_shown_with_all_that_decides_its_results(root: Path) -> No
     assert show_plugin(catalog, "analysis_bad")["problems"][0]["field"] == "entrypoint"
     with pytest.raises(NotFound) as missing:
         show_plugin(catalog, "profile_on")
-    assert missing.value.why == "did you mean profile_one?"
+    assert missing.value.why == "Did you mean profile_one?"
 
 
 def test_a_sound_plugin_passes_with_what_it_builds_on(root: Path, check: Callable[..., list[Validation]]) -> None:

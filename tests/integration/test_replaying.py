@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,9 +12,10 @@ from harness_core.domain.errors import Conflict, Tampered
 from harness_core.domain.runs import Run
 from harness_core.sdk.canonical import canonical_bytes, sha256_hex
 from harness_core.services.replaying import Replaying
-from tests.fakes.running import run_to_end, submit
-
-Alter = Callable[[str], Path]
+from tests.conftest import OpenCore
+from tests.fakes.ended_homes import EndedHome, make_ended_home
+from tests.fakes.plugins import make_plugin, small_catalog
+from tests.fakes.running import ended, run_to_end, submit
 
 
 def replaying(core: Core) -> Replaying:
@@ -39,9 +40,22 @@ def named(core: Core, run: Run) -> dict[str, tuple[str | None, str | None]]:
     return {item["path"]: (item["expected"], item["actual"]) for item in refused.value.details["mismatches"]}
 
 
+@pytest.fixture(scope="module")
+def ended_home(tmp_path_factory: pytest.TempPathFactory) -> EndedHome:
+    return make_ended_home(tmp_path_factory.mktemp("ended"))
+
+
 @pytest.fixture
-def run(core: Core, table: Path) -> Run:
-    return run_to_end(core, table)
+def core(ended_home: EndedHome, home: Path) -> Iterator[Core]:
+    """A core on a copy of a home with one ended run."""
+    opened = ended_home.copy(home)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def run(ended_home: EndedHome, core: Core) -> Run:
+    return ended_home.run(core)
 
 
 def test_an_untouched_run_is_shown_as_it_was(core: Core, run: Run) -> None:
@@ -173,18 +187,15 @@ def test_runs_that_reused_or_failed_replay_too(core: Core, run: Run, table: Path
     assert replaying(core).replay(again.run_id).report == replaying(core).replay(run.run_id).report
 
 
-def test_a_run_with_failed_plugins_and_a_cancelled_one_replay(core: Core, table: Path, tmp_path: Path) -> None:
+def test_a_run_with_failed_plugins_and_a_cancelled_one_replay(open_home: OpenCore, table: Path, tmp_path: Path) -> None:
     """How a run ended does not decide whether its bytes can be checked."""
-    from tests.fakes.plugins import make_plugin
-
-    make_plugin(tmp_path / "plugins", "analysis_broken", "analysis", "def run(ctx):\n    raise ValueError('no')\n")
+    catalog = small_catalog(tmp_path / "plugins", analysis_broken="def run(ctx):\n    raise ValueError('no')\n")
     make_plugin(tmp_path / "plugins", "analysis_after", "analysis", "def run(ctx):\n    pass\n", depends_on=["analysis_broken"])
+    core = open_home(catalog, queue_url="memory://")
     partial = run_to_end(core, table)
     assert partial.status == "PARTIAL"
     assert not replaying(core).look(partial.run_id).mismatches
     waiting = submit(core, table, seed=3)
     core.controlling.cancel(waiting.run_id)
-    from tests.fakes.running import ended
-
     cancelled = ended(core, waiting)
     assert replaying(core).replay(cancelled.run_id).report == {}

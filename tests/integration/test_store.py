@@ -97,6 +97,18 @@ def test_publishing_is_done_once_and_can_be_repeated(store: FolderStore) -> None
     assert not (store.run_folder(RUN) / STAGED).exists()
 
 
+def test_many_may_publish_at_once(store: FolderStore) -> None:
+    """The committer and whoever reads the result next publish the same attempt together: it is there, whole, for all of them."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(8) as pool:
+        for fence in range(1, 101):
+            stage = store.stage(RUN, PLUGIN, fence)
+            store.write_output(stage, b"%d" % fence)
+            read = pool.map(lambda _, fence=fence: (store.publish(RUN, PLUGIN, fence) / "output.json").read_bytes(), range(8))  # type: ignore[misc]
+            assert set(read) == {b"%d" % fence}
+
+
 def test_a_later_attempt_replaces_an_earlier_one_and_a_stale_one_never_shows(store: FolderStore) -> None:
     """A retry's files replace the old ones whole; a zombie's stage is thrown away."""
     _stage(store, 1, b"one")

@@ -222,3 +222,46 @@ def test_the_same_bytes_twice(tmp_path: Path) -> None:
     assert one == two
     assert answers[0]["metrics"] == answers[1]["metrics"]
     assert str(tmp_path) not in str(answers[0]["metrics"])
+
+
+def test_the_line_that_names_the_delimiter_is_no_row(read: Any) -> None:
+    """Spreadsheet programs begin a file with ``sep=;``: it decides the delimiter, and is told as set aside."""
+    found = read("sep=;\r\na;b\r\n1;x, y\r\n2;z\r\n")
+    assert found.columns == {"a": [1, 2], "b": ["x, y", "z"]}
+    assert found.repair("separator_line")["lines"] == [1]
+
+
+@pytest.mark.parametrize(("line_end", "inner"), [("\n", "\r"), ("\n", "\r\n"), ("\r\n", "\n"), ("\r\n", "\r")])
+def test_a_line_end_of_another_kind_within_quotes(read: Any, line_end: str, inner: str) -> None:
+    """The first line end of the data stands within quotes and is not the file's own: no row is joined or cut."""
+    found = read(line_end.join(["a,b", f'"x{inner}y",1', *["z,2"] * 20_000, "short", "w,3", ""]))
+    assert found.columns == {"a": [f"x{inner}y", *["z"] * 20_000, "short", "w"], "b": [1, *[2] * 20_000, None, 3]}
+
+
+def test_a_line_longer_than_the_readers_buffer(read: Any) -> None:
+    """A cell of nine megabytes is read like any other."""
+    found = read("a,b\n1," + "x" * 9_000_000 + "\n2,y\n")
+    assert [len(value) for value in found.columns["b"]] == [9_000_000, 1]
+
+
+def test_nul_characters_are_kept(read: Any) -> None:
+    """A stray NUL in a cell is a character of it, and neither ends the text nor makes the file binary."""
+    assert read(b"a,b\n1,x\0y\n2,z\n").columns["b"] == ["x\0y", "z"]
+
+
+def test_pieces_of_a_large_file_begin_within_quotes(read: Any) -> None:
+    """The census looks at pieces side by side: quotes that reach over their borders are followed."""
+    cell = "line\n" * 300
+    rows = 3_000
+    found = read("n,note\n" + "".join(f'{number},"{cell}"\n' for number in range(rows)))
+    assert found.columns == {"n": list(range(rows)), "note": [cell] * rows}
+    assert not found.dataset["repairs"]
+
+
+def test_utf8_is_told_where_a_piece_cuts_a_character(read: Any) -> None:
+    """Characters of two to four bytes over the borders of the pieces that are checked do not make the file another encoding."""
+    for sign in ("é", "€", "😀"):
+        for shift in range(4):
+            found = read("a,b\n" + "x" * shift + sign * 600_000 + ",1\n")
+            assert found.dataset["reading"]["encoding"] == "utf-8"
+            assert found.columns["a"] == ["x" * shift + sign * 600_000]

@@ -153,6 +153,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "cut.csv.gz": (b"\x1f\x8b\x08\x00" + bytes(20), "corrupt_archive"),
     "broken.jsonl": (b'{"a": 1}\n{"a": 2\n{"a": 3}\n', "bad_json"),
     "open.json": (b'[{"a": 1},\n{"a": 2}', "bad_json"),
+    "twice.json": (b'[{"a": 1}]\n[{"a": 2}]', "bad_json"),
     "deep.json": (b'[{"a": ' + b"[" * 100_000, "bad_json"),
 }
 

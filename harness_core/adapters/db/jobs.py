@@ -221,17 +221,24 @@ class SqlJobs:
     def reap(self, dead_workers: Collection[WorkerId]) -> Sequence[int]:
         """See the port. A lease of an earlier boot has run out by definition: this clock starts again with each boot."""
         now, rings = self._clock.now(), []
+        expired = (
+            (col(JobRow.lease_until) < self._clock.steady())
+            | (col(JobRow.lease_boot_id) != self._clock.boot_id)
+            | col(JobRow.lease_owner).in_(dead_workers)
+        )
+        leased = select(JobRow).where(col(JobRow.state) == JobState.LEASED, expired)
+        if not dead_workers and not self._any(leased):
+            return rings  # the usual case, twice a second: no write lock for it
         with self._db.writing() as session:
             self._unreserve(session, dead_workers)
-            expired = (
-                (col(JobRow.lease_until) < self._clock.steady())
-                | (col(JobRow.lease_boot_id) != self._clock.boot_id)
-                | col(JobRow.lease_owner).in_(dead_workers)
-            )
-            for row in session.exec(select(JobRow).where(col(JobRow.state) == JobState.LEASED, expired)).all():
+            for row in session.exec(leased).all():
                 rings += self._take_back(session, row, now)
             session.flush()
         return rings
+
+    def _any(self, rows: Any) -> bool:
+        with self._db.reading() as session:
+            return session.exec(rows.limit(1)).first() is not None
 
     def _unreserve(self, session: Session, dead_workers: Collection[WorkerId]) -> None:
         for table in (JobRow, RunRow):

@@ -16,6 +16,11 @@ MAX_MESSAGE_CHARACTERS = 4_000
 MAX_FIELDS_BYTES = 16_384
 MAX_WHAT_CHARACTERS = 200
 MAX_POLICY_FRAMES = 20
+MAX_DATASETS = 1_000
+MAX_COUNT = 2**53
+DATASET_KEYS: Mapping[str, type] = {
+    "role": str, "input_sha256": str, "columns": list, "row_count": int, "reading": dict, "repairs": list,
+}  # fmt: skip
 PROGRESS_INTERVAL_S = 0.05
 
 
@@ -103,7 +108,15 @@ class Answers:
         self._on_log({"level": level, "message": printable(message[:MAX_MESSAGE_CHARACTERS]), "fields": fields})
 
     def _dataset(self, frame: Mapping[str, Any]) -> None:
-        self.datasets.append({key: value for key, value in frame.items() if key != "type"})
+        declared = {key: value for key, value in frame.items() if key != "type"}
+        for key, kind in DATASET_KEYS.items():
+            if not isinstance(declared.get(key), kind) or isinstance(declared[key], bool):
+                raise BrokenFrame(f"a dataset whose {key} is none")
+        if not 0 <= declared["row_count"] <= MAX_COUNT or not all(isinstance(item, dict) for item in declared["columns"]):
+            raise BrokenFrame("a dataset whose rows or columns are none")
+        if len(self.datasets) >= MAX_DATASETS:
+            raise BrokenFrame(f"more than {MAX_DATASETS} datasets")
+        self.datasets.append(declared)
 
     def _result(self, frame: Mapping[str, Any]) -> None:
         result, artifacts, rows_read = frame.get("result"), frame.get("artifacts"), frame.get("rows_read")
@@ -113,7 +126,7 @@ class Answers:
             raise BrokenFrame("a result that is no object")
         if not isinstance(artifacts, list) or not all(isinstance(entry, dict) for entry in artifacts):
             raise BrokenFrame("a result whose artifacts are no list of objects")
-        if not isinstance(rows_read, int) or isinstance(rows_read, bool) or rows_read < 0:
+        if not isinstance(rows_read, int) or isinstance(rows_read, bool) or not 0 <= rows_read <= MAX_COUNT:
             raise BrokenFrame("a result whose count of rows is no count")
         self.result, self.artifacts, self.rows_read = result, artifacts, rows_read
 

@@ -19,6 +19,7 @@ from harness_core.domain.errors import PolicyRefused
 from harness_core.ports.launcher import Ending, GuestOutcome, GuestRequest, Progress
 from harness_core.sdk.frames import encode
 from harness_core.sdk.guest import NOT_WALLED
+from harness_core.sdk.wall.policy import VERBS as TRIED
 
 MEANINGS = {
     signal.SIGSEGV: "it touched memory that is not its own",
@@ -41,8 +42,8 @@ MAX_REASON = 1000
 class ProcessLauncher:
     """A :class:`harness_core.ports.launcher.Launcher`. Several threads may use one.
 
-    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. ``layers`` are the most that the wall is made
-    of, and ``policy`` whether Python's own hook names what is refused, both for trials of what is left without some.
+    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. ``layers`` are the most that the wall
+    is made of, and ``policy`` whether Python's own hook names what is refused, both for trials of what is left without some.
     ``allow_unwalled`` runs guests where there is neither Landlock nor seccomp.
     """
 
@@ -104,7 +105,7 @@ def _outcome(
     answered = verdict.ending == "answered"
     return GuestOutcome(
         ending=verdict.ending,
-        reason=verdict.reason,
+        reason=_with_notes(verdict, answers)[:MAX_REASON],
         answer=answers.result if answered else None,
         artifacts=answers.artifacts if answered else (),
         datasets=answers.datasets if answered else (),
@@ -123,6 +124,20 @@ def _outcome(
         wall_level=(answers.layers or NOTHING).level,
         details={"processes_left": watcher.survivors, "policy": answers.policy, "layers": asdict(answers.layers or NOTHING)},
     )
+
+
+def _with_notes(verdict: Verdict, answers: Answers) -> str:
+    """The reason, and after an answer what the guest was refused or noted for on its way there."""
+    if verdict.ending != "answered" or not answers.policy:
+        return verdict.reason
+    tried = [f"{TRIED.get(note['kind'], note['kind'])} {note['what']}" for note in answers.policy if note["refused"]]
+    used = [f"{note['kind']} in {note['what']}" for note in answers.policy if not note["refused"]]
+    words = [verdict.reason]
+    if tried:
+        words.append(f"It tried {'; '.join(tried)} (refused).")
+    if used:
+        words.append(f"It used {'; '.join(used)}.")
+    return " ".join(words)
 
 
 def _verdict(watcher: Watcher, answers: Answers, exit_code: int) -> Verdict:

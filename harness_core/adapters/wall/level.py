@@ -13,7 +13,7 @@ ALL_VERSIONS = 99
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers of the wall: the version of Landlock (0: none), the filter of system calls, namespaces, and no new executable memory."""
+    """Layers of the wall: the version of Landlock (0: none), the filter of calls, namespaces, and no new executable memory."""
 
     landlock_abi: int = 0
     seccomp: bool = False
@@ -75,7 +75,7 @@ class WallLevel:
 
 
 SUMMARIES: Mapping[Level, str] = {
-    "A+": "The system itself keeps a guest to its own files and system calls, without network, programs or sight of other namespaces.",
+    "A+": "The system itself keeps a guest to its own files, system calls and namespaces, without network and programs.",
     "A": "The system itself keeps a guest to its own files and system calls, without network and programs.",
     "B": "The system enforces a part of the wall only; what is missing is listed.",
     "C": "A guest is a process of its own with budgets and a scrubbed environment; the system itself enforces nothing more.",

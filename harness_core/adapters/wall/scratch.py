@@ -12,7 +12,7 @@ BLOCK_BYTES = 512
 
 @dataclass(frozen=True)
 class ScratchUse:
-    """``size_bytes`` is what is allocated on the disk, files that were unlinked while open included. ``files`` counts folders too."""
+    """``size_bytes`` is allocated on the disk, by unlinked files that are still open, too; ``files`` counts folders as well."""
 
     size_bytes: int = 0
     files: int = 0
@@ -20,7 +20,7 @@ class ScratchUse:
 
 
 def scratch_use(folder: Path, pid: int, enough_files: int) -> ScratchUse:
-    """Measure; it stops where there are more than ``enough_files``, because to count them all would take longer than to stop them."""
+    """Measure, but stop above ``enough_files``: to count them all would take longer than to stop them."""
     size_bytes, files, is_too_deep = _unlinked_bytes(pid), 0, False
     waiting = [str(folder)]
     while waiting and files <= enough_files:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 FOLDS = 3
 MANTISSA_BITS = 53
+LARGEST_EXPONENT, SMALLEST_EXPONENT = 1022, -1000
 
 
 def reproducible_sum(values: NDArray[np.float64]) -> float:
@@ -18,14 +19,14 @@ def reproducible_sum(values: NDArray[np.float64]) -> float:
     Each term is cut at fixed binary places into three parts, whose sums are exact. What is left out is smaller than the largest
     term times n² · 2**-150, so for all but pathological cancellations this is the correctly rounded sum.
     """
-    count, rest, total = len(values), np.asarray(values, dtype=np.float64), 0.0
+    count, rest = len(values), np.asarray(values, dtype=np.float64)
     if not count:
         return 0.0
     room = max(count - 1, 1).bit_length() + 1
     exponent = math.frexp(float(np.abs(rest).max()))[1]
     parts: list[float] = []
     for _ in range(FOLDS):
-        if exponent + room > 1022 or exponent < -1000:
+        if exponent + room > LARGEST_EXPONENT or exponent < SMALLEST_EXPONENT:
             parts.append(math.fsum(rest))
             break
         anchor = math.ldexp(1.5, exponent + room)
@@ -33,5 +34,4 @@ def reproducible_sum(values: NDArray[np.float64]) -> float:
         parts.append(float(leading.sum()))
         rest = rest - leading
         exponent += room + 1 - MANTISSA_BITS
-    total = math.fsum(parts)
-    return total
+    return math.fsum(parts)

@@ -25,7 +25,7 @@ _INSTRUCTION = struct.Struct("HBBI")
 class _Program(ctypes.Structure):
     """``struct sock_fprog``."""
 
-    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]  # noqa: RUF012 - the shape ctypes asks for
+    _fields_ = [("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p)]
 
 
 def machine() -> Machine | None:
@@ -51,9 +51,7 @@ def load(program: bytes) -> None:
     if known is None:
         raise OSError(errno.ENOSYS, "the numbers of this processor's system calls are not known")
     described = _Program(len(program) // _INSTRUCTION.size, program)
-    refused = system_call(
-        known.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(described)
-    )
+    refused = system_call(known.numbers["seccomp"], SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, ctypes.byref(described))
     if refused:  # the id of a thread that has a filter of its own
         raise OSError(errno.ESRCH, f"thread {refused} could not be put behind the filter")
 
@@ -92,7 +90,7 @@ def _check(rule: Rule) -> list[bytes]:
     body = []
     for condition in rule.conditions:
         body += [*_compare(condition), _op(RETURN, ANSWER | rule.otherwise)]
-    return [*body, _op(RETURN, ALLOW)]
+    return [*body, _op(RETURN, ALLOW if rule.then is None else ANSWER | rule.then)]
 
 
 def _compare(condition: Condition) -> list[bytes]:

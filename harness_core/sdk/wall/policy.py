@@ -1,7 +1,7 @@
 """Says in plain words what a plugin tried that it may not do. It is no boundary: the system is, whatever happens in here.
 
-A hook on Python's audit events sees what Python code does, not what libraries do in C, and code that wants to can get around it. It is
-there so that an honest mistake ends with a sentence instead of an errno, and so that the audit row can name it.
+A hook on Python's audit events sees what Python code does, not what libraries do in C, and code that wants to can get around it.
+It is there so that an honest mistake ends with a sentence instead of an errno, and so that the audit row can name it.
 """
 
 import os
@@ -31,7 +31,7 @@ class Policy:
     def __init__(self, order: Mapping[str, Any], plugin_folder: str, emit: Callable[[dict[str, Any]], None]) -> None:
         self._read = tuple(_spellings([*order["read"], *order["write"]]))
         self._write = tuple(_spellings(order["write"]))
-        self._code = os.path.join(plugin_folder, "")
+        self._code = f"{plugin_folder}/"
         self._emit = emit
         self._noted: set[tuple[str, str]] = set()
         self._checks: dict[str, Callable[[Sequence[Any]], None]] = {
@@ -95,11 +95,11 @@ class Policy:
         while caller is not None and caller.f_code.co_filename == __file__:
             caller = caller.f_back  # type: ignore[assignment]
         if caller is not None and caller.f_code.co_filename.startswith(self._code):
-            self._note(what, f"{os.path.basename(caller.f_code.co_filename)}:{caller.f_lineno}", why, refused=False)
+            self._note(what, f"{caller.f_code.co_filename.removeprefix(self._code)}:{caller.f_lineno}", why, refused=False)
 
     def _refuse(self, kind: str, what: str, instead: str) -> None:
         self._note(kind, what, instead, refused=True)
-        raise SandboxViolation(f"The wall refused it {VERBS[kind]} {what[:MAX_WORDS]}: {instead}.")
+        raise SandboxViolation(f"It tried {VERBS[kind]} {what[:MAX_WORDS]}: {instead}.")
 
     def _note(self, kind: str, what: str, why: str, *, refused: bool) -> None:
         if (kind, what) not in self._noted and len(self._noted) < MAX_NOTES:

@@ -46,9 +46,12 @@ def drop_capabilities() -> None:
 
 
 def limit(resources: Mapping[str, int]) -> None:
-    """Set soft and hard limits by their numbers in ``resource``; a stricter limit that is there already stays."""
+    """Set limits by their numbers in ``resource``; a stricter one that is there already stays.
+
+    The hard limit is one above the soft one: of processor time the soft one ends a process with a signal that says why.
+    """
     for number, wanted in resources.items():
         _, hard = getrlimit(int(number))
         value = wanted if hard == RLIM_INFINITY else min(wanted, hard)
         with suppress(OSError, ValueError):
-            setrlimit(int(number), (value, value))
+            setrlimit(int(number), (value, value + 1 if hard == RLIM_INFINITY else min(value + 1, hard)))

@@ -1,7 +1,7 @@
 """Raising the wall: what the process of a guest does to itself before any plugin code is loaded. There is no way back.
 
-The order matters: namespaces and capabilities while it still may, then no_new_privs, which the rest needs; files before calls, because
-the filter refuses the calls that set up the others. Every layer is tried; which of them stand is what this says.
+The order matters: namespaces and capabilities while it still may, then no_new_privs, which the rest needs; files before calls,
+because the filter refuses the calls that set up the others. Every layer is tried; which of them stand is what this says.
 """
 
 import os
@@ -21,15 +21,17 @@ class WallRefused(Exception):
 def raise_wall(order: Mapping[str, Any]) -> dict[str, Any]:
     """Raise what ``order`` asks for and the system has; returns which layers stand. Raises WallRefused for a threaded process.
 
-    ``order`` has ``read`` and ``write`` (absolute paths), ``limits`` (by number of ``resource``), ``threads`` (their most, where the
-    system counts them for this process alone), ``landlock`` (the highest version to use, 0 for none), ``seccomp`` and ``namespaces``
-    (whether to use them).
+    ``order`` has ``read`` and ``write`` (absolute paths), ``limits`` (by number of ``resource``, as text), ``threads`` (their most,
+    where the system counts them for this process alone), ``landlock`` (the highest version to use, 0 for none), ``seccomp`` and
+    ``namespaces`` (whether to use them).
     """
     if _threads() != 1:
         raise WallRefused("a thread that is there already would stay outside the wall")
     namespaces = privileges.enter_namespaces() if order["namespaces"] else []
     privileges.drop_capabilities()
-    privileges.limit({**order["limits"], **({RLIMIT_NPROC: order["threads"]} if namespaces else {})})
+    privileges.limit(order["limits"])
+    if namespaces:
+        privileges.limit({str(RLIMIT_NPROC): order["threads"]})
     prctl(PR_SET_NO_NEW_PRIVS, 1)
     abi = _restrict_files(order)
     return {
@@ -45,7 +47,7 @@ def _threads() -> int:
 
 
 def _restrict_files(order: Mapping[str, Any]) -> int:
-    abi = min(landlock.version(), order["landlock"])
+    abi = min(landlock.version(), int(order["landlock"]))
     if abi > 0:
         try:
             landlock.restrict(abi, order["read"], order["write"])

@@ -27,10 +27,11 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """Allowed when every condition holds; answered with ``otherwise`` (an errno) when not."""
+    """Allowed when every condition holds, or answered with ``then``; else answered with ``otherwise`` (errnos; 0: nothing is done)."""
 
     conditions: tuple[Condition, ...]
     otherwise: int = errno.EPERM
+    then: int | None = None
 
 
 def _is_null(argument: int) -> tuple[Condition, Condition]:
@@ -43,16 +44,49 @@ def _flags(argument: int) -> Rule:
     return Rule((Condition(argument, modes, mask=O_TRUNC | O_ACCMODE),))
 
 
-ALLOWED = frozenset(["read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek", "close", "close_range", "dup", "dup2", "dup3", "pipe", "pipe2", "stat", "lstat", "fstat", "newfstatat", "statx", "access", "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "getcwd", "chdir", "fchdir", "umask", "statfs", "fstatfs", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "fadvise64", "readahead", "copy_file_range", "sendfile", "poll", "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "epoll_pwait2", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "recvfrom", "shutdown", "getsockopt", "getsockname", "getpeername", "mmap", "munmap", "mprotect", "mremap", "madvise", "msync", "mincore", "brk", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend", "rt_sigtimedwait", "sigaltstack", "restart_syscall", "pause", "alarm", "setitimer", "getitimer", "timer_create", "timer_settime", "timer_gettime", "timer_getoverrun", "timer_delete", "nanosleep", "clock_nanosleep", "clock_gettime", "clock_getres", "gettimeofday", "time", "times", "sched_yield", "sched_getaffinity", "sched_getparam", "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min", "getcpu", "getpriority", "getpid", "getppid", "gettid", "getpgrp", "getpgid", "getsid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid", "getgroups", "capget", "uname", "sysinfo", "getrusage", "getrlimit", "getrandom", "set_robust_list", "rseq", "set_tid_address", "exit", "exit_group", "wait4", "waitid"])  # fmt: skip
+def _times(argument: int) -> Rule:
+    """Setting given times, as copying a file does, does nothing. Setting the present fails: ``touch`` would take it for a file."""
+    return Rule(_is_null(argument), otherwise=0, then=errno.EPERM)
 
-FATAL = frozenset(["ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_getfd", "bpf", "perf_event_open", "userfaultfd", "mount", "umount2", "pivot_root", "chroot", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick", "open_tree", "mount_setattr", "setns", "unshare", "init_module", "finit_module", "delete_module", "kexec_load", "kexec_file_load", "reboot", "swapon", "swapoff", "acct", "quotactl", "quotactl_fd", "add_key", "request_key", "keyctl", "open_by_handle_at", "name_to_handle_at", "lookup_dcookie", "iopl", "ioperm", "modify_ldt", "settimeofday", "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "syslog", "nfsservctl"])  # fmt: skip
+
+ALLOWED = frozenset([
+    "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek", "close",
+    "close_range", "dup", "dup2", "dup3", "pipe", "pipe2", "stat", "lstat", "fstat", "newfstatat", "statx", "access",
+    "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "getcwd", "chdir", "fchdir", "umask", "statfs",
+    "fstatfs", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ftruncate",
+    "fsync", "fdatasync", "sync_file_range", "fadvise64", "readahead", "copy_file_range", "sendfile", "poll",
+    "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
+    "epoll_pwait2", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "recvfrom", "shutdown",
+    "getsockopt", "getsockname", "getpeername", "mmap", "munmap", "mprotect", "mremap", "madvise", "msync", "mincore",
+    "brk", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
+    "rt_sigtimedwait", "sigaltstack", "restart_syscall", "pause", "alarm", "setitimer", "getitimer", "timer_create",
+    "timer_settime", "timer_gettime", "timer_getoverrun", "timer_delete", "nanosleep", "clock_nanosleep", "clock_gettime",
+    "clock_getres", "gettimeofday", "time", "times", "sched_yield", "sched_getaffinity", "sched_getparam",
+    "sched_getscheduler", "sched_get_priority_max", "sched_get_priority_min", "getcpu", "getpriority", "getpid", "getppid",
+    "gettid", "getpgrp", "getpgid", "getsid", "getuid", "geteuid", "getgid", "getegid", "getresuid", "getresgid",
+    "getgroups", "capget", "uname", "sysinfo", "getrusage", "getrlimit", "getrandom", "set_robust_list", "rseq",
+    "set_tid_address", "exit", "exit_group", "wait4", "waitid",
+])  # fmt: skip
+
+FATAL = frozenset([
+    "ptrace", "process_vm_readv", "process_vm_writev", "process_madvise", "kcmp", "pidfd_getfd", "bpf", "perf_event_open",
+    "userfaultfd", "mount", "umount2", "pivot_root", "chroot", "move_mount", "fsopen", "fsconfig", "fsmount", "fspick",
+    "open_tree", "mount_setattr", "setns", "unshare", "init_module", "finit_module", "delete_module", "kexec_load",
+    "kexec_file_load", "reboot", "swapon", "swapoff", "acct", "quotactl", "quotactl_fd", "add_key", "request_key", "keyctl",
+    "open_by_handle_at", "name_to_handle_at", "lookup_dcookie", "iopl", "ioperm", "modify_ldt", "settimeofday",
+    "clock_settime", "adjtimex", "clock_adjtime", "sethostname", "setdomainname", "syslog", "nfsservctl",
+])  # fmt: skip
 """No library asks for these; who does is ended on the spot, with a signal that cannot be forged or caught."""
 
 ANSWERED: Mapping[int, Collection[str]] = {
-    0: ["chmod", "fchmod", "fchmodat", "utime", "utimes", "futimesat", "utimensat"],  # copying files calls them; nothing happens
-    errno.ENOSYS: ["clone3", "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register", "futex_waitv"],  # libraries fall back
-    errno.ENOTSUP: ["setxattr", "lsetxattr", "fsetxattr", "getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr", "removexattr", "lremovexattr", "fremovexattr"],
+    0: ["chmod", "fchmod", "fchmodat"],
+    errno.ENOSYS: ["clone3", "openat2", "io_uring_setup", "io_uring_enter", "io_uring_register", "futex_waitv"],
+    errno.ENOTSUP: [
+        "setxattr", "lsetxattr", "fsetxattr", "getxattr", "lgetxattr", "fgetxattr", "listxattr", "llistxattr", "flistxattr",
+        "removexattr", "lremovexattr", "fremovexattr",
+    ],
 }  # fmt: skip
+"""Libraries copy files with modes, times and attributes, and try new calls before old ones: they go on, and nothing happens."""
 
 
 def checked(own_pid: int, landlock_abi: int) -> dict[str, Rule]:
@@ -66,6 +100,11 @@ def checked(own_pid: int, landlock_abi: int) -> dict[str, Rule]:
         "tgkill": own,
         "socketpair": Rule((Condition(0, (AF_UNIX,)), Condition(1, (SOCK_STREAM,), mask=SOCK_TYPE_MASK))),
         "sendto": Rule(_is_null(4)),
+        "fallocate": Rule((Condition(1, FALLOCATE_MODES),), errno.EOPNOTSUPP),
+        "utime": _times(1),
+        "utimes": _times(1),
+        "futimesat": _times(2),
+        "utimensat": _times(2),
         "prlimit64": Rule((Condition(0, (0,)), *_is_null(2))),
         "sched_setaffinity": Rule((Condition(0, (0,)),)),
         "fcntl": Rule((Condition(1, FCNTL_COMMANDS),)),
@@ -78,6 +117,8 @@ def checked(own_pid: int, landlock_abi: int) -> dict[str, Rule]:
     return rules
 
 
+FALLOCATE_MODES = (0, 3)
+"""Making a file longer, which its limit holds; giving room back. Nothing that takes room beyond the end."""
 FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
 """Duplicates, flags, locks of files, the size of a pipe: nothing that sends signals, leases or watches."""
 IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451, 0x802C542A)

@@ -1,0 +1,280 @@
+"""Series from a table: its rows in order of time (or as they stand), calendar steps, and counts and means per step.
+
+Everything is a pure function of the rows in their order, so the same table gives the same series to the bit.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pyarrow
+import pyarrow.compute
+from numpy.typing import NDArray
+
+from harness_core.sdk.contract import Column
+from harness_core.sdk.dataset import Dataset, quote_name
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+SECOND = 1_000_000
+DAY = 86_400 * SECOND
+MONDAY = 4 * DAY  # 1970-01-05 in microseconds, where weeks begin
+LEAST_COVERAGE = 0.6
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of the calendar: of fixed length in microseconds, or of whole months. ``seasons`` are the cycles that the calendar
+    itself suggests, in steps, each with its name."""
+
+    name: str
+    interval: str
+    micros: int = 0
+    months: int = 0
+    offset: int = 0
+    seasons: tuple[tuple[int, str], ...] = ()
+
+    def index(self, times: Integers) -> Integers:
+        """The number of the step in which each time (microseconds since 1970) falls."""
+        if self.micros:
+            return np.asarray((times - self.offset) // self.micros, dtype=np.int64)
+        months = times.astype("datetime64[us]").astype("datetime64[M]").astype(np.int64)
+        return np.asarray(months // self.months, dtype=np.int64)
+
+    def start(self, index: Integers) -> Integers:
+        """Where each step begins, in microseconds since 1970."""
+        if self.micros:
+            return np.asarray(index * self.micros + self.offset, dtype=np.int64)
+        return np.asarray((index * self.months).astype("datetime64[M]").astype("datetime64[us]").astype(np.int64))
+
+    def sql(self, time: str) -> str:
+        """The beginning of the step that the SQL expression ``time`` falls into, as DuckDB says it."""
+        if self.interval in ("week", "month", "quarter", "year", "day", "hour", "minute", "second"):
+            return f"date_trunc('{self.interval}', {time})"
+        return f"time_bucket(INTERVAL '{self.interval}', CAST({time} AS TIMESTAMP))"
+
+
+def _fixed(name: str, interval: str, seconds: int, *seasons: tuple[int, str], offset: int = 0) -> Step:
+    return Step(name, interval, micros=seconds * SECOND, seasons=seasons, offset=offset)
+
+
+STEPS: tuple[Step, ...] = (
+    _fixed("second", "second", 1, (60, "minute")),
+    _fixed("minute", "minute", 60, (60, "hour"), (1440, "day")),
+    _fixed("5 minutes", "5 minutes", 300, (288, "day"), (2016, "week")),
+    _fixed("10 minutes", "10 minutes", 600, (144, "day"), (1008, "week")),
+    _fixed("15 minutes", "15 minutes", 900, (96, "day"), (672, "week")),
+    _fixed("30 minutes", "30 minutes", 1800, (48, "day"), (336, "week")),
+    _fixed("hour", "hour", 3600, (24, "day"), (168, "week")),
+    _fixed("6 hours", "6 hours", 21_600, (4, "day"), (28, "week")),
+    _fixed("day", "day", 86_400, (7, "week"), (365, "year")),
+    _fixed("week", "week", 604_800, (52, "year"), offset=MONDAY),
+    Step("month", "month", months=1, seasons=((12, "year"),)),
+    Step("quarter", "quarter", months=3, seasons=((4, "year"),)),
+    Step("year", "year", months=12),
+)
+
+
+@dataclass(frozen=True)
+class Order:
+    """The rows that take part, in order: by time and then as they stand, or as they stand where there is no time.
+
+    ``times`` holds microseconds since 1970, ``rows`` the row numbers; ``rows`` is None where they are 0, 1, 2 …
+    """
+
+    column: Column | None
+    times: Integers | None
+    rows: Integers | None
+    length: int
+
+    def row(self, position: int) -> int:
+        return int(position if self.rows is None else self.rows[position])
+
+    def arranged(self, values: NDArray[Any]) -> NDArray[Any]:
+        """Values in row order, put into this order."""
+        return values if self.rows is None else values[self.rows]
+
+    @property
+    def sql_name(self) -> str:
+        assert self.column is not None
+        return view_name(self.column.name)
+
+    def literal(self, micros: int) -> str:
+        """A time as a literal of the column's own type."""
+        text = time_text(micros)
+        return f"DATE '{text[:10]}'" if self.column is not None and self.column.type == "date" else f"TIMESTAMP '{text}'"
+
+
+def view_name(name: str) -> str:
+    """A column's quoted name in the view ``data``, which keeps ``row_index`` for itself."""
+    return quote_name("row_index_source" if name.lower() == "row_index" else name)
+
+
+def time_text(micros: int) -> str:
+    """A time as people write it: without what is nought behind the minute, and only the day at midnight."""
+    text = str(np.datetime64(int(micros), "us")).replace("T", " ")
+    text = text.removesuffix(".000000")
+    return text.removesuffix(" 00:00:00") if text.endswith(" 00:00:00") else text
+
+
+def time_columns(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The columns with dates or times, the one that most likely says when a row came about first: sorted, then complete."""
+    known = {entry.get("name"): entry for entry in profile}
+    found = [column for column in dataset.columns if column.is_temporal]
+
+    def rank(column: Column) -> tuple[bool, int, int]:
+        entry = known.get(column.name, {})
+        return (entry.get("is_sorted") is None, int(entry.get("null_count") or 0), dataset.columns.index(column))
+
+    return sorted((column for column in found if known.get(column.name, {}).get("role") != "constant"), key=rank)
+
+
+def rows_as_they_stand(dataset: Dataset) -> Order:
+    return Order(None, None, None, dataset.row_count)
+
+
+def rows_in_time(dataset: Dataset, column: Column) -> Order:
+    """The rows that have a time in ``column``, by that time; rows of the same time stay in their order."""
+    kind = pyarrow.timestamp("us")
+    parts = [
+        pyarrow.compute.cast(pyarrow.compute.cast(batch.column(0), kind, safe=False), pyarrow.int64())
+        for batch in dataset.iter_batches([column.name])
+    ]
+    if not parts:
+        return Order(column, np.empty(0, dtype=np.int64), None, 0)
+    stamps = pyarrow.chunked_array(parts)
+    missing = np.asarray(stamps.is_null().to_numpy())
+    times = np.asarray(pyarrow.compute.fill_null(stamps, 0).to_numpy(), dtype=np.int64)
+    if not missing.any() and bool((np.diff(times) >= 0).all()):
+        return Order(column, times, None, len(times))
+    rows = np.flatnonzero(~missing)
+    rows = rows[np.argsort(times[rows], kind="stable")]
+    return Order(column, times[rows], rows, len(rows))
+
+
+def numbers(dataset: Dataset, names: Sequence[str]) -> Iterator[tuple[str, Floats]]:
+    """The named numeric columns one after the other, in row order, as doubles; NaN where there is no finite number."""
+    together = max(1, 4_000_000 // max(1, dataset.row_count))
+    for start in range(0, len(names), together):
+        group = list(names[start : start + together])
+        parts: list[list[Floats]] = [[] for _ in group]
+        for batch in dataset.iter_batches(group):
+            for part, name in zip(parts, group, strict=True):
+                part.append(as_floats(batch.column(name)))
+        for position, name in enumerate(group):
+            values = np.concatenate(parts[position]) if parts[position] else np.empty(0)
+            parts[position] = []
+            values[~np.isfinite(values)] = np.nan
+            yield name, values
+
+
+def as_floats(array: pyarrow.Array) -> Floats:
+    """An Arrow array of any numeric type as doubles of its own; nulls become NaN."""
+    if array.type != pyarrow.float64():
+        array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
+    return np.array(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+
+
+def codes(dataset: Dataset, name: str, values: Sequence[Any]) -> Integers:
+    """The position in ``values`` of each row's value of a column, in row order; -1 where it is none of them, or missing."""
+    parts = []
+    for batch in dataset.iter_batches([name]):
+        wanted = pyarrow.array(list(values), type=batch.column(0).type)
+        found = pyarrow.compute.fill_null(pyarrow.compute.index_in(batch.column(0), value_set=wanted, skip_nulls=True), -1)
+        parts.append(np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64))
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
+
+
+def measures(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The numeric columns that measure something: by their role, and not a counter that rises or falls from row to row."""
+    known = {entry.get("name"): entry for entry in profile}
+
+    def measured(column: Column) -> bool:
+        entry = known.get(column.name, {})
+        counter = entry.get("is_sorted") is not None and bool(entry.get("is_unique")) and _is_even(entry)
+        return entry.get("role", "measure") == "measure" and not counter
+
+    return [column for column in dataset.numeric_columns if measured(column)]
+
+
+def _is_even(entry: Mapping[str, Any]) -> bool:
+    """Whether sorted values are as evenly spread as a counter's: their quantiles lie on a line."""
+    quantiles = entry.get("quantiles")
+    spread = [entry.get("min"), *(quantiles or {}).values(), entry.get("max")] if isinstance(quantiles, Mapping) else []
+    if len(spread) < 3 or not all(isinstance(value, int | float) for value in spread):
+        return True
+    low, high, middle = float(entry["min"]), float(entry["max"]), float(np.median(np.asarray(spread, dtype=np.float64)))
+    return high > low and abs((middle - low) / (high - low) - 0.5) < 0.05
+
+
+def choose_step(times: Integers, max_steps: int, least_rows: float = 1.0) -> Step | None:
+    """The finest step of which the span holds at most ``max_steps``, most of them with rows, and ``least_rows`` rows each on
+    average; None where no step will do. ``times`` ascend."""
+    for step in STEPS:
+        if not len(times):
+            return None
+        first, last = (int(step.index(times[[end]])[0]) for end in (0, -1))
+        total = last - first + 1
+        if total > max_steps:
+            continue
+        if total < 2:
+            return None
+        occupied = 1 + int(np.count_nonzero(np.diff(step.index(times))))
+        if occupied >= LEAST_COVERAGE * total and len(times) >= least_rows * total:
+            return step
+    return None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Consecutive steps without a gap: step ``k`` holds the positions ``edges[k]`` to ``edges[k + 1]`` of the order."""
+
+    step: Step
+    first: int
+    edges: Integers
+
+    @classmethod
+    def of(cls, times: Integers, step: Step) -> "Grid":
+        index = step.index(times)
+        first, last = int(index[0]), int(index[-1])
+        return cls(step, first, np.searchsorted(index, np.arange(first, last + 2)).astype(np.int64))
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+    @property
+    def counts(self) -> Integers:
+        """Rows per step."""
+        return np.diff(self.edges)
+
+    @property
+    def starts(self) -> Integers:
+        """The beginning of each step, in microseconds since 1970."""
+        return self.step.start(self.first + np.arange(len(self)))
+
+    def label(self, k: int) -> str:
+        return time_text(int(self.step.start(np.array([self.first + k]))[0]))
+
+
+def block_means(values: Floats, edges: Integers) -> tuple[Floats, Floats]:
+    """(mean of the finite values, their number) between consecutive edges; NaN and 0 where there are none."""
+    present = np.isfinite(values)
+    counts = _block_sums(present.astype(np.float64), edges)
+    sums = _block_sums(np.where(present, values, 0.0), edges)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(counts > 0, sums / counts, np.nan), counts
+
+
+def _block_sums(values: Floats, edges: Integers) -> Floats:
+    sums = np.zeros(len(edges) - 1)
+    filled = np.flatnonzero(np.diff(edges) > 0)
+    if len(filled):
+        sums[filled] = np.add.reduceat(values[: edges[-1]], edges[filled])
+    return sums
+
+
+def even_edges(length: int, blocks: int) -> Integers:
+    """The edges of ``blocks`` blocks of nearly equal size."""
+    return (np.arange(blocks + 1, dtype=np.int64) * length) // blocks

@@ -1,0 +1,121 @@
+"""Clocks that jump, locks that are held, disks that are full or refuse: a clear state, and nothing lost."""
+
+import errno
+import sqlite3
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from harness_core.adapters.db import engine
+from harness_core.adapters.db.engine import Database, open_engine
+from harness_core.domain.errors import Unhealthy
+from harness_core.domain.runs import ExecutionStatus
+from harness_core.ports.state import Commit
+from tests.integration.test_jobs import LEASE_S, ME, OTHER, State, VirtualClock
+
+CHAIN = (("ingest", "ingest", ()), ("count", "analysis", ("ingest",)))
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> State:
+    return State(tmp_path / "state.sqlite")
+
+
+class JumpingClock(VirtualClock):
+    """The clock on the wall can be set; the other one cannot."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.set_by = 0.0
+
+    def now(self) -> float:
+        return self.at + self.set_by
+
+
+@pytest.mark.parametrize("jump_s", [-86_400.0, 86_400.0])
+def test_a_clock_that_is_set_expires_no_lease(state: State, jump_s: float) -> None:
+    """Leases live on the clock that does not jump, so that daylight saving and NTP take no work away."""
+    clock = JumpingClock()
+    state.jobs._clock = state.clock = clock
+    state.submit("run_a", *CHAIN)
+    held = state.claim(ME)
+    clock.set_by = jump_s
+    state.jobs.reap(())
+    assert state.jobs.claim(OTHER) is None
+    assert state.commit(held)
+    clock.pass_(LEASE_S + 1)
+    assert state.jobs.claim(OTHER) is not None
+
+
+def test_a_lock_that_is_held_is_waited_for(state: State, tmp_path: Path) -> None:
+    """Another process writing is the normal case: nobody fails for it."""
+    run = state.submit("run_a", *CHAIN)
+    other = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    claimed: list[Any] = []
+    waiting = threading.Thread(target=lambda: claimed.append(state.jobs.claim(ME)))
+    waiting.start()
+    waiting.join(0.2)
+    assert waiting.is_alive()
+    other.execute("COMMIT")
+    waiting.join(30)
+    assert [job.run_id for job in claimed] == [run.run_id]
+
+
+def test_a_lock_that_never_ends_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the timeout there is a code and a next step, and the work can be done later."""
+    monkeypatch.setattr(engine, "BUSY_TIMEOUT_S", 0.05)
+    state = State(tmp_path / "state.sqlite")
+    state.submit("run_a", *CHAIN)
+    job = state.claim(ME)
+    other = sqlite3.connect(tmp_path / "state.sqlite", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(Unhealthy) as refused:
+        state.commit(job)
+    assert refused.value.code == "state_database_unavailable"
+    other.execute("ROLLBACK")
+    assert state.commit(job)
+
+
+def test_a_full_disk_loses_nothing(state: State) -> None:
+    """A commit that finds no room changes nothing, says why, and works when there is room again."""
+    limits = {"pages": 0}
+
+    def limit(connection: Any, *_: Any) -> None:
+        connection.exec_driver_sql(f"PRAGMA max_page_count = {limits['pages'] or 1 << 30}")
+
+    event.listen(state.database.engine, "begin", limit)
+    run = state.submit("run_a", *CHAIN)
+    job = state.claim(ME)
+    limits["pages"] = 1  # SQLite takes this as: not a page more than there are
+    big = Commit(ExecutionStatus.OK, state.attempt(job), summary="x" * 1_000_000)
+    with pytest.raises(Unhealthy) as refused:
+        state.jobs.commit_execution(job, big)
+    assert "full" in str(refused.value.why)
+    assert state.statuses(run) == {"ingest": "RUNNING", "count": "PENDING"}
+    limits["pages"] = 0
+    assert state.jobs.commit_execution(job, big)
+
+
+def test_a_disk_that_does_not_confirm_is_never_believed_again(
+    state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After a failed sync the next success proves nothing, so this process acknowledges no more; a new one starts afresh."""
+
+    def fails(descriptor: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("harness_core.adapters.db.syncing.os.fdatasync", fails)
+        with pytest.raises(Unhealthy) as refused:
+            state.submit("run_a", *CHAIN)
+    assert refused.value.code == "state_database_not_synced"
+    with pytest.raises(Unhealthy):
+        state.submit("run_b", *CHAIN)
+    state.database.close()
+    afresh = Database(open_engine(f"sqlite:///{tmp_path / 'state.sqlite'}"))
+    with afresh.writing():
+        pass

@@ -1,0 +1,62 @@
+"""The same bytes in, the same bytes out: whatever the machine's habits, the order of completion, or the chunks in which rows came."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+ROWS = 3_000
+VOLATILE = ("stdout.log", "stderr.log")
+
+
+@pytest.fixture(scope="module")
+def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first rows of the example: enough of it that every bundled plugin has something to say."""
+    lines = (ROOT / "examples" / "sales_orders.csv").read_text(encoding="utf-8").splitlines(keepends=True)
+    path = tmp_path_factory.mktemp("table") / "sales_orders.csv"
+    path.write_text("".join(lines[: ROWS + 1]), encoding="utf-8")
+    return path
+
+
+def produced(table: Path, home: Path, working_folder: Path, environment: Mapping[str, str]) -> dict[str, bytes]:
+    """Run the real command; returns every file of the run that the fingerprint promises."""
+    working_folder.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        [sys.executable, "-m", "harness_api.cli", "run", str(table), "--home", str(home), "--quiet"],
+        cwd=working_folder, env={**os.environ, "PYTHONPATH": str(ROOT), **environment}, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (run,) = (home / "runs").iterdir()
+    files = [path for path in run.rglob("*") if path.is_file() and path.name not in VOLATILE and path.name != "run_manifest.json"]
+    parquet = [path for path in (home / "datasets").rglob("*") if path.is_file()]
+    return {str(path.relative_to(home / "runs" / run.name)): path.read_bytes() for path in files} | {
+        str(path.relative_to(home)): path.read_bytes() for path in parquet
+    }
+
+
+@pytest.fixture(scope="module")
+def plain(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    folder = tmp_path_factory.mktemp("plain")
+    return produced(table, folder / "home", folder, {})
+
+
+HABITS = {
+    "one at a time, in another time zone": {"HARNESS_WORKERS": "1", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
+    "four at a time, in another language": {"HARNESS_WORKERS": "4", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR", "PYTHONHASHSEED": "2"},
+    "another account of threads": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "TZ": "America/St_Johns"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("habit", HABITS)
+def test_another_machine_gives_the_same_bytes(
+    table: Path, plain: dict[str, bytes], tmp_path: Path, habit: str
+) -> None:
+    """Reports, outputs, artifacts and data do not depend on where and how they were made."""
+    other = produced(table, tmp_path / "home", tmp_path / "some where" / "else", HABITS[habit])
+    assert set(other) == set(plain)
+    assert [name for name in plain if other[name] != plain[name]] == []
+    assert {"report.json", "report.md", "report.html"} <= set(plain)
