@@ -34,7 +34,7 @@ from harness_core.adapters.packs import Archives
 from harness_core.adapters.queue import HueyBell, open_bell
 from harness_core.adapters.store import FolderStore
 from harness_core.adapters.wall.launcher import ProcessLauncher
-from harness_core.domain.errors import LeaseLost
+from harness_core.domain.errors import LeaseLost, Unhealthy
 from harness_core.domain.runs import WorkerId
 from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
@@ -48,6 +48,7 @@ from harness_core.services.guests import Preparing
 from harness_core.services.inspecting import Inspecting
 from harness_core.services.overview import Overview
 from harness_core.services.proving import Proving
+from harness_core.services.repeating import Repeating
 from harness_core.services.replaying import Replaying
 from harness_core.services.rereading import Rereading
 from harness_core.services.secret_settings import SecretKeeping
@@ -86,6 +87,7 @@ class Core:
     controlling: Controlling
     overview: Overview
     replaying: Replaying
+    repeating: Repeating
     verifying: Verifying
     exporting: Exporting
     diagnosing: Diagnosing
@@ -124,6 +126,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     preparing = Preparing(runs, library, catalog, store, blobs)
     advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], lambda: environment(launcher))
 
+    submitting = Submitting(runs, library, catalog, inspecting, bell, clock, names, engine)
     replaying, archives = Replaying(settings.home, runs, library, store), Archives()
     backups = FolderBackups(home, settings.database_url, settings.queue_url)
 
@@ -140,12 +143,13 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         library=library, workers=workers, blobs=blobs, store=store, catalog=catalog, bell=bell, launcher=launcher,
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
-        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine),
+        submitting=submitting,
         executing=Executing(runs, jobs, library, store, keeping, preparing, clock),
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),
         overview=Overview(runs, jobs, workers, clock, settings.lease_s),
         replaying=replaying,
+        repeating=Repeating(runs, store, catalog, submitting),
         verifying=Verifying(keeping, store, names, Rereading(keeping, store, catalog, engine)),
         exporting=Exporting(settings.home, replaying, archives, engine["harness"]),
         diagnosing=Diagnosing(
@@ -183,7 +187,10 @@ def open_restore(settings: Settings) -> BackingUp:
 def workers_alive(settings: Settings) -> int:
     """How many workers are running; 0 where the state database cannot say."""
     path = Path(settings.database_url.removeprefix("sqlite:///"))
-    if not path.exists() or database_findings(path) or schema_version(path) is None:
+    try:
+        if not path.exists() or database_findings(path) or schema_version(path) is None:
+            return 0
+    except Unhealthy:
         return 0
     database, clock = Database(open_engine(settings.database_url)), SystemClock()
     try:

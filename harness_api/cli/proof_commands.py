@@ -11,16 +11,22 @@ from harness_api.cli import options
 from harness_api.cli.console import paint
 from harness_api.cli.exits import Exit
 from harness_api.cli.outcomes import tell_outcome
+from harness_api.cli.progress import ProgressView
+from harness_api.cli.run_command import OWN_QUEUE
 from harness_api.cli.session import Session
 from harness_core.domain.errors import InputRefused, NotFound
 
 if TYPE_CHECKING:
     from harness_core.services.exporting import Export
+    from harness_core.services.replaying import Replay
     from harness_core.services.verifying import Verification
 
 SubjectArgument = Annotated[str, typer.Argument(metavar="RUN|PACK.zip", help="A run id, or its beginning, or the file of a pack.")]
 DataOption = Annotated[
     list[Path], typer.Option("--data", metavar="FILE", help="The file that was read, to read it again; repeat it for several.")
+]
+AgainOption = Annotated[
+    bool, typer.Option("--again", help="Make the run once more as well, and compare every byte.", show_default=False)
 ]
 PackOption = Annotated[Path, typer.Option("--output", "-o", metavar="PACK.zip", help="The file to write.", show_default=False)]
 DiagnosticsOption = Annotated[
@@ -36,10 +42,11 @@ SHOWN = 10
 SHOWN_SQL = 200
 
 
-def replay(session: Session, run_id: options.RunArgument) -> Exit:
+def replay(session: Session, run_id: options.RunArgument, again: AgainOption = False) -> Exit:
     """Check every hash and record of a run, then show its report.
 
-    Nothing is executed. One altered byte, one file too many or too few, or a changed record is refused (exit 5) and named.
+    Nothing is executed. One altered byte, one file too many or too few, or a changed record is refused (exit 5) and named. With
+    --again the run is then made once more, with nothing reused, and compared byte by byte: exit 5 when anything differs.
     """
     with session.core() as core:
         replayed = core.replaying.replay(run_id)
@@ -50,6 +57,29 @@ def replay(session: Session, run_id: options.RunArgument) -> Exit:
         session.console.note(f"No longer kept, so not checked: {path}")
     head = paint("Verified:", "green")
     session.console.result(f"{head} {len(replayed.checked)} files and all records of run {replayed.run.run_id} are as recorded.")
+    return _repeat(session, replayed) if again else Exit.OK
+
+
+def _repeat(session: Session, replayed: "Replay") -> Exit:
+    """Make the run again in this process, and say whether it is the same."""
+    from harness_api.cli.following import Deadline, embedded_worker, follow, give
+
+    first, console = replayed.run, session.console
+    with session.core(OWN_QUEUE) as core:
+        core.repeating.submission(first)  # what cannot be repeated is told before anything is recorded
+        with embedded_worker(core) as runtime:
+            second = core.repeating.repeat(first, runtime.worker_id)
+            give(core, runtime, second)
+            follow(core, second.run_id, ProgressView(console), Deadline(None))
+        different = core.repeating.differences(first.run_id, second.run_id)
+    again = {"run_id": second.run_id, "identical": not different, "differences": [item.as_dict() for item in different]}
+    console.document = {**replayed.as_dict(), "again": again}
+    for item in different[:SHOWN]:
+        console.complain(f"{paint('Differs:', 'red')} {item.path} {item.reason}")
+    if different:
+        console.result(f"Not the same: {len(different)} files of run {second.run_id} differ from those of {first.run_id}.")
+        return Exit.VERIFICATION_FAILED
+    console.result(f"{paint('Identical:', 'green')} run {second.run_id} gave every byte of {first.run_id} again.")
     return Exit.OK
 
 

@@ -197,12 +197,18 @@ def is_database(path: Path) -> bool:
 
 
 def database_findings(path: Path, *, full: bool = False) -> list[str]:
-    """What SQLite finds wrong with a database file: nothing when it is sound. ``full`` compares every index with its table too."""
+    """What SQLite finds wrong with a database file: nothing when it is sound. ``full`` compares every index with its table too.
+
+    Raises Unhealthy where it cannot be looked at, which says nothing about what is in it.
+    """
     try:
         with closing(sqlite3.connect(_read_only(path), uri=True, timeout=30.0)) as connection:
             pragma = "integrity_check" if full else "quick_check"
             found = [str(row[0]) for row in connection.execute(f"PRAGMA {pragma}({MAX_FINDINGS})")]
             broken = connection.execute("PRAGMA foreign_key_check").fetchmany(MAX_FINDINGS) if full else []
+    except sqlite3.OperationalError as reason:
+        raise Unhealthy("state_database_unavailable", "The state database could not be read.", why=f"{reason}.",
+                        next_step="Check the disk and its permissions, then run `harness doctor`.") from reason  # fmt: skip
     except sqlite3.DatabaseError as reason:
         return [str(reason)]
     return [line for line in found if line != "ok"] + [f"a row of {row[0]} refers to {row[2]} that is not there" for row in broken]

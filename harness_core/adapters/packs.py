@@ -42,13 +42,12 @@ def _chunks(source: Path | bytes) -> Iterable[bytes]:
 
 
 class Archives:
-    """Writes and opens archives."""
+    """Fulfils :class:`harness_core.ports.archives.Archives`."""
 
     def measured(self, path: str, source: Path | bytes) -> Entry:
         return measured(path, source)
 
-    def write(self, target: Path, entries: Sequence[Entry]) -> tuple[str, int]:
-        """Write beside, sync, rename; returns SHA-256 and size. Raises SourceChanged, and OSError for the disk's troubles."""
+    def write(self, target: Path, entries: Sequence[Entry], *, private: bool = False) -> tuple[str, int]:
         descriptor, name = tempfile.mkstemp(prefix=f".{target.name}.", suffix=".unfinished", dir=target.parent)
         digest, size = hashlib.sha256(), 0
         try:
@@ -59,6 +58,7 @@ class Archives:
                     size += len(chunk)
                 file.flush()
                 os.fsync(file.fileno())
+            Path(name).chmod(0o600 if private else 0o644)
             replace(Path(name), target)
         except BaseException:
             with suppress(OSError):
@@ -68,7 +68,6 @@ class Archives:
         return digest.hexdigest(), size
 
     def open(self, path: Path) -> "Archive":
-        """Raises BadArchive."""
         return Archive(path)
 
 

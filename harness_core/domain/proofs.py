@@ -179,8 +179,14 @@ def _compare(path: str, what: str, expected: Any, actual: Any) -> Iterator[Misma
     """Nothing when equal as JSON; otherwise one mismatch that shows the first difference."""
     if compact_bytes(expected) == compact_bytes(actual):
         return
+    where, left, right = difference_of(expected, actual)
+    yield Mismatch(path, f"{what}{where} differs", left, right)
+
+
+def difference_of(expected: Any, actual: Any) -> tuple[str, str, str]:
+    """The first place in which two JSON values differ, and what stands there in each, shortened."""
     where, left, right = _first_difference(expected, actual)
-    yield Mismatch(path, f"{what}{where} differs", _shown(left), _shown(right))
+    return where, _shown(left), _shown(right)
 
 
 def _first_difference(expected: Any, actual: Any, where: str = "") -> tuple[str, Any, Any]:

@@ -56,8 +56,11 @@ class Archives(Protocol):
     def measured(self, path: str, source: Path | bytes) -> Entry:
         """Read ``source`` once. Raises OSError where it cannot be read."""
 
-    def write(self, target: Path, entries: Sequence[Entry]) -> tuple[str, int]:
-        """Write beside, sync, rename; returns SHA-256 and size. Raises SourceChanged, and OSError for the disk's troubles."""
+    def write(self, target: Path, entries: Sequence[Entry], *, private: bool = False) -> tuple[str, int]:
+        """Write beside, sync, rename; returns SHA-256 and size. Raises SourceChanged, and OSError for the disk's troubles.
+
+        ``private`` keeps other users of the machine from reading it.
+        """
 
     def open(self, path: Path) -> OpenArchive:
         """Raises BadArchive."""

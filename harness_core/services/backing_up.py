@@ -1,6 +1,7 @@
 """Backup and restore: a state folder as one archive, taken while work goes on, and put back whole or not at all."""
 
 import re
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -100,8 +101,7 @@ class BackingUp:
             entries = [*looked.entries, self._archives.measured(ABOUT, self._about(folder / DATABASE, looked))]
             files = [PackFile(item.path, item.sha256, item.size_bytes, "") for item in entries]
             entries.append(self._archives.measured(SUMS, checksums(files)))
-            sha256, size = write_archive(self._archives, path, entries)
-        path.chmod(0o600)
+            sha256, size = write_archive(self._archives, path, entries, private=True)
         removed = prune(self._home / "backups", NAME, keep) if target is None else []
         return BackupMade(path, sha256, size, len(entries), _counts(looked.entries), looked.damaged, removed)
 
@@ -178,7 +178,7 @@ class BackingUp:
                             next_step="Make room on the disk of the state folder, then try again.")  # fmt: skip
 
     def _unpack_database(self, path: Path, incoming: Path) -> int:
-        (incoming / DATABASE).write_bytes(path.read_bytes())
+        shutil.copyfile(path, incoming / DATABASE)
         return 1
 
     def _unpack(self, path: Path, incoming: Path) -> int:

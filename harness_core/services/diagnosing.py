@@ -68,7 +68,7 @@ class Diagnosing:
             entries.append(self._archives.measured(name, clean))
             files.append(PackFile(name, entries[-1].sha256, entries[-1].size_bytes, ""))
         entries.append(self._archives.measured("SHA256SUMS", checksums(files)))
-        sha256, size = write_archive(self._archives, target, entries)
+        sha256, size = write_archive(self._archives, target, entries, private=True)
         return Diagnostics(target, sha256, size, sorted(item.path for item in entries), total)
 
     def _secrets(self, run: Run) -> list[str]:

@@ -151,10 +151,10 @@ def check_target(target: Path) -> None:
         raise UsageError("folder_not_writable", f"{target.parent} cannot be written to.", next_step="Name another place.")
 
 
-def write_archive(archives: Archives, target: Path, entries: Sequence[Entry]) -> tuple[str, int]:
+def write_archive(archives: Archives, target: Path, entries: Sequence[Entry], *, private: bool = False) -> tuple[str, int]:
     """Write ``target``; the troubles of disks and changing files in words."""
     try:
-        return archives.write(target, entries)
+        return archives.write(target, entries, private=private)
     except SourceChanged as reason:
         raise Conflict("changed_meanwhile", f"{reason} changed while it was being copied.",
                        next_step="Wait until nothing writes to it, then try again.") from reason  # fmt: skip

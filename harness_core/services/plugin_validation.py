@@ -15,6 +15,7 @@ from harness_core.domain.schemas import validate
 from harness_core.domain.settings_resolution import resolve_settings
 from harness_core.ports.catalog import Catalog
 from harness_core.ports.launcher import GuestOutcome, GuestRequest, Launcher
+from harness_core.sdk import tools
 from harness_core.sdk.canonical import canonical_bytes, sha256_hex
 from harness_core.sdk.testing import write_dataset
 from harness_core.services.guests import candidate, guest_message
@@ -22,6 +23,9 @@ from harness_core.services.plugins import capabilities_of, no_such_plugin, plugi
 
 SMOKE_TIMEOUT_S = 120.0
 SMOKE_ROWS = 60
+SOURCE_TIMEOUT_S = 30.0
+SOURCE_MEMORY_MB = 512
+SHOWN_NOTES = 10
 TAIL_CHARACTERS = 2000
 CheckState = Literal["passed", "failed", "skipped"]
 
@@ -132,6 +136,7 @@ class _Bench:
         where = str(plugin.folder / plugin.manifest.module)
         health = plugin_health(plugin, self.launcher, self._folder(f"{plugin.id}.health"))
         checks.append(Check("import", "passed" if health.loads else "failed", "" if health.loads else health.sentence))
+        checks.append(self._source(plugin))
         if not health.loads:
             problems.append(Problem(where, "import", health.sentence, "see the log below"))
         else:
@@ -145,6 +150,25 @@ class _Bench:
             plugin.id, str(plugin.folder), ok=not problems, version=plugin.manifest.version, capabilities=capabilities_of(plugin),
             checks=checks, problems=problems, log=self._log(plugin, loads=health.loads) if problems else "",
         )  # fmt: skip
+
+    def _source(self, plugin: Plugin) -> Check:
+        """What a reviewer of its source should look at: advice, which fails nothing; the wall decides what a plugin can do."""
+        scratch = self._folder(f"{plugin.id}.source")
+        message = guest_message(
+            plugin, plugin_id="check_source", plugin_folder=str(Path(tools.__path__[0])), module="check_source.py", function="run",
+            settings={"capabilities": list(plugin.manifest.capabilities)}, scratch=str(scratch),
+            inputs=[{"path": str(plugin.folder), "filename": plugin.id, "sha256": "", "size_bytes": 0}],
+        )  # fmt: skip
+        request = GuestRequest(
+            message, scratch, scratch / "stdout.log", scratch / "stderr.log", timeout_s=SOURCE_TIMEOUT_S, memory_mb=SOURCE_MEMORY_MB
+        )
+        outcome = self.launcher.run(request)
+        if outcome.answer is None or outcome.answer.get("status") != "ok":
+            return Check("source", "skipped", f"It could not be read: {outcome.reason}")
+        notes = outcome.answer["metrics"]["notes"]
+        shown = "; ".join(f"{note['file']}:{note['line']}: {note['sentence']}" for note in notes[:SHOWN_NOTES])
+        more = f"; and {len(notes) - SHOWN_NOTES} more" if len(notes) > SHOWN_NOTES else ""
+        return Check("source", "passed", f"To look at: {shown}{more}." if notes else "")
 
     def _trial_of(self, plugin: Plugin) -> _Trial:
         try:

@@ -1,13 +1,12 @@
 """Optimal partitions of a series into segments with a level, or a line, of their own, and which of them the noise allows.
 
-The partitions are exact for every number of changes (I. E. Auger and C. E. Lawrence, Bull. Math. Biol. 51 (1989) 39-54); which one
-is right is decided by a penalised likelihood in which the noise may be autocorrelated (X. Shi, C. Gallagher, R. Lund and R.
-Killick, Comput. Stat. Data Anal. 170 (2022) 107433), with the penalty per change of N. R. Zhang and D. O. Siegmund, Biometrics 63
-(2007) 22-32.
+The partitions are exact for every number of changes (I. E. Auger and C. E. Lawrence, Bull. Math. Biol. 51 (1989) 39-54). Which one
+is right is decided by a penalised likelihood in which the noise may have memory (X. Shi, C. Gallagher, R. Lund and R. Killick,
+Comput. Stat. Data Anal. 170 (2022) 107433): without it, every slow swing would be a change.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -18,21 +17,24 @@ Model = Literal["level", "line"]
 
 LEAST_SEGMENT: dict[Model, int] = {"level": 3, "line": 6}
 PARAMETERS: dict[Model, int] = {"level": 1, "line": 2}
+VALUES_PER_CHANGE = 8
+AR_ORDER = 3
 SPIKE = 5.0
 MAD_TO_SD = 1.4826
 
 
 @dataclass(frozen=True)
 class Partition:
-    """Where the segments after the first begin; what is left of the series around them, and how it is autocorrelated."""
+    """Where the segments after the first begin, what they leave over, and the memory of that: ``weights`` of an autoregression and
+    the standard deviation ``sigma`` of its innovations. ``likelihood`` is minus twice the logarithm, up to a constant."""
 
     model: Model
     starts: tuple[int, ...]
     criterion: float
-    fitted: Floats
-    phi: float
+    likelihood: float
+    residuals: Floats
+    weights: Floats
     sigma: float
-    ar: Floats = None
 
 
 def without_spikes(values: Floats) -> Floats:
@@ -46,154 +48,123 @@ def without_spikes(values: Floats) -> Floats:
     return np.where(distance > SPIKE * MAD_TO_SD * scale, middle, values)
 
 
-def costs(values: Floats, weights: Floats, model: Model) -> Floats:
-    """``cost[i, j]``: the weighted sum of squares around one level, or line, over i..j-1; infinite where that is too short."""
-    n = len(values)
-    place = np.linspace(-1.0, 1.0, n)
-    sums = [_cumulated(weights * term) for term in (np.ones(n), values, values**2)]
-    w, y, yy = (_between(total) for total in sums)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cost = yy - y**2 / w
+@dataclass
+class Sums:
+    """Cumulated sums of a weighted series, from which the fit of any segment follows at once."""
+
+    values: Floats
+    weights: Floats
+    place: Floats = field(init=False)
+    totals: dict[str, Floats] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.place = np.linspace(-1.0, 1.0, len(self.values))
+        x, y, one = self.place, self.values, np.ones(len(self.values))
+        terms = {"w": one, "x": x, "y": y, "xx": x * x, "xy": x * y, "yy": y * y}
+        self.totals = {name: np.concatenate([[0.0], np.cumsum(self.weights * term)]) for name, term in terms.items()}
+
+    def costs(self, model: Model) -> Floats:
+        """``cost[i, j]``: the sum of squares around one level, or line, over i..j-1; infinite where that is too short."""
+        between = {name: total[None, :] - total[:, None] for name, total in self.totals.items()}
+        with np.errstate(divide="ignore", invalid="ignore"):
+            cost = between["yy"] - between["y"] ** 2 / between["w"]
+            if model == "line":
+                spread = between["xx"] - between["x"] ** 2 / between["w"]
+                joint = between["xy"] - between["x"] * between["y"] / between["w"]
+                cost -= np.where(spread > 0, joint**2 / spread, 0.0)
+        size = np.arange(len(self.values) + 1)
+        return np.where(size[None, :] - size[:, None] >= LEAST_SEGMENT[model], np.maximum(cost, 0.0), np.inf)
+
+    def residuals(self, starts: Sequence[int], model: Model) -> Floats:
+        """What the segments' levels or lines leave over, on the scale of a value of mean weight."""
+        edges = np.array([0, *starts, len(self.values)])
+        part = {name: np.diff(total[edges]) for name, total in self.totals.items()}
+        level, sizes = part["y"] / part["w"], np.diff(edges)
+        fitted = np.repeat(level, sizes)
         if model == "line":
-            x, xx, xy = (_between(_cumulated(weights * term)) for term in (place, place**2, place * values))
-            sxx, sxy = xx - x**2 / w, xy - x * y / w
-            cost = cost - np.where(sxx > 0, sxy**2 / sxx, 0.0)
-    least = LEAST_SEGMENT[model]
-    rows, columns = np.indices((n + 1, n + 1), sparse=True)
-    return np.where(columns - rows >= least, np.maximum(cost, 0.0), np.inf)
-
-
-def _cumulated(terms: Floats) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(terms)])
-
-
-def _between(total: Floats) -> Floats:
-    return total[None, :] - total[:, None]
+            centre = part["x"] / part["w"]
+            spread, joint = part["xx"] - part["x"] * centre, part["xy"] - part["y"] * centre
+            slope = np.divide(joint, spread, out=np.zeros_like(joint), where=spread > 0)
+            fitted += np.repeat(slope, sizes) * (self.place - np.repeat(centre, sizes))
+        return np.asarray((self.values - fitted) * np.sqrt(self.weights / self.weights.mean()))
 
 
 def optimal_starts(cost: Floats, most: int) -> list[tuple[int, ...]]:
     """For 0, 1, … ``most`` changes the starts of the segments after the first in the partition of least cost."""
     n = len(cost) - 1
     best = cost[0].copy()
-    came_from: list[NDArray[np.int64]] = []
+    origins: list[NDArray[np.int64]] = []
     found: list[tuple[int, ...]] = [()]
     for _ in range(most):
         total = best[:, None] + cost
         origin = total.argmin(axis=0)
         best = total[origin, np.arange(n + 1)]
-        came_from.append(origin)
+        origins.append(origin)
         if not np.isfinite(best[n]):
             break
         end, starts = n, []
-        for origins in reversed(came_from):
-            end = int(origins[end])
+        for came_from in reversed(origins):
+            end = int(came_from[end])
             starts.append(end)
         found.append(tuple(reversed(starts)))
     return found
 
 
-def fit(values: Floats, weights: Floats, starts: Sequence[int], model: Model) -> Floats:
-    """The segments' weighted levels or lines at every place."""
-    edges = [0, *starts, len(values)]
-    fitted = np.empty(len(values))
-    for low, high in zip(edges[:-1], edges[1:], strict=True):
-        w, y = weights[low:high], values[low:high]
-        total = w.sum()
-        level = (w * y).sum() / total
-        if model == "level":
-            fitted[low:high] = level
-        else:
-            place = np.arange(high - low) - (w * np.arange(high - low)).sum() / total
-            spread = (w * place**2).sum()
-            fitted[low:high] = level + (place * (w * place * y).sum() / spread if spread > 0 else 0.0)
-    return fitted
+def judge(sums: Sums, candidates: Sequence[tuple[int, ...]], model: Model, penalty: float) -> list[Partition]:
+    """Each partition with its criterion: n log of the innovations' variance, plus log n per parameter and ``penalty`` log n per
+    change. The order of the autoregression, up to three, is chosen by the same criterion."""
+    n, log_n = len(sums.values), float(np.log(len(sums.values)))
+    floor = 1e-12 * float(np.var(sums.values)) + 1e-300
+    judged = []
+    for starts in candidates:
+        residuals = sums.residuals(starts, model)
+        best: Partition | None = None
+        for weights, rest in _memories(residuals, min(AR_ORDER, n // 10)):
+            parameters = (len(starts) + 1) * PARAMETERS[model] + len(weights)
+            if n - parameters < 3:
+                continue
+            variance = max(rest / (n - parameters), floor)
+            likelihood = n * float(np.log(variance))
+            criterion = likelihood + (parameters + penalty * len(starts)) * log_n
+            if best is None or criterion < best.criterion:
+                best = Partition(model, starts, criterion, likelihood, residuals, weights, float(np.sqrt(variance)))
+        if best is not None:
+            judged.append(best)
+    return judged
 
 
-def memory(residuals: Floats, order: int) -> tuple[Floats, Floats]:
-    """(autoregressive weights by least squares, innovations); no weights where the residuals have no positive memory."""
+def _memories(residuals: Floats, most: int) -> list[tuple[Floats, float]]:
+    """(weights, sum of squared innovations) of the autoregressions of order 0, 1, … by least squares, as long as the residuals
+    have positive memory: a negative one is what too many segments leave over."""
     n = len(residuals)
-    lagged = np.stack([np.concatenate([np.zeros(lag), residuals[: n - lag]]) for lag in range(1, order + 1)])
-    products = lagged @ lagged.T
-    try:
-        weights = np.linalg.solve(products + 1e-12 * np.trace(products) * np.eye(order), lagged @ residuals)
-    except np.linalg.LinAlgError:
-        return np.zeros(0), residuals
-    if weights.sum() <= 0:
-        return np.zeros(0), residuals
-    return weights, residuals - weights @ lagged
+    found = [(np.zeros(0), float(residuals @ residuals))]
+    lagged = [np.concatenate([np.zeros(lag), residuals[: n - lag]]) for lag in range(1, most + 1)]
+    for order in range(1, most + 1):
+        past = np.stack(lagged[:order])
+        products, joint = past @ past.T, past @ residuals
+        weights = np.linalg.solve(products + (1e-12 * np.trace(products) + 1e-300) * np.eye(order), joint)
+        if weights.sum() > 0:
+            found.append((weights, max(0.0, float(found[0][1] - weights @ joint))))
+    return found
 
 
-def judge(values: Floats, weights: Floats, starts: Sequence[int], model: Model, penalty: float) -> Partition:
-    """The partition with its criterion: n log of the innovations' variance, plus the penalty per change times log n."""
-    n = len(values)
-    fitted = fit(values, weights, starts, model)
-    residuals = (values - fitted) * np.sqrt(weights / weights.mean())
-    parameters = (len(starts) + 1) * PARAMETERS[model]
-    floor = 1e-12 * float(np.var(values)) + 1e-300
-    best = None
-    for order in range(0, min(3, n // 10) + 1):
-        found, innovations = memory(residuals, order) if order else (np.zeros(0), residuals)
-        free = n - parameters - len(found)
-        if free<3: continue
-        variance = max(float(innovations @ innovations) / free, floor)
-        charge = parameters + len(starts) * penalty + len(found)
-        crit=n * float(np.log(variance)) + charge * float(np.log(n))
-        if best is None or crit<best.criterion:
-            best=Partition(model, tuple(starts), crit , fitted, float(found.sum()), float(np.sqrt(variance)),found)
-    return best
-
-
-def best_partition(values: Floats, weights: Floats, models: Sequence[Model], most: int, penalty: float) -> Partition:
-    """The partition of least criterion over all models and numbers of changes."""
+def best_partition(
+    sums: Sums, models: Sequence[Model], penalty: float, *, most: int = 25, at_least: int = 0
+) -> Partition | None:
+    """The partition of least criterion over all models and numbers of changes from ``at_least`` to ``most``."""
     found: list[Partition] = []
     for model in models:
-        limit = min(most, len(values) // LEAST_SEGMENT[model] - 1)
-        cost = costs(values, weights, model)
-        found += [x for starts in optimal_starts(cost, limit) if (x:=judge(values, weights, starts, model, penalty))]
-    return min(found, key=lambda item: (item.criterion, len(item.starts)))
+        limit = min(most, len(sums.values) // VALUES_PER_CHANGE, len(sums.values) // LEAST_SEGMENT[model] - 1)
+        if limit >= at_least:
+            found += judge(sums, optimal_starts(sums.costs(model), limit)[at_least:], model, penalty)
+    return min(found, key=lambda item: (item.criterion, len(item.starts)), default=None)
 
 
-def supremum_p(gain: float, length: int, dimension: int) -> float:
-    """The chance that the largest of the likelihood-ratio statistics over all places of ``length`` values reaches ``gain``, when
-    nothing changes (M. Csörgő and L. Horváth, Limit Theorems in Change-Point Analysis, 1997, eq. 1.3.26), for ``dimension``
-    parameters that may change."""
-    from scipy import special
-    import math
-    x = math.sqrt(max(gain, 0.0))
-    if x * x <= dimension + 1:
-        return 1.0
-    trim = min(0.49, max(1.0, math.log(length)) ** 1.5 / length)
-    spread = 2 * math.log((1 - trim) / trim)
-    density = math.exp(dimension * math.log(x) - x * x / 2 - dimension / 2 * math.log(2) - float(special.gammaln(dimension / 2)))
-    return min(1.0, density * ((1 - dimension / x**2) * spread + 4 / x**2))
-
-
-def change_p(values, weights, partition, which):
-    n=len(values)
-    starts=partition.starts
-    rest=[s for i,s in enumerate(starts) if i!=which]
-    low=([0,*starts,n])[which]; high=([0,*starts,n])[which+2]
-    f0=fit(values,weights,rest,partition.model)
-    sw=np.sqrt(weights/weights.mean())
-    full=(values-partition.fitted)*sw; without=(values-f0)*sw
-    def innov(r):
-        out=r.copy()
-        for lag,a in enumerate(partition.ar,1): out[lag:]-=a*r[:-lag]
-        return out
-    e0,e1=innov(without)[low:high],innov(full)[low:high]
-    s2=partition.sigma**2
-    gain=float(e0@e0-e1@e1)/s2
-    from scipy import special
-    d=PARAMETERS[partition.model]
-    free=max(4,n-d*(len(starts)+1)-len(partition.ar))
-    p=float(special.fdtrc(d,free,max(gain,0)/d))
-    gain=float(special.chdtri(d,p)) if p>1e-300 else gain
-    return supremum_p(gain,n,d)*(len(starts)+1)
-
-def tested(values,weights,partition,level,penalty):
-    while partition.starts:
-        ps=[change_p(values,weights,partition,k) for k in range(len(partition.starts))]
-        worst=int(np.argmax(ps))
-        if ps[worst]<=level: return partition,ps
-        partition=judge(values,weights,[s for i,s in enumerate(partition.starts) if i!=worst],partition.model,penalty)
-    return partition,[]
+def gains(sums: Sums, partition: Partition, penalty: float) -> list[float]:
+    """For each change how much the likelihood gains by it, with the memory of the noise fitted anew without it."""
+    gained = []
+    for which in range(len(partition.starts)):
+        others = partition.starts[:which] + partition.starts[which + 1 :]
+        (without,) = judge(sums, [others], partition.model, penalty)
+        gained.append(max(0.0, without.likelihood - partition.likelihood))
+    return gained

@@ -345,7 +345,7 @@ def test_a_database_elsewhere_is_left_to_its_own_tools(core: Core) -> None:
 def test_a_full_disk_leaves_no_half_backup(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command says so, and the folder is as it was."""
 
-    def full(self: object, target: Path, entries: object) -> None:
+    def full(self: object, target: Path, entries: object, *, private: bool) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("harness_core.adapters.packs.Archives.write", full)

@@ -45,7 +45,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Harness, str]:
     """A home with one run of the real command, and the run's id."""
     folder = tmp_path_factory.mktemp("made")
     settings, code = TINY["analysis_tiny"]
-    write_plugin(folder / "plugins", "analysis_tiny", settings, code)
+    assert isinstance(settings, dict)
+    write_plugin(folder / "plugins", "analysis_tiny", settings, str(code))
     harness = Harness(folder / "home", folder / "plugins", folder)
     done = harness("run", harness.file(), "--plugins", "analysis_tiny", "--json")
     assert done.code == 0, done.err
@@ -90,6 +91,13 @@ def test_replay_shows_a_run_that_is_as_recorded(harness: Harness, run_id: str) -
     shown = harness("replay", run_id)
     assert "There are 4 rows" in shown.out
     assert HELD in shown.out
+
+
+def test_replay_again_makes_the_run_once_more(harness: Harness, run_id: str) -> None:
+    """As a run of its own, in this process, and says that it is the same."""
+    done = harness("replay", run_id, "--again", "--json")
+    assert (done.code, done.document["again"]["identical"], done.document["again"]["differences"]) == (0, True, [])
+    assert harness.rows("SELECT status FROM run WHERE run_id = ?", done.document["again"]["run_id"]) == [("COMPLETED",)]
 
 
 def test_replay_refuses_one_altered_byte(harness: Harness, run_id: str) -> None:

@@ -6,7 +6,11 @@ import pytest
 
 from harness_core.adapters.wall.launcher import ProcessLauncher
 from harness_core.adapters.wall.level import NOTHING
+from harness_core.ports.launcher import GuestRequest
+from harness_core.sdk import tools
+from harness_core.services.plugin_validation import validate_plugins
 from tests.fakes.guest_house import House
+from tests.fakes.plugins import small_catalog
 
 FINE = "return PluginResult('ok', 'fine')"
 
@@ -87,3 +91,53 @@ def test_it_is_no_boundary(tmp_path: Path) -> None:
     open_house = House(tmp_path / "open", ProcessLauncher(layers=NOTHING, allow_unwalled=True))
     assert (open_house.run(body).answer or {})["summary"] == "True"
     assert (House(tmp_path / "walled", ProcessLauncher()).run(body).answer or {})["summary"] == "False"
+
+
+SOURCE = """
+import pickle, socket, time, json, helper, nonsense_library
+import numpy as np
+from datetime import datetime
+from harness_core.sdk import PluginResult
+from harness_core.adapters import store
+
+def run(ctx):
+    eval("1")
+    time.time(); datetime.now(); time.monotonic()
+    np.random.rand(3); np.random.default_rng(); np.random.default_rng(7); ctx.rng.random()
+"""
+
+
+def test_the_source_is_read_for_what_a_reviewer_should_see(tmp_path: Path) -> None:
+    """Each questionable line is named once, with its reason; what is fine is not."""
+    folder, scratch = tmp_path / "plugin", tmp_path / "scratch"
+    folder.mkdir()
+    scratch.mkdir()
+    (folder / "plugin.py").write_text(SOURCE)
+    (folder / "helper.py").write_text("VALUE = 1\n")
+    (folder / "broken.py").write_text("def (\n")
+    message = {
+        "plugin_id": "check_source", "plugin_folder": str(Path(tools.__path__[0])), "module": "check_source.py", "function": "run",
+        "call": "run", "settings": {"capabilities": []}, "seed": 1, "scratch": str(scratch), "engine_memory_mb": 100, "limits": {},
+        "upstream": {}, "plan": [], "report": {}, "datasets": {},
+        "inputs": [{"path": str(folder), "filename": "plugin", "sha256": "", "size_bytes": 0}],
+    }  # fmt: skip
+    request = GuestRequest(message, scratch, tmp_path / "out", tmp_path / "err", timeout_s=30, memory_mb=256)
+    outcome = ProcessLauncher().run(request)
+    assert outcome.answer is not None, outcome.reason
+    notes = outcome.answer["metrics"]["notes"]
+    assert [(note["file"], note["line"], note["kind"]) for note in notes] == [
+        ("broken.py", 1, "syntax"), ("plugin.py", 2, "capability"), ("plugin.py", 2, "import"), ("plugin.py", 2, "pickle"),
+        ("plugin.py", 6, "import"), ("plugin.py", 9, "code"), ("plugin.py", 10, "clock"), ("plugin.py", 10, "clock"),
+        ("plugin.py", 11, "chance"), ("plugin.py", 11, "chance"),
+    ]  # fmt: skip
+
+
+def test_validating_a_plugin_shows_what_to_look_at(tmp_path: Path) -> None:
+    """`harness plugins validate` says it, and fails nothing over it: the wall decides, not a reader of text."""
+    root = tmp_path / "plugins"
+    catalog = small_catalog(root, analysis_eval=f"from harness_core.sdk import PluginResult\ndef run(ctx):\n    eval('1')\n    {FINE}")
+    (tmp_path / "scratch").mkdir()
+    (verdict,) = validate_plugins(catalog, ProcessLauncher(), ["analysis_eval"], tmp_path / "scratch")
+    source = next(check for check in verdict.checks if check.name == "source")
+    assert (verdict.ok, source.state) == (True, "passed")
+    assert source.sentence == "To look at: plugin.py:3: eval() makes code out of text, which nobody can review."

@@ -220,7 +220,8 @@ class SqlJobs:
 
     def reap(self, dead_workers: Collection[WorkerId]) -> Sequence[int]:
         """See the port. A lease of an earlier boot has run out by definition: this clock starts again with each boot."""
-        now, rings = self._clock.now(), []
+        now = self._clock.now()
+        rings: list[int] = []
         expired = (
             (col(JobRow.lease_until) < self._clock.steady())
             | (col(JobRow.lease_boot_id) != self._clock.boot_id)
