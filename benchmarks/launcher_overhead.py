@@ -15,6 +15,8 @@ from pathlib import Path
 
 from harness_core.adapters.wall.guests import FLAGS, environment
 from harness_core.adapters.wall.launcher import ProcessLauncher
+from harness_core.adapters.wall.level import offered
+from harness_core.adapters.wall.orders import wall_order
 from harness_core.ports.launcher import GuestRequest
 from harness_core.sdk.frames import encode
 
@@ -57,9 +59,10 @@ def _cases(folder: Path) -> dict[str, Callable[[], object]]:
 
 
 def _bare_guest(request: GuestRequest, variables: dict[str, str]) -> None:
-    """The same process without anybody to watch it: its request from a file, its answer into the void."""
+    """The same process, walled in as ever, without anybody to watch it: its request from a file, its answer into the void."""
     path = request.scratch / "request"
-    path.write_bytes(encode(dict(request.message)))
+    order = wall_order(request, offered(), needed=True, policy=True)
+    path.write_bytes(encode({**request.message, "wall": order}))
     with path.open("rb") as source, Path(os.devnull).open("wb") as void:
         numbers = source.fileno(), void.fileno()
         command = [sys.executable, *FLAGS, "-m", "harness_core.sdk.guest", *map(str, numbers)]

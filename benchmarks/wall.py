@@ -34,7 +34,7 @@ BOMB = {
 }
 DEAF = "import signal, time\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    while True: time.sleep(60)"
 DUCKDB = """import duckdb
-    con = duckdb.connect(config={'threads': 1})
+    con = duckdb.connect(config={{'threads': 1}})
     query = "SELECT g, count(*), sum(x), avg(y), quantile_cont(x, 0.5) FROM '{path}' GROUP BY g ORDER BY g"
     con.execute(query).fetchall()
     started = time.perf_counter()

@@ -115,7 +115,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     if migrate and not migrations.is_current():
         upgrade_with_copy(settings, migrations, clock)
     names = TimeSortedNames(clock)
-    runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
+    runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s, settings.memory_mb)
     library, workers = SqlLibrary(database), SqlWorkers(database, clock)
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
     catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
@@ -194,7 +194,7 @@ def workers_alive(settings: Settings) -> int:
         return 0
     database, clock = Database(open_engine(settings.database_url)), SystemClock()
     try:
-        workers, runs, jobs = SqlWorkers(database, clock), SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s)
+        workers, runs, jobs = SqlWorkers(database, clock), SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s, settings.memory_mb)
         return len(Overview(runs, jobs, workers, clock, settings.lease_s).liveness().alive)
     finally:
         database.close()

@@ -4,6 +4,7 @@ import difflib
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,10 @@ class Settings:
     queue_url: str = field(metadata={"help": "The queue of rings; SQLite below the home folder unless set."})
     plugin_path: tuple[Path, ...] = field(default=(), metadata={"help": "Further folders with plugins, separated like PATH."})
     workers: int = field(default=1, metadata={"help": "Executions side by side in one worker process; the cores unless set."})
+    memory_mb: int = field(
+        default=2048,
+        metadata={"help": "Megabytes that running plugins may use together; four fifths of the machine's memory unless set."},
+    )
     lease_s: float = field(
         default=30.0, metadata={"help": "Seconds after which the job of a worker that died is given to another."}
     )
@@ -78,6 +83,7 @@ def _with_defaults(values: dict[str, Any], sources: dict[str, str], warnings: tu
     values.setdefault("database_url", f"sqlite:///{values['home'] / 'state.sqlite'}")
     values.setdefault("queue_url", f"sqlite:///{values['home'] / 'queue.sqlite'}")
     values.setdefault("workers", cores())
+    values.setdefault("memory_mb", memory_mb() * 4 // 5)
     return Settings(**values, sources={name: sources.get(name, "default") for name in NAMES}, warnings=warnings)
 
 
@@ -92,6 +98,15 @@ def default_home() -> Path:
 def cores() -> int:
     """The processors this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_mb() -> int:
+    """Megabytes of memory that this process and its children may use: the machine's, or its control group's where that is less."""
+    total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with suppress(OSError, ValueError):
+            total = min(total, int(Path(limit).read_text(encoding="ascii")))
+    return total // 1024**2
 
 
 def _unknown(environ: Mapping[str, str]) -> tuple[Problem, ...]:
@@ -139,6 +154,7 @@ _PARSERS: Mapping[str, Any] = {
     "home": lambda text: Path(text).expanduser().absolute(),
     "plugin_path": _folders,
     "workers": _positive_int,
+    "memory_mb": _positive_int,
     "lease_s": _positive_float,
     "port": _positive_int,
     "max_upload_bytes": _positive_int,

@@ -82,7 +82,7 @@ CREATE TABLE execution (
 	ended_at FLOAT, 
 	progress_done FLOAT, 
 	progress_total FLOAT, 
-	progress_what VARCHAR NOT NULL, 
+	progress_what VARCHAR NOT NULL, memory_mb INTEGER DEFAULT '0' NOT NULL, 
 	PRIMARY KEY (execution_id), 
 	FOREIGN KEY(run_id) REFERENCES run (run_id)
 );
@@ -101,7 +101,7 @@ CREATE TABLE job (
 	reserved_for VARCHAR, 
 	lease_owner VARCHAR, 
 	lease_until FLOAT, 
-	lease_boot_id VARCHAR, 
+	lease_boot_id VARCHAR, memory_mb INTEGER DEFAULT '0' NOT NULL, 
 	PRIMARY KEY (job_id), 
 	FOREIGN KEY(execution_id) REFERENCES execution (execution_id), 
 	FOREIGN KEY(run_id) REFERENCES run (run_id)

@@ -172,7 +172,10 @@ class Run:
 
 @dataclass(frozen=True)
 class Execution:
-    """One plugin of one run. ``attempts`` are those that were charged; ``fence`` is the number of the attempt that committed."""
+    """One plugin of one run. ``attempts`` are those that were charged; ``fence`` is the number of the attempt that committed.
+
+    ``memory_mb`` is what it may use: as much of the machine's memory is kept for it while it runs.
+    """
 
     execution_id: ExecutionId
     run_id: RunId
@@ -197,6 +200,7 @@ class Execution:
     progress_total: float | None = None
     progress_what: str = ""
     finding_count: int = 0
+    memory_mb: int = 0
 
     @property
     def ok(self) -> bool:

@@ -54,6 +54,16 @@ class Closing:
 
 
 @dataclass(frozen=True)
+class MemoryShortage:
+    """An execution that is ready and waits for memory: what it needs, what is promised to others, what there is (megabytes)."""
+
+    plugin_id: str
+    needed_mb: int
+    promised_mb: int
+    budget_mb: int
+
+
+@dataclass(frozen=True)
 class RunPage:
     """Runs, newest first, and the cursor of the page that follows (None on the last)."""
 
@@ -137,7 +147,7 @@ class Jobs(Protocol):
     ) -> Job | None:
         """Take one READY, due job, or None: a given one, one of a given run, or only one reserved for this worker.
 
-        The execution becomes RUNNING, the run too.
+        Nothing is taken for which the machine has no memory left beside what runs. The execution becomes RUNNING, the run too.
         """
 
     def heartbeat(self, worker_id: WorkerId, held: Sequence[Job]) -> Mapping[int, Held]:
@@ -172,6 +182,9 @@ class Jobs(Protocol):
 
     def due(self, limit: int = 100, *, run_id: RunId | None = None) -> Sequence[int]:
         """READY jobs (of one run) whose time has come, in the order of claiming."""
+
+    def short_of_memory(self, run_id: RunId) -> MemoryShortage | None:
+        """The first execution of the run that is ready and waits for memory; None where there is none."""
 
     def dead(self, limit: int = 100) -> Sequence[Mapping[str, Any]]:
         """The dead letters."""

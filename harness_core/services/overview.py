@@ -64,7 +64,11 @@ class Overview:
         if run.status is RunStatus.QUEUED:
             ready = int(self._jobs.backlog()["ready"])
             return f"Waiting for a free worker: {ready:,} jobs are ready, {sum(worker.concurrency for worker in alive)} places."
-        return None
+        short = self._jobs.short_of_memory(run.run_id)
+        if short is None:
+            return None
+        promised = f"{short.promised_mb:,} of {short.budget_mb:,} MB are promised to what runs now"
+        return f"{short.plugin_id} waits until it can have {short.needed_mb:,} MB of memory: {promised}."
 
 
 def _aborted(run: Run) -> Run:

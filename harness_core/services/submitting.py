@@ -178,6 +178,7 @@ def _execution(run: Run, step: PlanStep, plugin: Plugin) -> Execution:
         layer=step.layer,
         depends_on=step.depends_on,
         required=step.required,
+        memory_mb=plugin.manifest.limits.memory_mb,
     )
     if not step.blocked:
         return execution

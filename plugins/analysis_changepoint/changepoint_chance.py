@@ -10,7 +10,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from changepoint_segments import Floats, Model, Partition, Sums, best_partition, gains, judge
+from changepoint_segments import Floats, Model, Partition, Sums, best_partition, judge, without_spikes
 
 SIMULATIONS = 99
 FIRST_LOOK = 12
@@ -21,18 +21,21 @@ MOST_CHANGES = 6
 class Chance:
     """The scale of the largest gain in series without a change. Simulations stop early where they show that nothing stands out."""
 
-    def __init__(
-        self, sums: Sums, models: Sequence[Model], penalty: float, found: Partition, largest: float, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, sums, models, penalty, rng, source='found'):
+        self.sums=sums
         null = min((judge(sums, [()], model, penalty)[0] for model in models), key=lambda item: item.criterion)
-        innovations = _innovations(found)
+        found = best_partition(sums, models, penalty, at_least=1)
+        self.found=found
+        self.observed=null.criterion-found.criterion
+        innovations = _innovations(found if source=='found' else null)
         innovations = innovations * (null.sigma / max(float(innovations.std()), 1e-300))
         self.maxima: list[float] = []
         for count in range(1, SIMULATIONS + 1):
-            series = _simulated(null, innovations, len(sums.values), rng)
-            self.maxima.append(_largest_gain(Sums(series, sums.weights), models, penalty))
-            if count >= FIRST_LOOK and sum(value >= largest for value in self.maxima) >= 0.25 * count:
+            series = without_spikes(_simulated(null, innovations, len(sums.values), rng))
+            self.maxima.append(_stat(Sums(series, sums.weights), models, penalty))
+            if count >= FIRST_LOOK and sum(value >= self.observed for value in self.maxima) >= 0.25 * count:
                 break
+        self.p=self.p_value(self.observed)
 
     def p_value(self, gain: float) -> float:
         """The Gumbel tail beyond ``gain``, but never less than what a bootstrap without any value beyond it may say by a half."""
@@ -46,9 +49,10 @@ class Chance:
         return min(plain, -math.expm1(-math.exp(-(gain - place) / scale)))
 
 
-def _largest_gain(sums: Sums, models: Sequence[Model], penalty: float) -> float:
+def _stat(sums, models, penalty):
     found = best_partition(sums, models, penalty, most=MOST_CHANGES, at_least=1)
-    return max(gains(sums, found, penalty), default=0.0) if found is not None else 0.0
+    null = min((judge(sums, [()], model, penalty)[0] for model in models), key=lambda item: item.criterion)
+    return null.criterion-found.criterion
 
 
 def _innovations(partition: Partition) -> Floats:

@@ -1,6 +1,6 @@
 """Claims, leases and fences: at most one worker's result counts, and none is lost."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ from harness_core.domain.runs import (
     RunStatus,
     WorkerId,
 )
-from harness_core.ports.state import Closing, Commit
+from harness_core.ports.state import Closing, Commit, MemoryShortage
 
 LEASE_S = 30.0
 ME, OTHER = WorkerId("worker_me"), WorkerId("worker_other")
@@ -58,14 +58,20 @@ class State:
         self.runs = SqlRuns(self.database, self.clock)
         self.jobs = SqlJobs(self.database, self.clock, LEASE_S)
 
-    def submit(self, name: str, *steps: tuple[str, str, tuple[str, ...]], reserved_for: WorkerId | None = None) -> Run:
+    def submit(
+        self,
+        name: str,
+        *steps: tuple[str, str, tuple[str, ...]],
+        reserved_for: WorkerId | None = None,
+        memory_mb: Mapping[str, int] | None = None,
+    ) -> Run:
         """A run of ``(plugin id, type, depends on)`` steps."""
         config = RunConfig(inputs=(), selection=(), settings={}, code={}, seed=0, engine={})
         run = Run(RunId(name), RunStatus.QUEUED, "sha256:0", config, 1, self.clock.now(), reserved_for=reserved_for)
         executions = [
             Execution(
                 ExecutionId(f"{name}.{plugin}"), run.run_id, PluginId(plugin), type_, "1", layer,  # type: ignore[arg-type]
-                tuple(PluginId(item) for item in needs), required=type_ != "analysis",
+                tuple(PluginId(item) for item in needs), required=type_ != "analysis", memory_mb=(memory_mb or {}).get(plugin, 0),
             )
             for layer, (plugin, type_, needs) in enumerate(steps)
         ]  # fmt: skip
@@ -288,3 +294,19 @@ def test_an_advance_job_that_never_works_fails_the_run(state: State, failing: st
     assert ended.status is RunStatus.FAILED
     assert ended.error is not None
     assert state.jobs.claim(ME) is None
+
+
+def test_memory_is_never_promised_twice(state: State) -> None:
+    """What runs side by side fits the machine; what does not fit waits and says for what; one too large for it runs alone."""
+    state.jobs = SqlJobs(state.database, state.clock, LEASE_S, memory_mb=3000)
+    run = state.submit("run_a", *((name, "analysis", ()) for name in ("a", "b", "c")), memory_mb={"a": 2000, "b": 2000, "c": 9000})
+    first = state.claim(ME)
+    assert state.jobs.claim(OTHER) is None
+    assert state.jobs.short_of_memory(run.run_id) == MemoryShortage("b", 2000, 2000, 3000)
+    state.commit(first)
+    second = state.claim(OTHER)
+    assert second.execution_id == "run_a.b"
+    assert state.jobs.claim(ME) is None
+    state.commit(second)
+    assert state.claim(ME).execution_id == "run_a.c"
+    assert state.jobs.short_of_memory(run.run_id) is None

@@ -39,7 +39,7 @@ def test_an_unknown_variable_is_a_warning_with_a_suggestion() -> None:
 def test_every_setting_can_be_set(tmp_path: Path) -> None:
     """Each name of the reference is read from its variable."""
     values = {
-        "home": str(tmp_path), "database_url": "sqlite:///x", "queue_url": "memory://", "plugin_path": "/a:/b", "workers": "3",
+        "home": str(tmp_path), "database_url": "sqlite:///x", "queue_url": "memory://", "plugin_path": "/a:/b", "workers": "3", "memory_mb": "700",
         "lease_s": "5", "host": "::1", "port": "9", "max_upload_bytes": "1_000", "min_free_bytes": "1", "drain_s": "2", "log_level": "INFO",
         "allow_unwalled": "1",
     }  # fmt: skip

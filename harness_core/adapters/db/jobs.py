@@ -4,7 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import delete, func, update
+from sqlalchemy import delete, func, true, update
+from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
@@ -25,15 +26,16 @@ from harness_core.domain.runs import (
     RunStatus,
     WorkerId,
 )
-from harness_core.ports.state import Closing, Commit, Held
+from harness_core.ports.state import Closing, Commit, Held, MemoryShortage
 from harness_core.ports.world import Clock
 
 
 class SqlJobs:
     """Fulfils :class:`harness_core.ports.state.Jobs`."""
 
-    def __init__(self, database: Database, clock: Clock, lease_s: float) -> None:
-        self._db, self._clock, self._lease_s = database, clock, lease_s
+    def __init__(self, database: Database, clock: Clock, lease_s: float, memory_mb: int | None = None) -> None:
+        """``memory_mb`` is what may be promised to running executions of this machine together; None for no bound."""
+        self._db, self._clock, self._lease_s, self._memory_mb = database, clock, lease_s, memory_mb
 
     def claim(
         self, worker_id: WorkerId, *, job_id: int | None = None, run_id: RunId | None = None, reserved_only: bool = False
@@ -58,7 +60,15 @@ class SqlJobs:
 
     def _claimable(self, worker_id: WorkerId, now: float) -> Any:
         mine = col(JobRow.reserved_for).is_(None) | (col(JobRow.reserved_for) == worker_id)
-        return select(JobRow).where(col(JobRow.state) == JobState.READY, col(JobRow.not_before) <= now, mine)
+        return select(JobRow).where(col(JobRow.state) == JobState.READY, col(JobRow.not_before) <= now, mine, self._fits())
+
+    def _fits(self) -> Any:
+        """There is memory for the job beside what is promised already; one that needs more than there is at all runs alone."""
+        if self._memory_mb is None:
+            return true()
+        promised = _promised().scalar_subquery()
+        needed = col(JobRow.memory_mb)
+        return (needed == 0) | (promised == 0) | (promised + needed <= self._memory_mb)
 
     def _lease(self, row: JobRow, worker_id: WorkerId) -> None:
         row.state, row.lease_owner, row.lease_boot_id = JobState.LEASED, worker_id, self._clock.boot_id
@@ -291,6 +301,18 @@ class SqlJobs:
             found = session.exec(query.order_by(col(JobRow.priority).desc(), col(JobRow.job_id)).limit(limit))
             return [job_id for job_id in found if job_id is not None]
 
+    def short_of_memory(self, run_id: RunId) -> MemoryShortage | None:
+        with self._db.reading() as session:
+            waiting = (
+                select(ExecutionRow.plugin_id, JobRow.memory_mb)
+                .join(JobRow, col(JobRow.execution_id) == col(ExecutionRow.execution_id))
+                .where(col(JobRow.run_id) == run_id, col(JobRow.state) == JobState.READY, ~self._fits())
+            )
+            found = session.exec(waiting.order_by(col(JobRow.job_id)).limit(1)).first()
+            if found is None:
+                return None
+            return MemoryShortage(found[0], found[1], session.exec(_promised()).one(), self._memory_mb or 0)
+
     def dead(self, limit: int = 100) -> Sequence[Mapping[str, Any]]:
         with self._db.reading() as session:
             found = session.exec(select(JobRow).where(col(JobRow.state) == JobState.DEAD).order_by(col(JobRow.job_id)).limit(limit))
@@ -314,6 +336,12 @@ class SqlJobs:
         with self._db.reading() as session:
             query = select(JobRow.job_id).where(col(JobRow.run_id) == run_id, col(JobRow.state).in_(OPEN_STATES))
             return session.exec(query).first() is not None
+
+
+def _promised() -> Any:
+    """Megabytes that running executions may use together."""
+    other = aliased(JobRow)
+    return select(func.coalesce(func.sum(other.memory_mb), 0)).where(col(other.state) == JobState.LEASED)
 
 
 def _dataset_row(dataset: DatasetVersion) -> DatasetVersionRow:

@@ -24,7 +24,7 @@ def open_what_is_ready(session: Session, run: RunRow, now: float) -> list[int]:
     return [job.job_id for job in opened if job.job_id is not None]
 
 
-def new_job(session: Session, run: RunRow, kind: JobKind, execution_id: str | None, now: float) -> JobRow:
+def new_job(session: Session, run: RunRow, kind: JobKind, execution_id: str | None, now: float, memory_mb: int = 0) -> JobRow:
     """A READY job. Its fence goes on from where the execution's earlier jobs stopped, so that no number is used twice."""
     fence = 0
     if execution_id is not None:
@@ -32,7 +32,7 @@ def new_job(session: Session, run: RunRow, kind: JobKind, execution_id: str | No
         fence = max(earlier, default=0)
     job = JobRow(
         kind=kind, run_id=run.run_id, execution_id=execution_id, state=JobState.READY, created_at=now, not_before=now, fence=fence,
-        reserved_for=run.reserved_for,
+        reserved_for=run.reserved_for, memory_mb=memory_mb,
     )  # fmt: skip
     session.add(job)
     return job
@@ -42,7 +42,7 @@ def _open(session: Session, run: RunRow, row: ExecutionRow, now: float) -> JobRo
     row.queued_at = now
     session.add(row)
     append_event(session, run, now, "execution.queued", row.plugin_id)
-    return new_job(session, run, JobKind.EXECUTE, row.execution_id, now)
+    return new_job(session, run, JobKind.EXECUTE, row.execution_id, now, row.memory_mb)
 
 
 def _skip(session: Session, run: RunRow, row: ExecutionRow, because: str, now: float) -> None:

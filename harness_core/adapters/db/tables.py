@@ -105,6 +105,7 @@ class ExecutionRow(SQLModel, table=True):
     progress_done: float | None = None
     progress_total: float | None = None
     progress_what: str = ""
+    memory_mb: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class JobRow(SQLModel, table=True):
@@ -133,6 +134,7 @@ class JobRow(SQLModel, table=True):
     lease_owner: str | None = None
     lease_until: float | None = None
     lease_boot_id: str | None = None
+    memory_mb: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
 class AttemptRow(SQLModel, table=True):
