@@ -48,7 +48,7 @@ imports: setup
 	@$(BIN)/lint-imports --no-cache
 
 unit: setup
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist loadfile
 
 reference: setup  ## scores on the reference data in $HARNESS_REFERENCE_DATA, beside published ones
 	@$(BIN)/pytest tests/reference -m reference -s

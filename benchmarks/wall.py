@@ -124,7 +124,7 @@ def throughput(folder: Path) -> dict[str, Any]:
             assert outcome.answer is not None, (folder / "err").read_text()
             return float(outcome.answer["s"])
 
-        walled, bare = in_turns(WORKLOADS, lambda: timed(WALLED), lambda: timed(BARE))  # noqa: B023 - called at once
+        walled, bare = in_turns(WORKLOADS, lambda: timed(WALLED), lambda: timed(BARE))
         found[name] = {
             "ratio_of_medians": round(statistics.median(bare) / statistics.median(walled), 3),
             "ratio_of_minima": round(min(bare) / min(walled), 3),

@@ -6,10 +6,10 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness_core import __version__
 from harness_core.adapters.backups import (
@@ -30,7 +30,6 @@ from harness_core.adapters.db.migrate import HEAD, Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
 from harness_core.adapters.home import Home
-from harness_core.adapters.packs import Archives
 from harness_core.adapters.queue import HueyBell, open_bell
 from harness_core.adapters.store import FolderStore
 from harness_core.adapters.wall.launcher import ProcessLauncher
@@ -38,24 +37,25 @@ from harness_core.domain.errors import LeaseLost, Unhealthy
 from harness_core.domain.runs import WorkerId
 from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
-from harness_core.services.backing_up import MIGRATION_NAME, BackingUp, DatabaseLook, prune, refuse_while_working
-from harness_core.services.checking import Checking
 from harness_core.services.control import Controlling
-from harness_core.services.diagnosing import Diagnosing
 from harness_core.services.executing import Executing
-from harness_core.services.exporting import Exporting
 from harness_core.services.guests import Preparing
 from harness_core.services.inspecting import Inspecting
 from harness_core.services.overview import Overview
-from harness_core.services.proving import Proving
-from harness_core.services.repeating import Repeating
-from harness_core.services.replaying import Replaying
-from harness_core.services.rereading import Rereading
 from harness_core.services.secret_settings import SecretKeeping
 from harness_core.services.submitting import Submitting
 from harness_core.services.uploads import Uploading
-from harness_core.services.verifying import Verifying
 from harness_core.settings import NAMES, Settings
+
+if TYPE_CHECKING:
+    from harness_core.services.backing_up import BackingUp
+    from harness_core.services.checking import Checking
+    from harness_core.services.diagnosing import Diagnosing
+    from harness_core.services.exporting import Exporting
+    from harness_core.services.proving import Proving
+    from harness_core.services.repeating import Repeating
+    from harness_core.services.replaying import Replaying
+    from harness_core.services.verifying import Verifying
 
 ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy")
 
@@ -79,6 +79,7 @@ class Core:
     catalog: Catalog
     bell: HueyBell
     launcher: ProcessLauncher
+    guests: SecretKeeping
     uploading: Uploading
     inspecting: Inspecting
     submitting: Submitting
@@ -86,16 +87,61 @@ class Core:
     advancing: Advancing
     controlling: Controlling
     overview: Overview
-    replaying: Replaying
-    repeating: Repeating
-    verifying: Verifying
-    exporting: Exporting
-    diagnosing: Diagnosing
-    checking: Checking
-    backing_up: BackingUp
 
     def close(self) -> None:
         self.database.close()
+
+    # What proves and keeps is loaded when it is asked for: most commands never do.
+
+    @cached_property
+    def replaying(self) -> "Replaying":
+        from harness_core.services.replaying import Replaying
+
+        return Replaying(self.settings.home, self.runs, self.library, self.store)
+
+    @cached_property
+    def repeating(self) -> "Repeating":
+        from harness_core.services.repeating import Repeating
+
+        return Repeating(self.runs, self.store, self.catalog, self.submitting)
+
+    @cached_property
+    def verifying(self) -> "Verifying":
+        return verifying_with(self.guests, self.store, self.names, self.catalog)
+
+    @cached_property
+    def exporting(self) -> "Exporting":
+        from harness_core.adapters.packs import Archives
+        from harness_core.services.exporting import Exporting
+
+        return Exporting(self.settings.home, self.replaying, Archives(), engine_facts()["harness"])
+
+    @cached_property
+    def diagnosing(self) -> "Diagnosing":
+        from harness_core.adapters.packs import Archives
+        from harness_core.services.diagnosing import Diagnosing
+
+        return Diagnosing(
+            self.settings.home, self.runs, self.catalog, self.replaying, Archives(),
+            lambda: surroundings(self.settings, self.launcher), os.environ,
+        )  # fmt: skip
+
+    @cached_property
+    def checking(self) -> "Checking":
+        from harness_core.services.checking import Checking
+
+        database = folder_backups(self.settings)
+        return Checking(
+            self.settings.home,
+            self.runs,
+            self.library,
+            self.replaying,
+            lambda full: database_findings(database.database, full=full),
+        )
+
+    @cached_property
+    def backing_up(self) -> "BackingUp":
+        return backing_up_of(self.settings, self.clock)
 
 
 def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool = True, catalog: Catalog | None = None) -> Core:
@@ -120,15 +166,11 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
     catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
     launcher = ProcessLauncher(allow_unwalled=settings.allow_unwalled)
-    keeping = SecretKeeping(launcher, os.environ)
+    guests = SecretKeeping(launcher, os.environ)
     engine = engine_facts()
-    inspecting = Inspecting(keeping, store, blobs, names)
+    inspecting = Inspecting(guests, store, blobs, names)
     preparing = Preparing(runs, library, catalog, store, blobs)
     advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], lambda: environment(launcher))
-
-    submitting = Submitting(runs, library, catalog, inspecting, bell, clock, names, engine)
-    replaying, archives = Replaying(settings.home, runs, library, store), Archives()
-    backups = FolderBackups(home, settings.database_url, settings.queue_url)
 
     def close_now(job_id: int) -> None:
         job = jobs.claim(WorkerId(names.fresh("closing")), job_id=job_id)
@@ -141,47 +183,61 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     return Core(
         settings=settings, home=home, database=database, migrations=migrations, clock=clock, names=names, runs=runs, jobs=jobs,
         library=library, workers=workers, blobs=blobs, store=store, catalog=catalog, bell=bell, launcher=launcher,
+        guests=guests,
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
-        submitting=submitting,
-        executing=Executing(runs, jobs, library, store, keeping, preparing, clock),
+        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine),
+        executing=Executing(runs, jobs, library, store, guests, preparing, clock),
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),
         overview=Overview(runs, jobs, workers, clock, settings.lease_s),
-        replaying=replaying,
-        repeating=Repeating(runs, store, catalog, submitting),
-        verifying=Verifying(keeping, store, names, Rereading(keeping, store, catalog, engine)),
-        exporting=Exporting(settings.home, replaying, archives, engine["harness"]),
-        diagnosing=Diagnosing(
-            settings.home, runs, catalog, replaying, archives, lambda: surroundings(settings, launcher), os.environ
-        ),
-        checking=Checking(settings.home, runs, library, replaying, lambda full: database_findings(backups.database, full=full)),
-        backing_up=BackingUp(settings.home, backups, archives, DATABASE_LOOK, clock, engine["harness"]),
     )  # fmt: skip
 
 
-DATABASE_LOOK = DatabaseLook(database_findings, is_database, schema_version, HEAD)
 KEPT_BEFORE_MIGRATIONS = 3
+
+
+def folder_backups(settings: Settings) -> FolderBackups:
+    return FolderBackups(Home(settings.home), settings.database_url, settings.queue_url)
+
+
+def backing_up_of(settings: Settings, clock: SystemClock, newest_schema: str = HEAD) -> "BackingUp":
+    """What makes and puts back backups of a home."""
+    from harness_core.adapters.packs import Archives
+    from harness_core.services.backing_up import BackingUp, DatabaseLook
+
+    look = DatabaseLook(database_findings, is_database, schema_version, newest_schema)
+    return BackingUp(settings.home, folder_backups(settings), Archives(), look, clock, engine_facts()["harness"])
+
+
+def verifying_with(guests: SecretKeeping, store: FolderStore, names: TimeSortedNames, catalog: Catalog) -> "Verifying":
+    """What checks evidence, with queries and readers running as guests."""
+    from harness_core.services.rereading import Rereading
+    from harness_core.services.verifying import Verifying
+
+    return Verifying(guests, store, names, Rereading(guests, store, catalog, engine_facts()))
 
 
 def upgrade_with_copy(settings: Settings, migrations: Migrations, clock: SystemClock) -> None:
     """Bring the state database to the current schema; a copy of what was there goes to the backups folder first."""
     version, home = migrations.version(), Home(settings.home)
     if version is not None:
+        from harness_core.services.backing_up import MIGRATION_NAME, prune
+
         stamp = f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S}"
         copy = home.backups / f"state-before-migration-from-{version}-{stamp}.sqlite"
-        FolderBackups(home, settings.database_url, settings.queue_url).snapshot(copy)
+        folder_backups(settings).snapshot(copy)
         prune(home.backups, MIGRATION_NAME, KEPT_BEFORE_MIGRATIONS)
     migrations.upgrade()
 
 
-def open_restore(settings: Settings) -> BackingUp:
+def open_restore(settings: Settings) -> "BackingUp":
     """What puts a backup back, opening nothing of what it replaces. Raises Conflict while workers are running."""
-    home = Home(settings.home)
-    home.make()
+    from harness_core.services.backing_up import refuse_while_working
+
+    Home(settings.home).make()
     refuse_while_working(workers_alive(settings))
-    backups = FolderBackups(home, settings.database_url, settings.queue_url)
-    return BackingUp(settings.home, backups, Archives(), DATABASE_LOOK, SystemClock(), engine_facts()["harness"])
+    return backing_up_of(settings, SystemClock())
 
 
 def workers_alive(settings: Settings) -> int:
@@ -194,18 +250,24 @@ def workers_alive(settings: Settings) -> int:
         return 0
     database, clock = Database(open_engine(settings.database_url)), SystemClock()
     try:
-        workers, runs, jobs = SqlWorkers(database, clock), SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s, settings.memory_mb)
+        workers, runs, jobs = (
+            SqlWorkers(database, clock),
+            SqlRuns(database, clock),
+            SqlJobs(database, clock, settings.lease_s, settings.memory_mb),
+        )
         return len(Overview(runs, jobs, workers, clock, settings.lease_s).liveness().alive)
     finally:
         database.close()
 
 
-def open_pack_tools(settings: Settings, folder: Path) -> tuple[Proving, Verifying]:
+def open_pack_tools(settings: Settings, folder: Path) -> "tuple[Proving, Verifying]":
     """What verifies packs, working below ``folder``; no state database is needed, nor made."""
-    launcher = SecretKeeping(ProcessLauncher(allow_unwalled=settings.allow_unwalled), os.environ)
-    store, engine = FolderStore(Home(folder)), engine_facts()
-    rereading = Rereading(launcher, store, open_catalog(settings), engine)
-    return Proving(Archives(), engine["harness"]), Verifying(launcher, store, TimeSortedNames(SystemClock()), rereading)
+    from harness_core.adapters.packs import Archives
+    from harness_core.services.proving import Proving
+
+    guests = SecretKeeping(ProcessLauncher(allow_unwalled=settings.allow_unwalled), os.environ)
+    verifying = verifying_with(guests, FolderStore(Home(folder)), TimeSortedNames(SystemClock()), open_catalog(settings))
+    return Proving(Archives(), engine_facts()["harness"]), verifying
 
 
 def open_catalog(settings: Settings) -> FolderCatalog:

@@ -33,6 +33,9 @@ class Settings:
     )
     host: str = field(default="127.0.0.1", metadata={"help": "The address `harness serve` listens on."})
     port: int = field(default=8765, metadata={"help": "The port `harness serve` listens on."})
+    import_path: tuple[Path, ...] = field(
+        default=(), metadata={"help": "Folders whose files the pages may read in without an upload, separated like PATH."}
+    )
     max_upload_bytes: int = field(default=64 * GIBIBYTE, metadata={"help": "The largest file that is taken in, in bytes."})
     min_free_bytes: int = field(default=GIBIBYTE // 2, metadata={"help": "Below this much free disk no work is taken."})
     drain_s: float = field(
@@ -153,6 +156,7 @@ def _folders(text: str) -> tuple[Path, ...]:
 _PARSERS: Mapping[str, Any] = {
     "home": lambda text: Path(text).expanduser().absolute(),
     "plugin_path": _folders,
+    "import_path": _folders,
     "workers": _positive_int,
     "memory_mb": _positive_int,
     "lease_s": _positive_float,

@@ -1,5 +1,6 @@
 """`harness doctor`: everything around the product, looked at now, with what to do where it is not well."""
 
+import os
 import textwrap
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -9,6 +10,8 @@ from harness_api.cli.exits import Exit
 from harness_api.cli.session import Session
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from harness_core.bootstrap import Core
     from harness_core.services.doctor import Check
 
@@ -65,7 +68,7 @@ def _value(value: object) -> str:
 def _examine(session: Session) -> "list[Check]":
     """What needs nothing comes first; the state is opened only where its folder is fit for it."""
     from harness_core.adapters.home import UNFIT_FILESYSTEMS, filesystem_of
-    from harness_core.adapters.wall.level import wall_level
+    from harness_core.adapters.wall.canaries import examine
     from harness_core.bootstrap import engine_facts, open_catalog
     from harness_core.services import doctor as looks
     from harness_core.settings import NAMES
@@ -80,7 +83,16 @@ def _examine(session: Session) -> "list[Check]":
     if all(check.state != "failure" for check in checks if check.name == "home"):
         checks += _examine_state(session)
     checks += _attempted("plugins", lambda: looks.check_plugins(open_catalog(settings)))
-    return [*checks, looks.check_wall(wall_level().as_dict())]
+    return [*checks, *_attempted("containment", lambda: [looks.check_wall(examine(_trial_place(settings.home)).as_dict())])]
+
+
+def _trial_place(home: "Path") -> "Path":
+    """Where guests run, so that the trials are made on that file system; elsewhere as long as it is not there."""
+    import tempfile
+    from pathlib import Path
+
+    place = home / "scratch"
+    return place if os.access(place, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def _examine_state(session: Session) -> "list[Check]":

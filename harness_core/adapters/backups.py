@@ -7,6 +7,8 @@ command works with the folder, so that half a restore is never taken for a whole
 import os
 import shutil
 import sqlite3
+import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
@@ -24,6 +26,7 @@ DATABASE_SUFFIXES = ("", "-wal", "-shm")
 UNFINISHED = ".unfinished-"
 FIRST_BYTES = b"SQLite format 3\x00"
 MAX_FINDINGS = 20
+LEFT_BEHIND_S = 24 * 3600.0  # no copy takes longer, and another process may be making one
 
 
 class FolderBackups:
@@ -45,7 +48,7 @@ class FolderBackups:
         unfinished = target.with_name(f"{UNFINISHED}{target.name}")
         try:
             with closing(sqlite3.connect(self.database)) as source, closing(sqlite3.connect(unfinished)) as copy:
-                source.backup(copy, pages=1024)
+                source.backup(copy)  # in one step: writers go on beside it, and none of them makes it begin again
                 copy.execute("PRAGMA journal_mode = DELETE")
             unfinished.chmod(0o600)
             sync_file(unfinished)
@@ -58,12 +61,13 @@ class FolderBackups:
 
     @contextmanager
     def working_folder(self) -> Iterator[Path]:
-        """A folder below ``backups`` that is gone afterwards; what earlier ones left behind goes too."""
+        """A folder below ``backups`` that is gone afterwards; what was left by those that died goes too."""
         self._home.backups.mkdir(parents=True, exist_ok=True)
-        for left in self._home.backups.glob(f"{UNFINISHED}*"):
-            remove_tree(left)
-        folder = self._home.backups / f"{UNFINISHED}{os.getpid()}"
-        folder.mkdir(mode=0o700)
+        for left in [*self._home.backups.glob(f"{UNFINISHED}*"), *self._home.backups.glob(".*.unfinished")]:
+            with suppress(FileNotFoundError):  # another process is tidying up too
+                if time.time() - left.stat().st_mtime > LEFT_BEHIND_S:
+                    remove_tree(left)
+        folder = Path(tempfile.mkdtemp(prefix=UNFINISHED, dir=self._home.backups))
         try:
             yield folder
         finally:
@@ -111,6 +115,7 @@ class FolderBackups:
     def finish_restore(self, source: Path, aside: str, *, files: bool) -> Path | None:
         root, incoming = self._home.root, self._home.root / INCOMING
         _forget_workers(incoming / "state.sqlite")
+        os.sync()  # once for everything that was unpacked, however many files
         write_atomically(root / MARKER, str(source).encode("utf-8"))
         old = _fresh_folder(self._home.backups, aside)
         for suffix in DATABASE_SUFFIXES:
@@ -180,7 +185,7 @@ def refuse_damaged_database(home: Home, database_url: str) -> None:
         return
     found = database_findings(path)
     if found:
-        copies = sorted(home.backups.glob("[!.]*.*"), key=lambda copy: copy.stat().st_mtime_ns)
+        copies = sorted(home.backups.glob("[!.]*.*"), key=lambda copy: (copy.suffix == ".zip", copy.stat().st_mtime_ns))
         remedy = (
             f"run `harness restore {copies[-1]}`"
             if copies

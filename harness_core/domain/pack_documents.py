@@ -162,7 +162,9 @@ def _attempt_events(plugin: Mapping[str, Any], manifest: Mapping[str, Any]) -> I
         start = {"runId": _uuid(f"{manifest['run_id']}/{name}/{attempt['fence']}"), "facets": facets}
         yield _event(manifest, "START", attempt["started"], start, name)
         if ended_as == "FAIL":
-            error = _facet(manifest, "1-0-1/ErrorMessageRunFacet", message=attempt["reason"], programmingLanguage="Python")
+            said = (plugin["error"] or {}).get("message") if attempt["fence"] == last else None
+            words = str(said or attempt["reason"])
+            error = _facet(manifest, "1-0-1/ErrorMessageRunFacet", message=words, programmingLanguage="Python")
             facets = facets | {"errorMessage": error}
         yield _event(manifest, ended_as, attempt["ended"], {**start, "facets": facets}, name)
 

@@ -44,7 +44,7 @@ class OpenArchive(Protocol):
     def sha256(self, path: str) -> str: ...
 
     def extract(self, path: str, target: Path) -> str:
-        """Write an entry to ``target``, durably; returns the SHA-256 of what was written."""
+        """Write an entry to ``target``; returns the SHA-256 of what was written."""
 
     def is_in_form(self) -> bool:
         """Whether the file is, byte for byte, what :meth:`Archives.write` makes of its entries."""

@@ -109,6 +109,9 @@ class Runs(Protocol):
     def counts(self) -> Mapping[str, int]:
         """Runs by stored status."""
 
+    def alike(self, fingerprint: str, limit: int = 20) -> Sequence[Run]:
+        """Runs with that fingerprint, newest first."""
+
     def executions(self, run_id: RunId) -> Sequence[Execution]:
         """In order of layer, then plugin id."""
 
@@ -215,6 +218,9 @@ class Library(Protocol):
     def runs_of_dataset(self, dataset_version_id: DatasetVersionId) -> Sequence[RunId]: ...
 
     def uploads_of_blob(self, sha256: str) -> Sequence[UploadId]: ...
+
+    def latest_named(self, filename: str, *, other_than: str) -> DatasetVersion | None:
+        """The newest dataset version read from a file of this name whose bytes do not hash to ``other_than``."""
 
 
 class Workers(Protocol):

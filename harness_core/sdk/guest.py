@@ -23,11 +23,12 @@ from harness_core.sdk.contract import RESULT_KEYS, InputRejected, PluginResult
 from harness_core.sdk.dataset import Dataset
 from harness_core.sdk.frames import HEADER, FrameWriter
 from harness_core.sdk.wall.policy import Policy, SandboxViolation
+from harness_core.sdk.wall.privileges import NoIdentity
 from harness_core.sdk.wall.raising import raise_wall
 from harness_core.sdk.wall.system import PR_SET_CHILD_SUBREAPER, PR_SET_PDEATHSIG, prctl
 
 SIGKILL = 9
-NOT_WALLED = 77
+NOT_WALLED, NO_IDENTITY = 77, 78  # exit codes, before any plugin code is loaded
 
 
 def main(arguments: list[str]) -> int:
@@ -38,7 +39,10 @@ def main(arguments: list[str]) -> int:
     request = _read_request(pipe)
     writer = FrameWriter(answer_fd)
     order = request.pop("wall")
-    standing = raise_wall(order)
+    try:
+        standing = raise_wall(order)
+    except NoIdentity:
+        return NO_IDENTITY
     writer.write({"type": "wall", **standing})
     if order["needed"] and not (standing["landlock_abi"] or standing["seccomp"]):
         return NOT_WALLED

@@ -209,10 +209,23 @@ def _refused_plugin(folder: str, problems: Sequence[Problem]) -> Check:
 
 
 def check_wall(wall: Mapping[str, Any]) -> Check:
-    """How plugins are contained: ``level``, ``summary``, ``controls`` in force, ``residuals`` that remain."""
+    """How plugins are contained: ``level``, ``summary``, ``controls`` in force, ``residuals`` that remain, and the trials of it.
+
+    ``proven`` is false where something got through that the level promises to hold, or the trials did not come to an end.
+    """
     sentence = f"Level {wall['level']}: {wall['summary']}"
+    if not wall["proven"]:
+        return Check(
+            "containment", "failure", sentence, "Run no plugins here; report this with `harness doctor --json`.", dict(wall)
+        )
     if wall["level"] == "C":
-        return Check("containment", "warning", sentence, "Run only plugins that you trust on this machine.", dict(wall))
+        return Check(
+            "containment",
+            "warning",
+            sentence,
+            "None is run unless HARNESS_ALLOW_UNWALLED=1 is set; then run only plugins that you trust.",
+            dict(wall),
+        )
     return Check("containment", "ok", sentence, details=dict(wall))
 
 

@@ -35,6 +35,7 @@ Stop = Literal["cancel", "drain", "lost"]
 TAIL_CHARACTERS = 4000
 PROGRESS_INTERVAL_S = 0.25
 SHOWN_PROBLEMS = 20
+NO_GUEST = "none"
 MAKES_DATASETS = ("ingest", "transform")
 
 ENDED_AS: Mapping[str, tuple[ExecutionStatus, str, str]] = {
@@ -284,7 +285,8 @@ class Executing:
             cpu_system_s=measured.cpu_system_s, peak_rss_bytes=measured.peak_rss_bytes, rows_read=measured.rows_read,
             rows_written=sum(int(item.get("row_count", 0)) for item in measured.datasets), findings=0,
             warnings=measured.warnings, stdout_tail=_tail(stage.stdout) if stage else "",
-            stderr_tail=_tail(stage.stderr) if stage else "", truncated=measured.truncated, wall_level=measured.wall_level,
+            stderr_tail=_tail(stage.stderr) if stage else "", truncated=measured.truncated,
+            wall_level=outcome.wall_level if outcome else NO_GUEST,
         )  # fmt: skip
 
 

@@ -127,18 +127,22 @@ class ResumableUploads:
     def begin(self, filename: str, length: int) -> Partial:
         """Make room for a file of ``length`` bytes. Raises InputRefused (too large) or NoRoom, before a byte is sent."""
         self.drop_expired()
-        if length > self.max_bytes:
-            raise InputRefused("too_large", f"The file has {length:,} bytes; at most {self.max_bytes:,} are taken.",
-                               next_step="Raise HARNESS_MAX_UPLOAD_BYTES if this machine has room for it.")  # fmt: skip
-        if self._free_bytes() - length < self._min_free_bytes:
-            raise NoRoom("no_room", f"The disk has no room for {length:,} bytes.",
-                         next_step="Free some space, then upload the file again.")  # fmt: skip
+        self.check_room(length)
         now = self._clock.now()
         partial = Partial(self._names.fresh("tus"), clean_filename(filename), length, now, now)
         self._place(partial.id).mkdir(parents=True)
         (self._place(partial.id) / "data").touch()
         self._note(partial)
         return self._finish(partial) if length == 0 else partial
+
+    def check_room(self, length: int) -> None:
+        """Raises InputRefused (too large) or NoRoom for a file of that many bytes."""
+        if length > self.max_bytes:
+            raise InputRefused("too_large", f"The file has {length:,} bytes; at most {self.max_bytes:,} are taken.",
+                               next_step="Raise HARNESS_MAX_UPLOAD_BYTES if this machine has room for it.")  # fmt: skip
+        if self._free_bytes() - length < self._min_free_bytes:
+            raise NoRoom("no_room", f"The disk has no room for {length:,} bytes.",
+                         next_step="Free some space, then upload the file again.")  # fmt: skip
 
     def state(self, partial_id: str) -> Partial:
         """Raises NotFound for one that never was, was ended, or has expired."""

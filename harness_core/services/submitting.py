@@ -150,7 +150,13 @@ class Submitting:
         return [*first, *(PluginId(name) for name in asked.plugins), *of_type(plugins, "report")]
 
     def _settings(self, asked: Submission, plugins: Mapping[PluginId, Plugin]) -> Mapping[PluginId, Mapping[str, Any]]:
-        resolved, problems = resolve_all(plugins, asked.settings, known=self._catalog.plugins())
+        there = self._catalog.plugins()
+        resolved, problems = resolve_all(plugins, asked.settings, known=there)
+        problems += [
+            Problem("settings", str(name), "is not among the plugins of this run", "select it too, or leave its settings out")
+            for name in asked.settings
+            if name in there and name not in plugins
+        ]
         if problems:
             raise UsageError("bad_configuration", "The configuration is not valid.", problems=problems,
                              next_step="Correct the settings named above; see `harness plugins show ID`.")  # fmt: skip

@@ -1,79 +1,123 @@
-"""How likely noise with the same memory and the same tails would show so clear a change: a bootstrap of the whole search.
-
-The series is simulated without any change, as the autoregression that describes it best when there is none, driven by the
-innovations that the segments leave over (residual bootstrap); the clearest change found in each simulated series makes the scale.
-Its upper tail is taken as a Gumbel law (A. M. Abrams, K. Kleinman and M. Kulldorff, Int. J. Health Geogr. 9 (2010) 61), so that
-a hundred simulations can tell p-values below one in a hundred.
-"""
+"""How likely noise would show so clear a change: at one place by the law of the largest of all places, and in the whole series by a
+bootstrap of the whole search, for noise with memory or with tails."""
 
 import math
 from collections.abc import Sequence
 
 import numpy as np
-from changepoint_segments import Floats, Model, Partition, Sums, best_partition, judge, without_spikes
+from changepoint_segments import (
+    PARAMETERS,
+    Floats,
+    Model,
+    Partition,
+    Sums,
+    best_partition,
+    best_without_change,
+    gains,
+    innovations,
+    without,
+    without_spikes,
+)
+from scipy import special
+from scipy.signal import lfilter
 
 SIMULATIONS = 99
 FIRST_LOOK = 12
+HOPELESS = 0.3
 WARM_UP = 50
 MOST_CHANGES = 6
+EULER = 0.5772156649015329
 
 
-class Chance:
-    """The scale of the largest gain in series without a change. Simulations stop early where they show that nothing stands out."""
-
-    def __init__(self, sums, models, penalty, rng, source='found'):
-        self.sums=sums
-        null = min((judge(sums, [()], model, penalty)[0] for model in models), key=lambda item: item.criterion)
-        found = best_partition(sums, models, penalty, at_least=1)
-        self.found=found
-        self.observed=null.criterion-found.criterion
-        innovations = _innovations(found if source=='found' else null)
-        innovations = innovations * (null.sigma / max(float(innovations.std()), 1e-300))
-        self.maxima: list[float] = []
-        for count in range(1, SIMULATIONS + 1):
-            series = without_spikes(_simulated(null, innovations, len(sums.values), rng))
-            self.maxima.append(_stat(Sums(series, sums.weights), models, penalty))
-            if count >= FIRST_LOOK and sum(value >= self.observed for value in self.maxima) >= 0.25 * count:
-                break
-        self.p=self.p_value(self.observed)
-
-    def p_value(self, gain: float) -> float:
-        """The Gumbel tail beyond ``gain``, but never less than what a bootstrap without any value beyond it may say by a half."""
-        values = np.array(self.maxima)
-        beyond = int((values >= gain).sum())
-        plain = (beyond + 1) / (len(values) + 1)
-        if beyond >= 3 or len(values) < SIMULATIONS:
-            return plain
-        scale = max(float(values.std(ddof=1)) * math.sqrt(6) / math.pi, 1e-9)
-        place = float(values.mean()) - 0.5772156649015329 * scale
-        return min(plain, -math.expm1(-math.exp(-(gain - place) / scale)))
+def supremum_p(gain: float, length: int, dimension: int) -> float:
+    """The chance that the largest of the likelihood-ratio statistics over all places of ``length`` values reaches ``gain`` when
+    nothing changes, for ``dimension`` parameters that may change (M. Csörgő and L. Horváth, Limit Theorems in Change-Point
+    Analysis, 1997, eq. 1.3.26)."""
+    if gain <= dimension + 1:
+        return 1.0
+    trim = min(0.49, max(1.0, math.log(length)) ** 1.5 / length)
+    spread = 2 * math.log((1 - trim) / trim)
+    log_density = dimension / 2 * math.log(gain / 2) - gain / 2 - float(special.gammaln(dimension / 2))
+    return min(1.0, math.exp(max(log_density, -700.0)) * ((1 - dimension / gain) * spread + 4 / gain))
 
 
-def _stat(sums, models, penalty):
+def change_p_values(sums: Sums, partition: Partition) -> list[float]:
+    """Per change the chance of so large a gain at any place, given the other changes, times the number of segments.
+
+    The F statistic of the innovations with and without the change is put on the scale of chi-squared first.
+    """
+    n, dimension = len(sums.values), PARAMETERS[partition.model]
+    segments = len(partition.starts) + 1
+    free = max(4, n - dimension * segments - len(partition.weights))
+    full = innovations(partition.residuals, partition.weights)
+    found = []
+    for which in range(len(partition.starts)):
+        rest = innovations(sums.residuals(without(partition, which), partition.model), partition.weights)
+        gain = max(0.0, float(rest @ rest - full @ full)) / partition.sigma**2
+        tail = float(special.fdtrc(dimension, free, gain / dimension))
+        scaled = float(special.chdtri(dimension, tail)) if tail > 1e-290 else min(gain, 1400.0)
+        found.append(min(1.0, supremum_p(scaled, n, dimension) * segments))
+    return found
+
+
+def series_p(sums: Sums, models: Sequence[Model], penalty: float, rng: np.random.Generator) -> float:
+    """The chance that a series without a change, with the memory and the tails of this one, shows as much.
+
+    Series are simulated as the autoregression that describes this one best if nothing changes, driven by its own innovations
+    (residual bootstrap), and searched in the same way. Two statistics are compared, the improvement of the criterion and the
+    largest gain of a single change; the smaller p-value counts twice. Beyond the simulations the tail is a Gumbel law
+    (A. M. Abrams, K. Kleinman and M. Kulldorff, Int. J. Health Geogr. 9 (2010) 61).
+    """
+    null = best_without_change(sums, models, penalty)
+    shocks = _shocks(null, best_partition(sums, models, penalty))
+    observed = _statistics(sums, models, penalty)
+    simulated: list[tuple[float, float]] = []
+    for count in range(1, SIMULATIONS + 1):
+        series = without_spikes(_simulated(_damped(null.weights), shocks, len(sums.values), rng))
+        simulated.append(_statistics(Sums(series, sums.weights), models, penalty))
+        beyond = [sum(item[k] >= observed[k] for item in simulated) for k in (0, 1)]
+        if count >= FIRST_LOOK and min(beyond) >= HOPELESS * count:
+            break
+    return min(1.0, 2 * min(_tail([item[k] for item in simulated], observed[k]) for k in (0, 1)))
+
+
+def _shocks(null: Partition, found: Partition | None) -> Floats:
+    """The innovations of the series without a change; none is larger, in their deviations, than the changes leave any: a jump that
+    is a change is no sign of heavy tails."""
+    shocks = innovations(null.residuals, null.weights)
+    if found is not None and found.starts:
+        rest = innovations(found.residuals, found.weights)
+        reach = null.sigma * float(np.abs(rest).max()) / found.sigma
+        shocks = np.clip(shocks, -reach, reach)
+    return np.asarray((shocks - shocks.mean()) * (null.sigma / max(float(shocks.std()), 1e-300)))
+
+
+def _tail(simulated: Sequence[float], observed: float) -> float:
+    """(b + 1) / (m + 1), or the Gumbel tail where fewer than three of the simulated values lie beyond."""
+    beyond = sum(value >= observed for value in simulated)
+    plain = (beyond + 1) / (len(simulated) + 1)
+    if beyond >= 3 or len(simulated) < SIMULATIONS:
+        return plain
+    scale = max(float(np.std(simulated, ddof=1)) * math.sqrt(6) / math.pi, 1e-9)
+    place = float(np.mean(simulated)) - EULER * scale
+    return min(plain, -math.expm1(-math.exp(-(observed - place) / scale)))
+
+
+def _statistics(sums: Sums, models: Sequence[Model], penalty: float) -> tuple[float, float]:
     found = best_partition(sums, models, penalty, most=MOST_CHANGES, at_least=1)
-    null = min((judge(sums, [()], model, penalty)[0] for model in models), key=lambda item: item.criterion)
-    return null.criterion-found.criterion
+    if found is None:
+        return 0.0, 0.0
+    return best_without_change(sums, models, penalty).criterion - found.criterion, max(gains(sums, found, penalty))
 
 
-def _innovations(partition: Partition) -> Floats:
-    rest = partition.residuals.copy()
-    for lag, weight in enumerate(partition.weights, 1):
-        rest[lag:] -= weight * partition.residuals[:-lag]
-    return np.asarray(rest - rest.mean(), dtype=np.float64)
-
-
-def _simulated(null: Partition, innovations: Floats, length: int, rng: np.random.Generator) -> Floats:
-    from scipy.signal import lfilter
-
-    shocks = rng.choice(innovations, size=length + WARM_UP)
-    series = lfilter([1.0], np.concatenate([[1.0], -_damped(null.weights)]), shocks)
-    return np.asarray(series[WARM_UP:], dtype=np.float64)
+def _simulated(weights: Floats, shocks: Floats, length: int, rng: np.random.Generator) -> Floats:
+    drawn = rng.choice(shocks, size=length + WARM_UP)
+    return np.asarray(lfilter([1.0], np.concatenate([[1.0], -weights]), drawn)[WARM_UP:], dtype=np.float64)
 
 
 def _damped(weights: Floats) -> Floats:
     """The weights, made just stable where they would let the series run away."""
     if not len(weights):
         return weights
-    roots = np.roots(np.concatenate([[1.0], -weights]))
-    largest = float(np.abs(roots).max())
+    largest = float(np.abs(np.roots(np.concatenate([[1.0], -weights]))).max())
     return weights if largest <= 1 else weights / largest ** np.arange(1, len(weights) + 1)

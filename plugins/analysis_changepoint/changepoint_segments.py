@@ -17,7 +17,7 @@ Model = Literal["level", "line"]
 
 LEAST_SEGMENT: dict[Model, int] = {"level": 3, "line": 6}
 PARAMETERS: dict[Model, int] = {"level": 1, "line": 2}
-VALUES_PER_CHANGE = 8
+VALUES_PER_CHANGE = 10
 AR_ORDER = 3
 SPIKE = 5.0
 MAD_TO_SD = 1.4826
@@ -160,11 +160,25 @@ def best_partition(
     return min(found, key=lambda item: (item.criterion, len(item.starts)), default=None)
 
 
+
+def best_without_change(sums: Sums, models: Sequence[Model], penalty: float) -> Partition:
+    """The one level or line that describes the series best, with its memory."""
+    return min((judge(sums, [()], model, penalty)[0] for model in models), key=lambda item: item.criterion)
+
+
+def without(partition: Partition, which: int) -> tuple[int, ...]:
+    return partition.starts[:which] + partition.starts[which + 1 :]
+
+
 def gains(sums: Sums, partition: Partition, penalty: float) -> list[float]:
     """For each change how much the likelihood gains by it, with the memory of the noise fitted anew without it."""
-    gained = []
-    for which in range(len(partition.starts)):
-        others = partition.starts[:which] + partition.starts[which + 1 :]
-        (without,) = judge(sums, [others], partition.model, penalty)
-        gained.append(max(0.0, without.likelihood - partition.likelihood))
-    return gained
+    rivals = judge(sums, [without(partition, which) for which in range(len(partition.starts))], partition.model, penalty)
+    return [max(0.0, rival.likelihood - partition.likelihood) for rival in rivals]
+
+
+def innovations(residuals: Floats, weights: Floats) -> Floats:
+    """What of the residuals the autoregression with these weights does not foresee."""
+    rest = residuals.copy()
+    for lag, weight in enumerate(weights, 1):
+        rest[lag:] -= weight * residuals[:-lag]
+    return np.asarray(rest, dtype=np.float64)

@@ -44,6 +44,9 @@ def choose(dataset: Dataset, profile: Sequence[Mapping[str, Any]], settings: Map
     for column in dataset.columns:
         entry = known.get(column.name, {})
         if _is_grouping(column, entry):
+            if column.is_numeric and entry.get("distinct_count", 0) > settings["max_groups"]:
+                chosen.left_out.append((column.name, "its numbers are too many to be groups"))
+                continue
             _add_grouping(chosen, dataset, column, least, settings)
         elif column.is_numeric and entry.get("role", "measure") == "measure":
             _add_measure(chosen, dataset, column, entry, settings["max_measures"])

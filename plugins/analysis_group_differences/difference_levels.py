@@ -2,21 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 import numpy as np
-from difference_columns import Chosen
+from difference_columns import Chosen, Measure
 from difference_tables import Counted, Crossed, Pair, Triple
+from numpy.typing import NDArray
 
 from harness_core.sdk.statistics.axes import Axis
-from harness_core.sdk.statistics.effects import Counts, Effect, corrected_root, mid_rank_scores, without_empty
-from harness_core.sdk.statistics.ranks import dominance, kruskal_wallis
+from harness_core.sdk.statistics.effects import Counts, Effect, FloatArray, corrected_root, mid_rank_scores
+from harness_core.sdk.statistics.ranks import dominance, kruskal_wallis, weighted_median
 
 ALMOST_AS_GOOD = 0.85  # a coarser grouping that explains so much of what the best one does says it better
 SETTLED = 0.9  # a grouping that explains so much of the rank variance decides the value: a price list, not a difference
 LEFT_OVER = 0.3  # a further grouping must keep so much of its effect within the groups of the first
 FAINT = 0.1
-STANDS_OUT = 0.6
 MOST_APART = 3
 BAND = 0.98
 FOLLOWS = 0.9
@@ -27,7 +27,7 @@ FURTHER = 3
 @dataclass(frozen=True)
 class Level:
     """A measure by a grouping: ``groups`` are the codes of the groups with enough rows, ``effect`` the root of the share of rank
-    variance between them (0..1), ``test_p`` by Kruskal and Wallis."""
+    variance between them (0..1), ``p_value`` that of Kruskal and Wallis."""
 
     m: int
     g: int
@@ -80,36 +80,34 @@ def holm(p_values: Sequence[float], level: float) -> list[bool]:
     return rejected
 
 
-def apart(level: Level) -> Apart:
-    """The groups farthest from the others, taken away one by one until the rest is much of one level; at most three."""
-    rest, taken = list(level.groups), []
+def apart(level: Level, measure: Measure, ranks: FloatArray) -> Apart:
+    """The groups beyond the widest gap between neighbouring medians (or, where all medians are one, mean ranks): they stand apart
+    where that gap is wider than all that lies on the other side of it, and they are few."""
     everyone = level.table.sum(axis=0)
-    while len(rest) > 1 and len(taken) < MOST_APART:
-        away = max(rest, key=lambda code: (abs(_against(level, [code], everyone, taken).value), -code))
-        taken.append(away)
-        rest.remove(away)
-        side = {_against(level, [code], everyone, taken).value > 0 for code in taken}
-        left = kruskal_wallis(level.table[rest])[1] if len(rest) > 1 else 0.0
-        if left <= STANDS_OUT * level.effect and len(side) == 1 and 2 * len(taken) <= len(level.groups):
-            return Apart(tuple(sorted(taken)), _against(level, taken, everyone, ()), is_clear=True)
-    extreme = max(level.groups, key=lambda code: (abs(_against(level, [code], everyone, ()).value), -code))
-    return Apart((extreme,), _against(level, [extreme], everyone, ()), is_clear=False)
+    medians = np.array([weighted_median(measure.values, level.table[code]) for code in level.groups])
+    centre = medians if medians.max() > medians.min() else ranks
+    order = np.argsort(centre, kind="stable")
+    gaps = np.diff(centre[order])
+    widest = int(np.argmax(gaps))
+    sides = order[: widest + 1], order[widest + 1 :]
+    few, many = sorted(sides, key=lambda side: (len(side), -abs(float(centre[side].mean() - np.median(centre)))))
+    few_codes = tuple(sorted(level.groups[int(position)] for position in few))
+    if len(few) <= MOST_APART and float(np.ptp(centre[many])) < float(gaps[widest]):
+        return Apart(few_codes, _against(level, few_codes, everyone), is_clear=True)
+    extreme = max(level.groups, key=lambda code: (abs(_against(level, [code], everyone).value), -code))
+    return Apart((extreme,), _against(level, [extreme], everyone), is_clear=False)
 
 
-def _against(level: Level, codes: Sequence[int], everyone: Counts, without: Sequence[int]) -> Effect:
-    """Cliff's delta of the groups ``codes`` against all other rows but those of the groups ``without``."""
+def _against(level: Level, codes: Sequence[int], everyone: Counts) -> Effect:
+    """Cliff's delta of the groups ``codes`` against all other rows."""
     inside = level.table[list(codes)].sum(axis=0)
-    gone = [code for code in without if code not in codes]
-    outside = everyone - inside - (level.table[gone].sum(axis=0) if gone else 0)
-    if not outside.sum():
-        return Effect("Cliff's delta", 0.0, -1.0, 1.0)
-    return dominance(inside, outside)
+    return dominance(inside, everyone - inside)
 
 
-def is_band(level: Level) -> bool:
-    """Whether the groups are ranges of the measure itself: nearly every class of it lies in one group."""
-    counts = without_empty(level.table)
-    return counts.shape[1] > counts.shape[0] and float(counts.max(axis=0).sum()) >= BAND * float(counts.sum())
+def is_band(level: Level, ranks: FloatArray) -> bool:
+    """Whether the groups are ranges of the measure itself: three or more of them, next to one another without overlap."""
+    order = [level.table[level.groups[int(position)]] for position in np.argsort(ranks, kind="stable")]
+    return len(order) > 2 and all(dominance(high, low).value >= BAND for low, high in pairwise(order))
 
 
 def plainest(levels: Sequence[Level]) -> Level:
@@ -123,22 +121,22 @@ def followed(level: Level, settled: Sequence[Level], counted: Counted) -> int | 
     """A measure that the grouping decides, and in whose order the groups stand here too: then it is behind the difference."""
     if len(level.groups) < LEAST_FOLLOWING or level.is_settled:
         return None
-    own = _mean_ranks(level, level.groups, counted)
+    own = mean_ranks(level, level.groups, counted)
     for other in settled:
         shared = [code for code in level.groups if code in other.groups]
         if other.g == level.g and other.m != level.m and len(shared) == len(level.groups):
-            ranks = np.corrcoef(_order(own), _order(_mean_ranks(other, shared, counted)))[0, 1]
+            ranks = np.corrcoef(_order(own), _order(mean_ranks(other, shared, counted)))[0, 1]
             if abs(float(ranks)) >= FOLLOWS:
                 return other.m
     return None
 
 
-def _mean_ranks(level: Level, codes: Sequence[int], counted: Counted) -> "np.ndarray[Any, np.dtype[np.float64]]":
+def mean_ranks(level: Level, codes: Sequence[int], counted: Counted) -> FloatArray:
     part = level.table[list(codes)]
     return np.asarray(part @ mid_rank_scores(counted.margins[level.m]) / part.sum(axis=1))
 
 
-def _order(values: "np.ndarray[Any, np.dtype[np.float64]]") -> "np.ndarray[Any, np.dtype[np.int64]]":
+def _order(values: FloatArray) -> NDArray[np.int64]:
     return np.argsort(np.argsort(values, kind="stable"), kind="stable")
 
 
@@ -166,19 +164,42 @@ class Story:
 
 def story(levels: Sequence[Level], crossed: Mapping[Triple, Crossed], chosen: Chosen) -> Story:
     """The plainest grouping first, then those that still say something within its groups; ``levels`` are of one measure."""
-    told, explained, waiting = [], [], list(levels)
+    told: list[Level] = []
+    explained: list[tuple[Level, str]] = []
+    waiting = list(levels)
     while waiting and len(told) < FURTHER:
         best = plainest(waiting)
         told.append(best)
         waiting.remove(best)
         for other in tuple(waiting):
-            within = crossed.get((other.m, min(best.g, other.g), max(best.g, other.g)))
-            if within is not None and _is_shadow(within, other, best):
+            if is_shadow(other, best, crossed):
                 explained.append((other, chosen.groupings[best.g].name))
                 waiting.remove(other)
     return Story(tuple(told), tuple(explained) + tuple((level, "stronger groupings of the same measure") for level in waiting))
 
 
-def _is_shadow(within: Crossed, other: Level, best: Level) -> bool:
+def is_shadow(other: Level, best: Level, crossed: Mapping[Triple, Crossed]) -> bool:
+    """Whether ``other`` says next to nothing within the groups of ``best``, a grouping of the same measure."""
+    within = crossed.get((other.m, min(best.g, other.g), max(best.g, other.g)))
+    if within is None:
+        return False
     turned = within if best.g < other.g else Crossed(within.rows.T, within.sums.T, within.squares.T)
     return effect_within(turned) < max(FAINT, LEFT_OVER * other.effect)
+
+
+def only_in_slice(level: Level, found: Apart, crossed: Crossed, cell: tuple[int, int], axis: int, least: float) -> bool:
+    """Whether the group that stands apart does so only in a slice of it: without those rows it hardly differs from the rest.
+
+    ``cell`` is the slice, ``axis`` says which of its two groupings is that of ``level``.
+    """
+    if found.groups != (cell[axis],):
+        return False
+    rows, sums = (np.moveaxis(part, axis, 0) for part in (crossed.rows, crossed.sums))
+    own, other = cell[axis], cell[1 - axis]
+    left = int(rows[own].sum() - rows[own, other])
+    outside = int(rows.sum() - rows[own].sum())
+    if not left or not outside:
+        return False
+    inside = float(sums[own].sum() - sums[own, other]) / left
+    departure = 2 * (inside - float(sums.sum() - sums[own].sum()) / outside)
+    return abs(departure) < max(least, LEFT_OVER * abs(found.against_rest.value))

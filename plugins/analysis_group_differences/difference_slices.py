@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 from difference_columns import Chosen
 from difference_tables import Crossed, Triple
+from numpy.typing import NDArray
 from scipy import special
 
 from harness_core.sdk.statistics.effects import Effect, FloatArray
@@ -41,15 +42,16 @@ def search(crossed: Mapping[Triple, Crossed], chosen: Chosen, least_rows: int) -
     cells = 0
     for triple, table in sorted(crossed.items()):
         named = tuple(len(chosen.groupings[g].values) for g in triple[1:])
-        candidates = _departures(triple, table, named, least_rows)
-        cells += len(candidates)
+        candidates, looked_at = _departures(triple, table, named, least_rows)
+        cells += looked_at
         found += candidates
     corrected = [Slice(s.triple, s.a, s.b, s.rows, s.effect, min(1.0, s.p_value * cells)) for s in found]
     return sorted(corrected, key=lambda s: (s.p_value, -abs(s.effect.value), s.triple, s.a, s.b)), cells
 
 
-def _departures(triple: Triple, table: Crossed, named: tuple[int, ...], least_rows: int) -> list[Slice]:
-    """Every cell with enough rows, tested by Student's t of its mean rank against the additive fit."""
+def _departures(triple: Triple, table: Crossed, named: tuple[int, ...], least_rows: int) -> tuple[list[Slice], int]:
+    """The cells farther out than their attributes, by Student's t of the mean rank against the additive fit; and how many cells
+    were looked at."""
     fit, leverage = additive_fit(table)
     rows = table.rows
     filled = np.maximum(rows, 1)
@@ -58,15 +60,33 @@ def _departures(triple: Triple, table: Crossed, named: tuple[int, ...], least_ro
     pooled = float(inside.sum()) / max(1, int(rows.sum()) - int((rows > 0).sum()))
     own = inside / np.maximum(rows - 1, 1)
     room = 1 / filled - leverage
-    usable = (rows >= least_rows) & (room > NO_ROOM) & (rows < rows.sum(axis=1, keepdims=True)) & (rows < rows.sum(axis=0))
+    looked_at = (rows >= least_rows) & (room > NO_ROOM) & (rows < rows.sum(axis=1, keepdims=True)) & (rows < rows.sum(axis=0))
     error = np.sqrt(np.maximum(np.maximum(own, pooled), NO_ROOM) * np.maximum(room, NO_ROOM))
     p_values = 2 * special.stdtr(np.maximum(rows - 1, 1), -np.abs(mean - fit) / error)
     reach = special.stdtrit(np.maximum(rows - 1, 1), 0.975) * error
-    cells = [(int(a), int(b)) for a, b in np.argwhere(usable) if a < named[0] and b < named[1]]
-    return [
+    beyond = _beyond_both(table, mean, fit)
+    cells = [(int(a), int(b)) for a, b in np.argwhere(looked_at) if a < named[0] and b < named[1]]
+    found = [
         Slice(triple, a, b, int(rows[a, b]), _effect(float((mean - fit)[a, b]), float(reach[a, b])), float(p_values[a, b]))
         for a, b in cells
+        if beyond[a, b]
     ]
+    return found, len(cells)
+
+
+def _beyond_both(table: Crossed, mean: FloatArray, fit: FloatArray) -> NDArray[np.bool_]:
+    """Where the slice lies farther out than either of its attributes, in the direction of its departure. Ranks have a ceiling: two
+    effects that meet add up to less than both, which would otherwise look like a departure the other way."""
+    alone = [
+        np.broadcast_to(
+            table.sums.sum(axis=axis, keepdims=True) / np.maximum(table.rows.sum(axis=axis, keepdims=True), 1), mean.shape
+        )
+        for axis in (0, 1)
+    ]
+    centre = float(table.sums.sum()) / max(1, int(table.rows.sum()))
+    high = (mean > fit) & (mean > np.maximum(*alone)) & (mean > centre)
+    low = (mean < fit) & (mean < np.minimum(*alone)) & (mean < centre)
+    return np.asarray(high | low)
 
 
 def _effect(departure: float, reach: float) -> Effect:

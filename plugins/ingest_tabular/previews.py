@@ -78,9 +78,9 @@ def _sheets(source: InputFile, found: str, work: Path) -> list[str]:
     return workbook.sheet_names(workbook.open_workbook(source.path, 1 << 62, work))
 
 
-def first_rows(table: Table, work: Path, memory_mb: int) -> list[list[str]]:
-    """The first rows as texts, as they were read; no value is an empty text."""
-    names = ", ".join(f"coalesce({quote_name(column.name)}::VARCHAR, '')" for column in table.columns)
+def first_rows(table: Table, work: Path, memory_mb: int) -> list[list[str | None]]:
+    """The first rows as texts, as they were read; no value is null."""
+    names = ", ".join(f"{quote_name(column.name)}::VARCHAR" for column in table.columns)
     with connect(work, memory_mb, threads=1) as connection:
         found = connection.sql(f"SELECT {names} FROM read_parquet({quote_text(str(table.path))}) LIMIT {SHOWN_ROWS}").fetchall()
     return [list(row) for row in found]

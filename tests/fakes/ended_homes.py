@@ -1,7 +1,14 @@
-"""A home with one ended run, made once and copied for every test that wants to damage it."""
+"""A home with one ended run, made once and copied for every test that wants to damage it.
+
+``python -m tests.fakes.ended_homes FILE.sql`` writes the state database of such a home as SQL, for the tests of later migrations.
+"""
 
 import shutil
+import sqlite3
+import sys
+import tempfile
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,3 +52,19 @@ def make_ended_home(folder: Path, analyses: Mapping[str, str] | None = None, tab
     finally:
         core.close()
     return EndedHome(home, plugins, path, run.run_id)
+
+
+def dump_database(target: Path) -> None:
+    """The state database of a fresh home with one ended run, without anything of this machine in it."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(sqlite3.connect(make_ended_home(Path(folder)).home / "state.sqlite")) as made,
+    ):
+        made.execute("DELETE FROM worker")
+        made.execute("UPDATE upload SET original_path = '/data/table.csv'")
+        made.commit()
+        target.write_text("\n".join(made.iterdump()) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    dump_database(Path(sys.argv[1]))

@@ -679,6 +679,6 @@ def test_the_level_is_honest(house: House, unwalled: House) -> None:
     )
     assert unwalled.run(FINE).wall_level == unwalled.launcher.level.level == "C"
     names = [residual.name for residual in unwalled.launcher.level.residuals]
-    assert {"files", "network", "processes", "service_memory"} <= set(names)
+    assert {"files", "network", "processes", "other_processes"} <= set(names)
     assert len(names) == len(set(names))
     assert json.loads(json.dumps(unwalled.launcher.level.as_dict()))["residuals"][0].keys() == {"name", "sentence"}

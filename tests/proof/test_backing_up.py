@@ -1,5 +1,6 @@
 """Backups: taken while work goes on, put back whole or not at all, and nothing is lost on the way."""
 
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
@@ -8,13 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from harness_core import bootstrap
 from harness_core.adapters import backups as backups_adapter
 from harness_core.adapters.backups import FolderBackups, schema_version
 from harness_core.adapters.clock import SystemClock
 from harness_core.adapters.db.migrate import HEAD
 from harness_core.adapters.home import Home
-from harness_core.bootstrap import Core, open_core, open_restore, upgrade_with_copy
+from harness_core.bootstrap import Core, backing_up_of, open_core, open_restore, product_folder, upgrade_with_copy
 from harness_core.domain.errors import Conflict, HarnessError, InputRefused, Tampered, Unhealthy, UsageError
 from harness_core.domain.runs import Run, RunId
 from harness_core.sdk.canonical import sha256_hex
@@ -224,6 +224,17 @@ def test_only_the_newest_backups_stay(core: Core) -> None:
     assert made[3].path.stat().st_mode & 0o077 == 0
 
 
+def test_what_a_killed_backup_left_behind_is_removed(core: Core) -> None:
+    """After a day; what is younger may belong to another process that is at it."""
+    old, young = core.home.backups / ".unfinished-old", core.home.backups / ".unfinished-young"
+    for folder in (old, young):
+        folder.mkdir()
+        (folder / "state.sqlite").write_bytes(b"half")
+    os.utime(old, (1.0, 1.0))
+    core.backing_up.back_up()
+    assert (old.exists(), young.exists()) == (False, True)
+
+
 def test_a_reader_and_a_writer_go_on_during_a_backup(core: Core, tmp_path: Path) -> None:
     """Neither waits for it, and it does not wait for them."""
     stop = threading.Event()
@@ -324,12 +335,10 @@ def test_no_migration_without_a_copy(core: Core, monkeypatch: pytest.MonkeyPatch
     assert not old.upgraded
 
 
-def test_a_backup_of_a_newer_program_is_refused(core: Core, backup: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_backup_of_a_newer_program_is_refused(core: Core, backup: Path) -> None:
     """Before anything is moved."""
-    look = bootstrap.DATABASE_LOOK.__class__(**{**vars(bootstrap.DATABASE_LOOK), "newest_schema": "0000"})
-    monkeypatch.setattr(bootstrap, "DATABASE_LOOK", look)
     with pytest.raises(Unhealthy) as refused:
-        open_restore(core.settings).restore(backup)
+        backing_up_of(core.settings, SystemClock(), newest_schema="0000").restore(backup)
     assert refused.value.code == "backup_newer"
     assert core.runs.page().runs
 
@@ -363,6 +372,8 @@ def test_databases_of_every_version_are_read(dump: Path, tmp_path: Path) -> None
         connection.executescript(dump.read_text(encoding="utf-8"))
     assert schema_version(home / "state.sqlite") == dump.stem
     with closing(open_core(settings_of(home))) as core:
+        copies = list(core.home.backups.glob(f"state-before-migration-from-{dump.stem}-*.sqlite"))
+        assert len(copies) == (dump.stem != HEAD)
         (run,) = core.runs.page().runs
         executions, events = core.runs.executions(run.run_id), core.runs.events(run.run_id)
         assert (run.status, len(executions), events[-1].type) == ("COMPLETED", 5, "run.ended")
@@ -373,6 +384,8 @@ def test_databases_of_every_version_are_read(dump: Path, tmp_path: Path) -> None
         assert core.migrations.is_current()
 
 
-def test_there_is_a_database_of_the_current_version() -> None:
+def test_there_is_a_database_of_every_earlier_version() -> None:
     """Who adds a migration adds the database it starts from."""
-    assert (DATA / "databases" / f"{HEAD}.sql").exists()
+    versions = {path.name.split("_")[0] for path in (product_folder("migrations") / "versions").glob("[0-9]*.py")}
+    missing = sorted(versions - {HEAD} - {path.stem for path in (DATA / "databases").glob("*.sql")})
+    assert not missing, f"on the commit before: .venv/bin/python -m tests.fakes.ended_homes tests/data/databases/{missing[0]}.sql"

@@ -1,7 +1,10 @@
 """The table of attempts to get out, and the world they are made in. Each must succeed without the wall and fail behind it."""
 
+import ctypes
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 
@@ -42,6 +45,13 @@ class Attempt:
 TABLE: dict[str, Attempt] = {}
 
 
+def fill() -> dict[str, Attempt]:
+    """The whole table: every module of attempts enters its own."""
+    for name in ("reading", "writing", "network", "processes", "resources"):
+        import_module(f"tests.wall.attempts_{name}")
+    return TABLE
+
+
 def attempt(area: str, *, alone: bool = False) -> Callable[[Callable[[World], Any]], Callable[[World], Any]]:
     """Enter a function into the table under its own name."""
 
@@ -64,11 +74,19 @@ def reads(name: str, path: str) -> None:
 
 def lists(name: str, path: str) -> None:
     """The folder of that path."""
-    import os
-
     add(name, "reading", lambda world: bool(os.listdir(path.format(**vars(world)))))
 
 
 def read_file(path: str) -> bytes:
     with open(path, "rb") as file:
         return file.read(4096)
+
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def called(answer: int) -> int:
+    """What a C function returned; a negative number is its errno as an exception."""
+    if answer < 0:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    return answer

@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE
 from typing import Any
@@ -28,7 +27,7 @@ from harness_core.sdk.wall import filters
 from harness_core.sdk.wall.policy import Policy
 from harness_core.sdk.wall.raising import raise_wall
 from harness_core.sdk.wall.system import PR_SET_DUMPABLE, PR_SET_NO_NEW_PRIVS, prctl, system_call
-from tests.wall.attempts import TABLE, World
+from tests.wall.attempts import TABLE, World, fill
 
 NOBODY = 65534
 THROUGH = "through"
@@ -288,10 +287,8 @@ def main() -> None:
     import multiprocessing.popen_fork
     import pkgutil  # what is loaded late elsewhere is loaded here, for a user who cannot read this interpreter
 
-    import tests.wall.attempts_files
-    import tests.wall.attempts_system
-
-    del encodings, multiprocessing, pkgutil, tests
+    del encodings, multiprocessing, pkgutil
+    fill()
     interpreter_paths()
 
     for line in sys.stdin:

@@ -156,7 +156,7 @@ def test_each_other_call_is_answered_in_the_kernel(enclosure: Enclosure, user: i
     """What has a name and no place in the lists is refused; the rest is answered as the lists say."""
     answered = {name: errno.errorcode.get(code, "answered 0") for code, names in ANSWERED.items() for name in names}
     refused = set(here().numbers) - ALLOWED - FATAL - set(checked(PID, 0)) - set(answered)
-    expected = {name: "EPERM" for name in refused} | {name: how for name, how in answered.items() if name in here().numbers}
+    expected = dict.fromkeys(refused, "EPERM") | {name: how for name, how in answered.items() if name in here().numbers}
     calls = {name: [here().numbers[name], *[0] * 5] for name in expected}
     assert enclosure.calls(calls, filtered=True, user=user) == {name: _same(how) for name, how in expected.items()}
 

@@ -1,12 +1,15 @@
 """The level in force: proven by trials with controls, said by each guest of itself, written down, and refused where there is none."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from harness_core.adapters.wall import canaries
 from harness_core.adapters.wall.canaries import MUST_FAIL, MUST_WORK, examine
+from harness_core.adapters.wall.guests import start_process
 from harness_core.adapters.wall.launcher import ProcessLauncher
 from harness_core.adapters.wall.level import EVERYTHING, NOTHING, Layers, described, offered
 from harness_core.bootstrap import Core
@@ -105,7 +108,7 @@ def test_level_c_is_refused(tmp_path: Path) -> None:
 def test_a_guest_that_finds_no_wall_loads_no_plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Should the layers fail only when they are put up, the guest itself ends before it reads a line of the plugin."""
     launcher = ProcessLauncher()
-    monkeypatch.setattr(launcher, "_layers", Layers(0, seccomp=False, namespaces=True))
+    monkeypatch.setattr(launcher, "_layers", Layers(namespaces=True))
     monkeypatch.setattr(Layers, "level", "A")
     house = House(tmp_path, launcher)
     outcome = house.run("open('ran', 'w')\n" + FINE)
@@ -129,6 +132,8 @@ def test_every_audit_row_and_the_manifest_say_the_level(core: Core, table: Path)
     assert manifest["environment"]["wall"]["level"] == level.level
     assert manifest["environment"]["wall"]["residuals"] == [item.name for item in level.residuals]
     assert {attempt["wall_level"] for plugin in manifest["plugins"] for attempt in plugin["attempts"]} == {level.level}
+    again = run_to_end(core, table)
+    assert {attempt.wall_level for attempt in core.runs.attempts(again.run_id)} == {"none"}, "nothing ran behind any wall"
 
 
 def test_a_run_without_a_wall_is_refused_as_policy(
@@ -139,3 +144,30 @@ def test_a_run_without_a_wall_is_refused_as_policy(
     core = open_home(small_catalog(tmp_path / "plugins"), queue_url="memory://")
     with pytest.raises(PolicyRefused):
         run_to_end(core, table)
+
+
+def test_where_a_user_namespace_gives_no_identity_it_goes_on_without(tmp_path: Path) -> None:
+    """Some systems let a process into a user namespace and give it no rights there: the guest is started again, at level A."""
+    refusing = tmp_path / "python"
+    refusing.write_text("#!/bin/sh\nexit 78\n")
+    refusing.chmod(0o755)
+    pythons = iter([str(refusing), sys.executable, sys.executable])
+    launcher = ProcessLauncher(start=lambda request: start_process(next(pythons), request))
+    house = House(tmp_path, launcher)
+    assert [(house.run(FINE).ending, launcher.level.level) for _ in range(2)] == [("answered", "A")] * 2
+
+
+def test_without_landlock_the_service_cannot_be_looked_into() -> None:
+    """Its memory and its environment, where secrets are, stay its own at level B too."""
+    program = (
+        "from harness_core.adapters.wall.launcher import ProcessLauncher\n"
+        "from harness_core.adapters.wall.level import Layers\n"
+        "from harness_core.sdk.wall.system import prctl\n"
+        "before = prctl(3)\n"
+        "ProcessLauncher(layers=Layers(0, seccomp=True))\n"
+        "print(before, prctl(3))\n"
+    )
+    said = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
+    )
+    assert said.stdout == "1 0\n"

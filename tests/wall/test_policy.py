@@ -135,7 +135,9 @@ def test_the_source_is_read_for_what_a_reviewer_should_see(tmp_path: Path) -> No
 def test_validating_a_plugin_shows_what_to_look_at(tmp_path: Path) -> None:
     """`harness plugins validate` says it, and fails nothing over it: the wall decides, not a reader of text."""
     root = tmp_path / "plugins"
-    catalog = small_catalog(root, analysis_eval=f"from harness_core.sdk import PluginResult\ndef run(ctx):\n    eval('1')\n    {FINE}")
+    catalog = small_catalog(
+        root, analysis_eval=f"from harness_core.sdk import PluginResult\ndef run(ctx):\n    eval('1')\n    {FINE}"
+    )
     (tmp_path / "scratch").mkdir()
     (verdict,) = validate_plugins(catalog, ProcessLauncher(), ["analysis_eval"], tmp_path / "scratch")
     source = next(check for check in verdict.checks if check.name == "source")

@@ -70,3 +70,10 @@ class SqlLibrary:
     def uploads_of_blob(self, sha256: str) -> Sequence[UploadId]:
         with self._db.reading() as session:
             return [UploadId(name) for name in session.exec(select(UploadRow.upload_id).where(col(UploadRow.sha256) == sha256))]
+
+    def latest_named(self, filename: str, *, other_than: str) -> DatasetVersion | None:
+        named = and_(col(DatasetVersionRow.filename) == filename, col(DatasetVersionRow.input_sha256) != other_than)
+        newest = (col(DatasetVersionRow.created_at).desc(), col(DatasetVersionRow.dataset_version_id).desc())
+        with self._db.reading() as session:
+            row = session.exec(select(DatasetVersionRow).where(named).order_by(*newest).limit(1)).first()
+            return record(DatasetVersion, row) if row is not None else None

@@ -80,6 +80,11 @@ class SqlRuns:
         with self._db.reading() as session:
             return dict(session.exec(select(RunRow.status, func.count()).group_by(RunRow.status)).all())
 
+    def alike(self, fingerprint: str, limit: int = 20) -> Sequence[Run]:
+        query = select(RunRow).where(col(RunRow.fingerprint) == fingerprint).order_by(col(RunRow.created_at).desc()).limit(limit)
+        with self._db.reading() as session:
+            return [run_record(row) for row in session.exec(query)]
+
     def executions(self, run_id: RunId) -> Sequence[Execution]:
         with self._db.reading() as session:
             found = session.exec(

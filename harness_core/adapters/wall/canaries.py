@@ -148,8 +148,5 @@ def _try(around: Mapping[str, Any], launcher: ProcessLauncher) -> GuestOutcome:
         "inputs": [{"path": str(given), "filename": "given", "sha256": "", "size_bytes": 0}], "plan": [], "report": {},
         "datasets": {},
     }  # fmt: skip
-    return launcher.run(
-        GuestRequest(
-            message, scratch, root / "stdout.log", root / "stderr.log", timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB,
-        )  # fmt: skip
-    )
+    logs = root / "stdout.log", root / "stderr.log"
+    return launcher.run(GuestRequest(message, scratch, *logs, timeout_s=TIMEOUT_S, memory_mb=MEMORY_MB))

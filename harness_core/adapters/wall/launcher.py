@@ -4,7 +4,7 @@ import signal
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from resource import struct_rusage
 from typing import Any
@@ -18,8 +18,9 @@ from harness_core.adapters.wall.watcher import Verdict, Watcher
 from harness_core.domain.errors import PolicyRefused
 from harness_core.ports.launcher import Ending, GuestOutcome, GuestRequest, Progress
 from harness_core.sdk.frames import encode
-from harness_core.sdk.guest import NOT_WALLED
+from harness_core.sdk.guest import NO_IDENTITY, NOT_WALLED
 from harness_core.sdk.wall.policy import VERBS as TRIED
+from harness_core.sdk.wall.system import PR_SET_DUMPABLE, prctl
 
 MEANINGS = {
     signal.SIGSEGV: "it touched memory that is not its own",
@@ -59,12 +60,15 @@ class ProcessLauncher:
         compile_guest()
         self._start: Starter = start or partial(start_process, python)
         self._layers = offered().at_most(layers)
+        self._stood: Layers | None = None
         self._allow_unwalled, self._policy = allow_unwalled, policy
+        if not self._layers.landlock_abi:
+            prctl(PR_SET_DUMPABLE, 0)  # what stands in this process's memory and environment cannot be read through /proc
 
     @property
     def level(self) -> WallLevel:
-        """The wall as it stood around the last guest; before the first one, as the system offers it."""
-        return described(self._layers)
+        """The wall as it stood around the last guest; before the first one, what is known without a trial."""
+        return described(self._stood or replace(self._layers, namespaces=False))
 
     def run(
         self,
@@ -80,6 +84,19 @@ class ProcessLauncher:
         """
         if self._layers.level == "C" and not self._allow_unwalled:
             raise unwalled()
+        outcome = self._run(request, on_progress, on_log, cancelled)
+        if outcome.exit_code == NO_IDENTITY and self._layers.namespaces and outcome.wall_level == "C":
+            self._layers = replace(self._layers, namespaces=False)
+            outcome = self._run(request, on_progress, on_log, cancelled)
+        return outcome
+
+    def _run(
+        self,
+        request: GuestRequest,
+        on_progress: Callable[[Progress], None],
+        on_log: Callable[[Mapping[str, Any]], None],
+        cancelled: Callable[[], str | None],
+    ) -> GuestOutcome:
         order = wall_order(request, self._layers, needed=not self._allow_unwalled, policy=self._policy)
         message = encode({**request.message, "wall": order})
         answers = Answers(request.max_result_bytes, request.max_result_bytes + request.max_output_bytes, on_progress, on_log)
@@ -94,7 +111,7 @@ class ProcessLauncher:
             finally:
                 guest.close_all()
                 exit_code, usage = guest.reap()
-        self._layers = answers.layers or self._layers
+        self._stood = answers.layers or self._stood
         return _outcome(guest, watcher, answers, logs, exit_code, usage)
 
 

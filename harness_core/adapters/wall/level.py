@@ -98,7 +98,10 @@ REMAINS_ALWAYS = (
     Residual("sampled_disk", "Scratch is measured four times a second: a guest can write more than its budget for that long."),
     Residual("words", "A guest can be wrong about the data, or lie; its evidence can be checked by `harness verify`."),
 )
-WITHOUT_LANDLOCK = Residual("files", "A guest can read and write every file that the user of this service can.")
+WITHOUT_LANDLOCK = (
+    Residual("files", "A guest can read and write every file that the user of this service can."),
+    Residual("other_processes", "A guest can look into other processes of the same user, but not into this service."),
+)
 WITHOUT_SECCOMP = (
     Residual("network", "A guest can use the network, but for what Landlock refuses (TCP from its fourth version on)."),
     Residual("processes", "A guest can start processes, and before Landlock's sixth version signal others of the same user."),
@@ -108,7 +111,6 @@ WITHOUT_SECCOMP = (
     Residual("hidden_process", "A process that outlives its guest is found by its environment: not, if it shed that."),
     Residual("killed_service", "When this service is killed, guests die with it, but not what they had started."),
 )
-WITHOUT_BOTH = Residual("service_memory", "A guest can look into other processes of the same user.")
 
 
 def described(layers: Layers) -> WallLevel:
@@ -124,14 +126,7 @@ def described(layers: Layers) -> WallLevel:
         controls.append("no memory that was written becomes executable (MDWE)")
     residuals = [*REMAINS_ALWAYS]
     if not layers.landlock_abi:
-        residuals.append(WITHOUT_LANDLOCK)
+        residuals += WITHOUT_LANDLOCK
     if not layers.seccomp:
         residuals += WITHOUT_SECCOMP
-    if layers.level == "C":
-        residuals.append(WITHOUT_BOTH)
     return WallLevel(layers.level, SUMMARIES[layers.level], tuple(controls), tuple(residuals), layers)
-
-
-def wall_level() -> WallLevel:
-    """The level that this system offers; :func:`harness_core.adapters.wall.canaries.examine` proves it."""
-    return described(offered())

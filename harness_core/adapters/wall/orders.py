@@ -19,6 +19,7 @@ MAX_DESCRIPTORS = 256
 MAX_THREADS = 512
 ADDRESSES_MB = 4096  # beyond the budget: libraries reserve addresses they never use
 DATA_SHARE, DATA_MB = 1.25, 256  # what is allocated but not touched
+PACKAGE_FOLDERS = ("site-packages", "dist-packages")  # others' too, where a .pth file adds them
 SHARED_PREFIXES = ("/", "/usr", "/usr/local")
 
 SYSTEM_FILES = (
@@ -80,6 +81,7 @@ def interpreter_paths() -> tuple[str, ...]:
     found += [path for prefix in {sys.prefix, sys.base_prefix, sys.exec_prefix} for path in _of_prefix(prefix)]
     found += [sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")]
     found += [*site.getsitepackages(), sys.executable, os.path.realpath(sys.executable)]
+    found += [path for path in sys.path if Path(path).name in PACKAGE_FOLDERS]
     return tuple(dict.fromkeys(found))
 
 

@@ -23,7 +23,6 @@ from harness_core.sdk.statistics.effects import (
 )
 
 TIE_DIGITS = 12
-NEARLY_ALL = 0.999999
 
 
 def kruskal_wallis(table: Counts) -> tuple[float, float]:
@@ -47,11 +46,12 @@ def dominance(first: Counts, second: Counts) -> Effect:
     under = -(2 * np.cumsum(first) - first - n) / n
     value = float(first @ over) / n
     variance = (float(first @ (over - value) ** 2) / n / n) + (float(second @ (under - value) ** 2) / m / m)
-    inner = max(-NEARLY_ALL, min(NEARLY_ALL, value))
-    least = 1 / (n * m)  # complete separation leaves no variance; one pair the other way round is never excluded
+    inner = value * (1 - 1 / min(n, m))  # complete separation leaves no variance: then as if one row of the smaller side were
+    least = (1 - inner * inner) / min(n, m)  # on the other side of all the rest
     reach = Z95 * math.sqrt(max(variance, least)) / (1 - inner * inner)
     centre = math.atanh(inner)
-    return Effect("Cliff's delta", value, math.tanh(centre - reach), math.tanh(centre + reach))
+    low, high = math.tanh(centre - reach), math.tanh(centre + reach)
+    return Effect("Cliff's delta", value, min(low, value), max(high, value))
 
 
 def weighted_median(values: FloatArray, counts: NDArray[np.int64]) -> float:
@@ -62,7 +62,8 @@ def weighted_median(values: FloatArray, counts: NDArray[np.int64]) -> float:
 def deviations(table: Counts, values: FloatArray) -> FloatArray:
     """Per cell how far the class's value lies from its own group's median; ``values`` ascend, one per class."""
     medians = np.array([weighted_median(values, row) for row in table])
-    found = np.abs(values[None, :] - medians[:, None])
+    with np.errstate(over="ignore"):
+        found = np.abs(values[None, :] - medians[:, None])
     scale = float(found.max())
     return np.asarray(np.round(found / scale, TIE_DIGITS) * scale) if scale > 0 and math.isfinite(scale) else found
 

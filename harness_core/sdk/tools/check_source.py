@@ -35,7 +35,7 @@ SEEDED = ("Random", "Generator", "PCG64", "SeedSequence", "Philox", "SFC64", "MT
 
 
 def run(ctx: PluginContext) -> PluginResult:
-    """``metrics.notes``: ``file``, ``line``, ``kind`` and ``sentence`` of each thing found in the folder that is the first input."""
+    """``metrics.notes``: ``file``, ``line``, ``kind`` and ``sentence`` of what was found in the first input, a folder."""
     folder, granted = ctx.inputs[0].path, set(ctx.settings["capabilities"])
     own = {path.stem for path in folder.rglob("*.py")} | {path.name for path in folder.iterdir() if path.is_dir()}
     notes: list[dict[str, Any]] = []

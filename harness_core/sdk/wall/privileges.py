@@ -15,21 +15,28 @@ CAPABILITY_VERSION = 0x20080522
 LAST_CAPABILITY = 63
 
 
+class NoIdentity(Exception):
+    """The process is in a user namespace in which it is nobody; it has to be started again, without namespaces."""
+
+
 def enter_namespaces() -> list[str]:
     """A user, network, IPC and hostname namespace of its own, all or none; the names of those entered.
 
     One call for all: where an ordinary user may make a user namespace but gets no rights in it (Ubuntu since 24.04), the call fails
     as a whole, and the process keeps the identity with which it can write its files.
+    Raises NoIdentity where it lost that all the same.
     """
     uid, gid = os.geteuid(), os.getegid()
     try:
         unshare(sum(NEW_NAMESPACES.values()))
     except OSError:
         return []
-    with suppress(FileNotFoundError):
+    try:
         Path("/proc/self/setgroups").write_text("deny")
-    Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
-    Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+        Path("/proc/self/uid_map").write_text(f"{uid} {uid} 1")
+        Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
+    except OSError as reason:
+        raise NoIdentity from reason
     return list(NEW_NAMESPACES)
 
 

@@ -27,7 +27,7 @@ class Condition:
 
 @dataclass(frozen=True)
 class Rule:
-    """Allowed when every condition holds, or answered with ``then``; else answered with ``otherwise`` (errnos; 0: nothing is done)."""
+    """Allowed when every condition holds, or answered with ``then``; else answered with ``otherwise`` (errnos; 0: not done)."""
 
     conditions: tuple[Condition, ...]
     otherwise: int = errno.EPERM

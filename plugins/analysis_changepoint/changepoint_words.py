@@ -1,0 +1,208 @@
+"""What is said about a change, in a sentence whose numbers come from one query, and the picture beside it."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from changepoint_claims import Claim
+from changepoint_tracks import Blocks, Track
+
+from harness_core.sdk import Dataset, Finding
+from harness_core.sdk.statistics.series import Floats, block_means, time_text
+from harness_core.sdk.statistics.wording import number, rounded
+
+SURE = 0.01
+LOUD_CHANGES = 3
+POINTS = 200
+LONGEST_LABEL = 60
+TESTS = {
+    "level": "likelihood ratio at any place, noise with memory",
+    "course": "likelihood ratio at any place, noise with memory",
+    "spread": "likelihood ratio of the distances from the level at any place",
+    "share": "likelihood ratio at any place, noise with memory",
+}
+
+
+def finding(dataset: Dataset, blocks: Blocks, claim: Claim, rank: int) -> Finding:
+    """``rank`` counts the changes of this column from the clearest on: only the first few are loud."""
+    track, row = claim.track, blocks.order.row(claim.position)
+    evidence = [query(dataset, blocks, claim), dataset.row_evidence([row])]
+    title, statement, numbers = SENTENCES[claim.form](claim, evidence[0]["result"], where(blocks, claim.position))
+    p_value = claim.change.p_value
+    sure = p_value <= SURE
+    if not sure:
+        statement += f" Noise that wanders by itself would look like this with a chance of {number(rounded(p_value, 2) or 0.0)}."
+    time = None if blocks.order.times is None else time_text(int(blocks.order.times[claim.position]))
+    columns = [track.column, *([track.by] if track.by else []), *([blocks.order.column.name] if blocks.order.column else [])]
+    return Finding(
+        kind="changepoint",
+        title=title,
+        statement=statement,
+        columns=list(dict.fromkeys(columns)),
+        severity="notice" if sure and rank < LOUD_CHANGES else "info",
+        confidence=round(max(0.0, 1 - p_value), 3),
+        statistics={
+            "effect": _effect(claim),
+            "test": TESTS[claim.form],
+            "p_value": rounded(p_value, 4),
+            "p_value_at_place": rounded(claim.change.at_place, 4),
+            "n": claim.before.n + claim.after.n,
+            "row_index": row,
+            "time": time,
+            "change": claim.form,
+            **{name: rounded(value, 9) for name, value in numbers.items()},
+        },
+        recommendation=_advice(claim, where(blocks, claim.position)),
+        evidence=evidence,
+        subject=_subject(claim, time or f"row {row}"),
+        figure=picture(track, blocks, claim),
+    )
+
+
+def _subject(claim: Claim, at: str) -> str:
+    parts = [claim.form if claim.track.what != "missing" else "missing", claim.track.by, claim.track.value, at]
+    return " / ".join(str(part) for part in parts if part)
+
+
+def _effect(claim: Claim) -> dict[str, Any]:
+    name = {
+        "level": "standardised shift (Cohen's d)",
+        "course": "standardised change of course",
+        "share": "difference of shares",
+        "spread": "ratio of standard deviations",
+    }[claim.form]
+    low, high = claim.effect - claim.reach, claim.effect + claim.reach
+    if claim.form == "spread":
+        low, high = claim.effect * float(np.exp(-claim.reach)), claim.effect * float(np.exp(claim.reach))
+    return {"name": name, "value": rounded(claim.effect), "low": rounded(low), "high": rounded(high)}
+
+
+def where(blocks: Blocks, position: int) -> str:
+    row = f"row {blocks.order.row(position):,}"
+    return row if blocks.order.times is None else f"{time_text(int(blocks.order.times[position]))} ({row})"
+
+
+def query(dataset: Dataset, blocks: Blocks, claim: Claim) -> dict[str, Any]:
+    """Number, mean, deviation, slope and value at the change of the values before and from the change on."""
+    axis, order = blocks.axis, blocks.order
+    at = blocks.bound(claim.position)
+    conditions = [f"{axis} IS NOT NULL"]
+    if claim.low > 0:
+        conditions.append(f"{axis} >= {blocks.bound(claim.low)}")
+    if claim.high < order.length:
+        conditions.append(f"{axis} < {blocks.bound(claim.high)}")
+    if claim.track.condition:
+        conditions.append(claim.track.condition)
+    x = axis if order.times is None else f"epoch(CAST({axis} AS TIMESTAMP)) / 86400"
+    x0 = at if order.times is None else f"epoch(CAST({at} AS TIMESTAMP)) / 86400"
+    inner = f"SELECT {axis} >= {at} AS after, {claim.track.sql} AS v, {x} - ({x0}) AS x FROM data WHERE {' AND '.join(conditions)}"
+    line = ", regr_slope(v, x), regr_intercept(v, x)" if claim.form == "course" else ""
+    sql = f"SELECT after, count(v), avg(v), stddev_samp(v){line} FROM ({inner}) GROUP BY after ORDER BY after"
+    return dataset.evidence(sql, tolerance=1e-9)
+
+
+def _name(track: Track) -> str:
+    inside = f' where "{track.by}" is {shorten(track.value or "")}' if track.by else ""
+    return f'"{track.column}"{inside}'
+
+
+def _level(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
+    (_, n0, mean0, sd0, *_), (_, n1, mean1, sd1, *_) = rows
+    verb = "rises" if mean1 > mean0 else "falls"
+    times = f", a factor of {number(mean1 / mean0)}" if mean0 > 0 and mean1 > 0 and not 0.67 < mean1 / mean0 < 1.5 else ""
+    statement = (
+        f"From {at} on, {_name(claim.track)} is {number(rounded(mean1, 5) or 0.0)} on average over {n1:,} rows, after "
+        f"{number(rounded(mean0, 5) or 0.0)} over the {n0:,} rows before: it {verb} by {number(rounded(abs(mean1 - mean0), 4) or 0.0)}"
+        f"{times}, which is {number(rounded(abs(claim.effect), 3) or 0.0)} standard deviations of the single rows."
+    )
+    title = f"{_name(claim.track)} {verb} from {_short(mean0)} to {_short(mean1)} at {at.partition(' (')[0]}"
+    return title, statement, {"before": mean0, "after": mean1}
+
+
+def _course(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
+    (_, n0, _, _, slope0, end0), (_, n1, _, _, slope1, end1) = rows
+    unit = "day" if "epoch" in claim.track.sql or not at.startswith("row") else "row"
+    statement = (
+        f"Around {at} the course of {_name(claim.track)} changes: over the {n0:,} rows before it {_going(slope0, unit)}, over the "
+        f"{n1:,} rows from there on it {_going(slope1, unit)}. The two lines meet it at {_short(end0)} and {_short(end1)}."
+    )
+    title = f"{_name(claim.track)} changes its course at {at.partition(' (')[0]}"
+    return title, statement, {"slope_before": slope0, "slope_after": slope1, "before": end0, "after": end1}
+
+
+def _going(slope: float, unit: str) -> str:
+    return f"{'rises' if slope > 0 else 'falls'} by {number(rounded(abs(slope), 3) or 0.0)} per {unit}"
+
+
+def _spread(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
+    (_, n0, _, sd0, *_), (_, n1, _, sd1, *_) = rows
+    verb = "wider" if claim.effect > 1 else "narrower"
+    statement = (
+        f"From {at} on, {_name(claim.track)} spreads {verb}: its standard deviation is {_short(sd1)} over {n1:,} rows, after "
+        f"{_short(sd0)} over the {n0:,} rows before. The level has no change at this place."
+    )
+    title = f"{_name(claim.track)} spreads {verb} from {at.partition(' (')[0]} on"
+    return title, statement, {"before": sd0, "after": sd1}
+
+
+def _shares(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
+    (_, n0, share0, *_), (_, n1, share1, *_) = rows
+    missing = claim.track.what == "missing"
+    what = f'"{claim.track.column}" is empty' if missing else f'"{claim.track.column}" is {shorten(claim.track.value or "")}'
+    statement = (
+        f"From {at} on, {what} in {share1:.1%} of {n1:,} rows, after {share0:.1%} of the {n0:,} rows before, a change of "
+        f"{abs(share1 - share0) * 100:.1f} percentage points."
+    )
+    title = f"{what} {'more' if share1 > share0 else 'less'} often from {at.partition(' (')[0]} on"
+    return title, statement, {"before": share0, "after": share1}
+
+
+SENTENCES = {"level": _level, "course": _course, "spread": _spread, "share": _shares}
+
+
+def _short(value: float) -> str:
+    return number(rounded(value, 4) or 0.0)
+
+
+def _advice(claim: Claim, at: str) -> str:
+    if claim.track.what == "missing":
+        return f"Ask what changed in how the rows were recorded at {at}."
+    return f"Ask what changed at {at}, and do not average over it: figures from before and after describe different states."
+
+
+def shorten(text: str) -> str:
+    return text if len(text) <= LONGEST_LABEL else text[: LONGEST_LABEL - 1] + "…"
+
+
+def picture(track: Track, blocks: Blocks, claim: Claim) -> dict[str, Any] | None:
+    """The means of up to two hundred stretches of rows, with the change marked."""
+    size = -(-len(blocks) // POINTS)
+    edges = np.unique(np.concatenate([blocks.edges[::size], blocks.edges[-1:]]))
+    shown: Floats = track.values
+    label = track.column
+    if claim.form == "spread":
+        shown, label = np.sqrt(track.values**3), f"distance of {track.column} from its level"
+    elif claim.form == "share":
+        shown, label = 100 * track.values, "share of rows, %"
+    means, counts = block_means(shown, edges)
+    points = [
+        [_x(blocks, int(edges[k])), rounded(float(means[k]), 6)] for k in range(len(means)) if counts[k] and np.isfinite(means[k])
+    ]
+    if len(points) < 3:
+        return None
+    mark = _x(blocks, claim.position)
+    return {
+        "type": "line",
+        "title": f"{_name(track)}, in the order of {'the rows' if blocks.order.column is None else blocks.order.column.name}",
+        "summary": f"The mean of each stretch of rows; what changes, changes at {where(blocks, claim.position)}.",
+        "x_label": "row" if blocks.order.column is None else blocks.order.column.name,
+        "y_label": label,
+        "points": points,
+        "marks": [{"x": mark, "label": str(mark)[:16].replace("T", " ")}],
+    }
+
+
+def _x(blocks: Blocks, position: int) -> Any:
+    if blocks.order.times is None:
+        return position
+    return time_text(int(blocks.order.times[position])).replace(" ", "T")

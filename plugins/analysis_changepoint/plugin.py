@@ -1,0 +1,167 @@
+"""Change points: where level, course, spread, mix or completeness of a column changes, in time or from row to row."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from changepoint_claims import Claim, claims_of, distinct
+from changepoint_search import Change, Found, search
+from changepoint_segments import Model
+from changepoint_tracks import Blocks, Track, group_tracks, level_tracks, measured, series_of, share_tracks, spread_track
+from changepoint_words import finding
+
+from harness_core.sdk import PluginContext, PluginResult
+from harness_core.sdk.statistics.series import Order, rows_as_they_stand, rows_in_time, time_columns
+
+REFERENCES = (
+    "I. E. Auger, C. E. Lawrence, Algorithms for the optimal identification of segment neighborhoods, Bull. Math. Biol. 51 (1989) 39-54",
+    "X. Shi, C. Gallagher, R. Lund, R. Killick, A comparison of single and multiple changepoint techniques for time series data, "
+    "Comput. Stat. Data Anal. 170 (2022) 107433",
+    "M. Csörgő, L. Horváth, Limit Theorems in Change-Point Analysis (1997)",
+    "A. M. Abrams, K. Kleinman, M. Kulldorff, Gumbel based p-value approximations for spatial scan statistics, "
+    "Int. J. Health Geogr. 9 (2010) 61",
+)
+ENOUGH_ROWS_FOR_A_MEAN = 20
+FEW_IN_ORDER = 0.5
+
+
+@dataclass
+class Seen:
+    """What was searched, and what was found in it."""
+
+    tests: int = 0
+    claims: list[Claim] = field(default_factory=list)
+    series: list[dict[str, Any]] = field(default_factory=list)
+
+
+def run(ctx: PluginContext) -> PluginResult:
+    profile = ctx.upstream["profile_basic"].metrics.get("columns", []) if "profile_basic" in ctx.upstream else []
+    order = _order(ctx, profile)
+    if order is None:
+        return PluginResult.na("no_time_column", f'There is no date or time column "{ctx.settings["time_column"]}".')
+    if order.times is None and (grouped := _grouping(profile, order.length)):
+        return PluginResult.na(
+            "rows_are_grouped", f'The rows are sorted by "{grouped}" and there is no time, so their order is no course of events.'
+        )
+    if order.length < 12:
+        return PluginResult.na("too_few_rows", "Fewer than twelve rows follow one another, too few to see a change.")
+    blocks = Blocks.of(order, ctx.settings)
+    names = measured(ctx.dataset, profile)
+    limit = ctx.settings["max_columns"]
+    seen = Seen()
+    for track in _tracks(ctx, profile, blocks, names[:limit]):
+        _follow(ctx, track, blocks, seen)
+    return _result(ctx, blocks, seen, names[limit:])
+
+
+def _order(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> Order | None:
+    wanted, columns = ctx.settings["time_column"], time_columns(ctx.dataset, profile)
+    if wanted:
+        columns = [column for column in columns if column.name == wanted]
+        if not columns:
+            return None
+    if columns:
+        order = rows_in_time(ctx.dataset, columns[0])
+        if order.length >= FEW_IN_ORDER * ctx.dataset.row_count and order.length and order.times is not None:
+            if order.times[0] < order.times[-1]:
+                return order
+    return rows_as_they_stand(ctx.dataset)
+
+
+def _grouping(profile: Sequence[Mapping[str, Any]], rows: int) -> str | None:
+    """A column with repeated values by which the rows are sorted: then what changes from row to row is that column."""
+    for entry in profile:
+        few = 2 <= int(entry.get("distinct_count") or 0) <= rows / 2
+        if entry.get("is_sorted") is not None and few and entry.get("role") != "constant":
+            return str(entry["name"])
+    return None
+
+
+def _tracks(
+    ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Blocks, names: Sequence[str]
+) -> Iterator[Track]:
+    """All series that are searched: the measures, the first of them by groups, shares of categories and of missing values."""
+    first = True
+    for done, track in enumerate(level_tracks(ctx.dataset, blocks, names)):
+        ctx.progress(done, len(names) + 1, track.column)
+        yield track
+        if first and ctx.settings["max_groups"]:
+            yield from group_tracks(ctx.dataset, profile, track, blocks, ctx.settings["max_groups"])
+        first = False
+    if blocks.rows_each >= ENOUGH_ROWS_FOR_A_MEAN / 4:
+        yield from share_tracks(ctx.dataset, profile, blocks, ctx.settings["max_columns"])
+
+
+def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen) -> None:
+    """Search one series, and for a measure also its spread around the level that was found."""
+    means, weights, kept = series_of(track, blocks)
+    seen.tests += 1
+    models: tuple[Model, ...] = ("level", "line") if track.what == "level" else ("level",)
+    found = search(
+        means, weights, ctx.settings, ctx.rng, models=models, normal=blocks.rows_each >= ENOUGH_ROWS_FOR_A_MEAN,
+        suggested=[period for period, _ in blocks.step.seasons] if blocks.step else (),
+    )  # fmt: skip
+    if track.by is not None:
+        found = _stricter(found, ctx.settings["max_groups"])
+    _note(track, blocks, found, seen, claims_of(track, blocks, found, kept, means, ctx.settings))
+    if track.what == "level" and track.by is None and blocks.order.length >= 4 * len(kept) and len(kept) > 1:
+        level = np.full(len(blocks), np.nan)
+        level[kept] = _fitted(means, found)
+        _follow(ctx, spread_track(track, level, blocks), blocks, seen)
+
+
+def _fitted(means: Any, found: Found) -> Any:
+    """The level of each block: that of its segment, with what the cycles add."""
+    if found.partition is None or found.seasonal is None:
+        return np.full(len(means), float(np.mean(means)))
+    edges = [0, *found.partition.starts, len(means)]
+    clean = means - found.seasonal
+    levels = [clean[low:high].mean() for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    return np.repeat(levels, np.diff(edges)) + found.seasonal
+
+
+def _stricter(found: Found, groups: int) -> Found:
+    """A change within one group of several: its p-value counts once per group."""
+    changes = tuple(Change(c.block, min(1.0, c.p_value * groups), c.at_place) for c in found.changes if c.at_place * groups <= 0.01)
+    return replace(found, changes=changes)
+
+
+def _note(track: Track, blocks: Blocks, found: Found, seen: Seen, claims: Sequence[Claim]) -> None:
+    near = 3 * blocks.rows_each + 1
+    if track.by is not None:  # what the whole column shows is not said again of a group
+        whole = [item.position for item in seen.claims if item.track.column == track.column and item.track.by is None]
+        claims = [item for item in claims if all(abs(item.position - position) > near for position in whole)]
+    seen.claims += claims
+    if claims:
+        columns = [track.column, *([track.by] if track.by else [])]
+        what = track.what + (f" of {track.value}" if track.value else "")
+        rows = [blocks.order.row(item.position) for item in claims]
+        seen.series.append({"columns": columns, "what": what, "changes": rows, "periods": list(found.periods)})
+
+
+def _result(ctx: PluginContext, blocks: Blocks, seen: Seen, left_out: Sequence[str]) -> PluginResult:
+    claims = distinct(seen.claims, blocks)
+    ranked = sorted(claims, key=lambda item: (item.change.p_value > 0.01, -item.size, item.track.column, item.position))
+    told, counts = ranked[: ctx.settings["max_findings"]], dict[tuple[str, str | None], int]()
+    findings = []
+    for claim in told:
+        key = (claim.track.column, claim.track.by)
+        findings.append(finding(ctx.dataset, blocks, claim, counts.get(key, 0)))
+        counts[key] = counts.get(key, 0) + 1
+    column = blocks.order.column
+    metrics = {
+        "tests": seen.tests,
+        "order": "the order of the file" if column is None else f'by "{column.name}"',
+        "time_column": column.name if column else None,
+        "blocks": len(blocks),
+        "step": blocks.step.name if blocks.step else None,
+        "series": seen.series,
+        "left_out": list(left_out),
+        "not_told": len(claims) - len(told),
+    }
+    if not findings:
+        sentence = f"None of {seen.tests:,} series changes for good, {metrics['order']}."
+        return PluginResult.na("no_change", sentence, metrics=metrics, references=REFERENCES)
+    summary = f"{len(claims):,} change{'s' if len(claims) > 1 else ''} in {seen.tests:,} series, {metrics['order']}."
+    return PluginResult.ok(summary, metrics=metrics, findings=findings, references=REFERENCES)

@@ -1,0 +1,30 @@
+"""The evidence of an answer run again by stock DuckDB, which knows nothing of this product."""
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pyarrow.parquet
+import pytest
+
+from harness_core.sdk.canonical import jsonable
+from harness_core.sdk.dataset import data_view
+
+
+def run_again(answer: dict[str, Any], table: pa.Table, folder: Path) -> int:
+    """Runs every query of every finding over ``table``; raises AssertionError where one differs. Returns how many there were."""
+    pyarrow.parquet.write_table(table, folder / "data.parquet")
+    connection = duckdb.connect()
+    connection.execute(data_view(folder / "data.parquet", table.column_names))
+    queries = [item for finding in answer["findings"] for item in finding["evidence"] if item["type"] == "query"]
+    for item in queries:
+        again = jsonable(connection.sql(item["sql"]).fetchall())
+        assert len(again) == len(item["result"]), item["sql"]
+        for row, kept in zip(again, item["result"], strict=True):
+            assert row == [_like(value, item["tolerance"]) for value in kept], item["sql"]
+    return len(queries)
+
+
+def _like(value: Any, tolerance: float | None) -> Any:
+    return pytest.approx(value, rel=tolerance or 0) if isinstance(value, float) else value
