@@ -12,9 +12,11 @@ from markupsafe import Markup, escape
 FINDING_ID = re.compile(r"f_[0-9a-f]{16}\Z")
 CLASSES = re.compile(r"[A-Za-z0-9 _-]{1,60}\Z")
 ELEMENTS = frozenset(
-    "figure figcaption strong p svg g rect line path text title circle polyline polygon details summary div table caption "
-    "thead tbody tr th td".split()
-)
+    (
+        "figure", "figcaption", "strong", "p", "svg", "g", "rect", "line", "path", "text", "title", "circle", "polyline", "polygon",
+        "details", "summary", "div", "table", "caption", "thead", "tbody", "tr", "th", "td",
+    )
+)  # fmt: skip
 ATTRIBUTES = {
     "class": "class", "x": "x", "y": "y", "x1": "x1", "x2": "x2", "y1": "y1", "y2": "y2", "cx": "cx", "cy": "cy", "r": "r",
     "width": "width", "height": "height", "d": "d", "points": "points", "viewbox": "viewBox", "text-anchor": "text-anchor",

@@ -10,8 +10,8 @@ from typing import Any, TypeVar
 
 from markupsafe import Markup
 
+from harness_api.checked_files import open_checked
 from harness_api.figures import figures_of
-from harness_api.routes.files import open_checked
 from harness_core.domain.errors import NotFound, Tampered
 from harness_core.domain.runs import Artifact, Run
 from harness_core.ports.state import Runs

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 from starlette.requests import HTTPConnection
 
 from harness_api.meters import RequestMeter
+from harness_api.reports import Reports
 from harness_api.streams import EventHub
 from harness_core import __version__
 from harness_core.bootstrap import Core
 from harness_core.services.health import Examining
+from harness_core.services.local_files import LocalFiles
 from harness_core.services.metrics import Measuring
+from harness_core.services.reading_logs import LogReading
 from harness_core.services.resumable import ResumableUploads
 
 if TYPE_CHECKING:
@@ -30,6 +33,9 @@ class Service:
     resumable: ResumableUploads
     examining: Examining
     measuring: Measuring
+    reports: Reports
+    local_files: LocalFiles
+    logs: LogReading = field(default_factory=LogReading)
     leaving: threading.Event = field(default_factory=threading.Event)
     csrf_secret: bytes = field(default_factory=lambda: secrets.token_bytes(32))
 
@@ -59,6 +65,8 @@ def open_service(core: Core, runtime: "WorkerRuntime | None" = None) -> Service:
             core.jobs, core.migrations, core.store, core.overview, core.catalog, core.home.root, settings.min_free_bytes
         ),
         measuring=Measuring(core.runs, core.jobs, core.overview, core.store, {"version": __version__}),
+        reports=Reports(core.runs, core.store),
+        local_files=LocalFiles(settings.import_path),
         leaving=leaving,
     )  # fmt: skip
 

@@ -2,9 +2,22 @@
 
 from fastapi import APIRouter
 
-from harness_api.pages import datasets, home, live, plugins, runs, start, static
+from harness_api.pages import columns, compare, datasets, findings, home, live, plugins, run_logs, run_parts, runs, start, static
 
 
 def pages() -> tuple[APIRouter, ...]:
     """The routers of all pages."""
-    return (home.router, start.router, live.router, runs.router, datasets.router, plugins.router, static.router)
+    return (
+        home.router,
+        start.router,
+        live.router,
+        findings.router,
+        columns.router,
+        run_logs.router,
+        run_parts.router,
+        compare.router,
+        runs.router,
+        datasets.router,
+        plugins.router,
+        static.router,
+    )

@@ -72,7 +72,8 @@ def column_row(place: int, column: Column, findings: int) -> dict[str, Any]:
         "place": place, "name": str(column["name"]), "type": str(column.get("type", "")), "role": column.get("role"),
         "null_count": nulls, "missing": (nulls / total) if nulls is not None and total else 0.0,
         "distinct": column.get("distinct_count"), "distinct_exact": column.get("distinct_exact", True),
-        "min": column.get("min"), "max": column.get("max"), "middle": (column.get("quantiles") or {}).get("0.5") if numeric else None,
+        "min": column.get("min"), "max": column.get("max"),
+        "middle": (column.get("quantiles") or {}).get("0.5") if numeric else None,
         "spark": spark(shape_of(column)), "findings": findings, "unique": column.get("is_unique") is True,
         "common": _commonest(column),
     }  # fmt: skip
@@ -125,7 +126,8 @@ def bins_of(column: Column) -> list[tuple[float, float, int]]:
 
 def shape_of(column: Column) -> list[float]:
     """Heights between 0 and 1: of the histogram, else of the commonest values."""
-    counts = [float(count) for _, _, count in bins_of(column)] or [float(item.get("count") or 0) for item in _items(column, "top_values")[:24]]
+    top = [float(item.get("count") or 0) for item in _items(column, "top_values")[:24]]
+    counts = [float(count) for _, _, count in bins_of(column)] or top
     most = max(counts, default=0.0)
     return [count / most for count in counts] if most else []
 

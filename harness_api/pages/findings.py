@@ -72,7 +72,7 @@ def found(findings: Sequence[Finding], view: View) -> list[Finding]:
     """The findings of a view, in its order."""
 
     def key(finding: Finding) -> tuple[Any, ...]:
-        grade = SEVERITIES.index(finding["severity"]) if finding["severity"] in SEVERITIES else len(SEVERITIES)
+        grade = _grade(finding["severity"])
         first = {"severity": grade, "title": finding["title"].strip('"').lower(), "plugin": finding["plugin_id"],
                  "kind": finding["kind"]}[view.sort]  # fmt: skip
         return first, grade, finding["plugin_id"], finding["id"]
@@ -80,14 +80,17 @@ def found(findings: Sequence[Finding], view: View) -> list[Finding]:
     return sorted((item for item in findings if view.fits(item)), key=key)
 
 
+def _grade(value: str) -> int:
+    return SEVERITIES.index(value) if value in SEVERITIES else len(SEVERITIES)
+
+
 def facets(findings: Sequence[Finding], view: View) -> list[dict[str, Any]]:
     """Each facet with how many findings each of its values would leave, most first."""
     shown = []
     for name, title in FACETS.items():
-        counts = Counter(value for item in findings if view.fits(item, but=name) for value in dict.fromkeys(values_of(item, name)))
+        counts = Counter(value for item in findings if view.fits(item, but=name) for value in {*values_of(item, name)})
         chosen = getattr(view, name)
-        order = SEVERITIES.index if name == "severity" else None
-        ranked = sorted(counts, key=lambda value, order=order: (order(value) if order and value in SEVERITIES else 0, -counts[value], value))
+        ranked = sorted(counts, key=lambda value, counts=counts: (_grade(value), -counts[value], value))  # type: ignore[misc]
         if chosen and chosen not in ranked[:SHOWN_OPTIONS]:
             ranked = [chosen, *ranked]
         options = [

@@ -28,6 +28,10 @@ FILTERS = (
     "compact_json",
     "ago",
     "plain",
+    "number",
+    "exact",
+    "sureness",
+    "row_number",
 )
 
 

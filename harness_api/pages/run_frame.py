@@ -16,7 +16,7 @@ def run_frame(service: Service, run: Run, tab: str, report: Report | None = None
         report = service.reports.of(run)
     has_report = report is not None and report.document is not None
     base = f"/runs/{run.run_id}"
-    tabs = [("", "Results", None)]
+    tabs: list[tuple[str, str, int | None]] = [("", "Results", None)]
     if report is not None and has_report:
         tabs += [("findings", "Findings", len(report.findings)), ("columns", "Columns", len(report.columns))]
     tabs += [("logs", "Logs", None)]

@@ -8,6 +8,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
 
 from harness_api.pages.rendering import pages_of
+from harness_api.pages.run_frame import run_frame
 from harness_api.pages.views import last_events, run_results, run_state
 from harness_api.routes.files import run_file
 from harness_api.routes.runs import find_runs
@@ -56,7 +57,7 @@ def run(request: Request, run_id: str) -> Response:
 def run_page(service: Service, found: Run) -> dict[str, Any]:
     events, seq = last_events(service, found)
     results = run_results(service, found) if found.status in RUN_ENDED else None
-    return {**run_state(service, found), "events": events, "seq": seq, "results": results}
+    return {**run_frame(service, found, ""), **run_state(service, found), "events": events, "seq": seq, "results": results}
 
 
 @router.get("/runs/{run_id}/report", response_class=HTMLResponse)

@@ -1,20 +1,18 @@
 """What the templates are told about runs: looked up once per page, in the words of the core."""
 
-import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness_api.documents import progress_of, seconds_between
-from harness_api.routes.files import open_checked
 from harness_api.service import Service
-from harness_core.domain.errors import Tampered
-from harness_core.domain.runs import EXECUTION_OK, EXECUTION_OPEN, RUN_ENDED, Artifact, Event, Execution, Run, RunStatus
+from harness_core.domain.runs import EXECUTION_OK, EXECUTION_OPEN, RUN_ENDED, Attempt, Event, Execution, Run, RunStatus
+from harness_core.sdk.validation import with_defaults
 
 BAR_WIDTH = 1000
 MIN_BAR = 4
 SHOWN_EVENTS = 200
-MAX_REPORT_BYTES = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -42,6 +40,8 @@ def run_state(service: Service, run: Run) -> dict[str, Any]:
         "progress": progress,
         "waiting_because": core.overview.waiting_because(run),
         "bars": timeline(run, executions, now),
+        "ticks": ticks(run, now),
+        "resources": resources(core.runs.attempts(run.run_id)),
         "elapsed_s": seconds_between(run.started_at, run.ended_at or now) if run.started_at else None,
         "ttfr_s": seconds_between(run.created_at, run.first_result_at),
         "ended": run.status in RUN_ENDED,
@@ -59,39 +59,35 @@ def what_ran(service: Service, run: Run, executions: Sequence[Execution]) -> dic
         "inputs": run.config.inputs,
         "dataset": service.core.library.dataset_version(run.dataset_version_id) if run.dataset_version_id else None,
         "engine": sorted(run.config.engine.items()),
+        "versions": [(item.plugin_id, item.version, run.config.code.get(item.plugin_id)) for item in executions],
+        "changed": changed_settings(service, run),
         "reused": sum(1 for item in executions if item.status == "REUSED"),
         "plugins": len(executions),
     }
 
 
+def changed_settings(service: Service, run: Run) -> list[tuple[str, Any]]:
+    """``plugin.key`` and value of each setting that is not the plugin's default as it is now."""
+    there = service.core.catalog.plugins()
+    found = []
+    for name, values in sorted(run.config.settings.items()):
+        defaults = with_defaults(there[name].config_schema, {}) if name in there else {}
+        found += [(f"{name}.{key}", value) for key, value in sorted(values.items()) if name in there and defaults.get(key) != value]
+    return found
+
+
 def run_results(service: Service, run: Run) -> dict[str, Any]:
-    """What an ended run gave: its insights from the report as it was written, and its files."""
+    """What an ended run gave: its insights from the report as it was written."""
     artifacts = service.core.runs.artifacts(run.run_id)
-    report, tampered = _report(service, run, artifacts)
+    report = service.reports.of(run, artifacts)
     return {
-        "artifacts": sorted(artifacts, key=_by_worth),
-        "insights": list((report or {}).get("insights", ())),
-        "report": report,
-        "tampered": tampered,
+        "insights": report.insights,
+        "figures": report.figures,
+        "there": report.document is not None,
+        "finding_count": len(report.findings),
+        "tampered": report.tampered,
         "has_page": any(item.path == "report.html" for item in artifacts),
     }
-
-
-def _by_worth(artifact: Artifact) -> tuple[bool, bool, str]:
-    """The files of the run before those of its plugins, empty ones last."""
-    return "/" in artifact.path, artifact.size_bytes == 0, artifact.path
-
-
-def _report(service: Service, run: Run, artifacts: Sequence[Artifact]) -> tuple[Mapping[str, Any] | None, Tampered | None]:
-    record = next((item for item in artifacts if item.path == "report.json"), None)
-    if record is None or record.size_bytes > MAX_REPORT_BYTES:
-        return None, None
-    try:
-        with open_checked(service.core.store.run_folder(run.run_id) / record.path, record) as file:
-            loaded: Mapping[str, Any] = json.load(file)
-            return loaded, None
-    except Tampered as failure:
-        return None, failure
 
 
 def run_title(run: Run, progress: Mapping[str, Any]) -> str:
@@ -129,6 +125,26 @@ def actions(run: Run, executions: Sequence[Execution]) -> dict[str, bool]:
     ended = run.status in RUN_ENDED
     failed = any(item.status not in EXECUTION_OK for item in executions) or run.error is not None
     return {"cancel": not ended and not run.cancel_requested, "retry": ended and failed, "resume": run.status is RunStatus.ABORTED}
+
+
+def resources(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:
+    """By plugin: CPU seconds of all its attempts together, and the most memory that any of them held."""
+    found: dict[str, dict[str, float]] = {}
+    for item in attempts:
+        entry = found.setdefault(item.plugin_id, {"cpu_s": 0.0, "peak_rss_bytes": 0, "rows_read": 0})
+        entry["cpu_s"] += item.cpu_user_s + item.cpu_system_s
+        entry["peak_rss_bytes"] = max(entry["peak_rss_bytes"], item.peak_rss_bytes)
+        entry["rows_read"] = max(entry["rows_read"], item.rows_read)
+    return found
+
+
+def ticks(run: Run, now: float) -> list[tuple[float, float]]:
+    """Round seconds since the submission, with their places in thousandths of the span."""
+    span = max((run.ended_at or now) - run.created_at, 1e-3)
+    rough = span / 5
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    return [(round(number * step, 6), round(number * step / span * BAR_WIDTH, 1)) for number in range(int(span / step) + 1)]
 
 
 def timeline(run: Run, executions: Sequence[Execution], now: float) -> list[Bar]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from harness_core.domain.evidence import ROW_REFERENCE
 from harness_core.domain.run_manifests import iso_time
 
 SEPARATORS: Mapping[str, str] = {"\t": "tab", " ": "space", "": "none", ",": "comma", ";": "semicolon", "|": "pipe"}
@@ -113,6 +114,60 @@ def count(number: int | None, one: str, many: str | None = None) -> str:
     if number is None:
         return f"– {many or one + 's'}"
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def number(value: Any) -> str:
+    """A value as people read it: thousands told apart, four significant digits of what is not whole, dates and words as they are."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int):
+        return f"{value:,}"
+    if isinstance(value, float):
+        if value.is_integer() and abs(value) < 1e15:
+            return f"{int(value):,}"
+        return f"{value:,.4g}" if abs(value) < 1e4 else f"{value:,.1f}"
+    return "–" if value is None else str(value)
+
+
+def exact(value: Any) -> str:
+    """A value of an answer as it is compared: every digit."""
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def sureness(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """How sure a claim is, as pairs of a word and its value: basis, confidence, effect with its interval, p, q, n."""
+    statistics = finding.get("statistics") or {}
+    shown = [("Basis", str(finding["measure"]).lower())]
+    if finding.get("confidence") is not None:
+        shown.append(("Confidence", percent(finding["confidence"])))
+    elif finding.get("confidence_note"):
+        shown.append(("Confidence", str(finding["confidence_note"])))
+    effect = statistics.get("effect")
+    if isinstance(effect, Mapping) and effect.get("value") is not None:
+        interval = effect.get("interval")
+        ends = f" ({number(interval[0])} to {number(interval[1])})" if isinstance(interval, list) and len(interval) == 2 else ""
+        shown.append((str(effect.get("name") or "effect").capitalize(), f"{number(effect['value'])}{ends}"))
+    for word, key in (("Test", "test"), ("p", "p_value"), ("q", "q_value"), ("n", "n")):
+        value = statistics.get(key)
+        if value is not None and not isinstance(value, Mapping | list):
+            shown.append((word, _probability(value) if key in ("p_value", "q_value") else number(value)))
+    return shown
+
+
+def _probability(value: Any) -> str:
+    if isinstance(value, int | float) and not isinstance(value, bool) and value < 1e-4:
+        return "below 0.0001"
+    return number(value)
+
+
+def row_number(reference: Any) -> int | None:
+    """The number in ``db://…#row_index=7``; None for another text."""
+    match = ROW_REFERENCE.fullmatch(str(reference))
+    return int(match["row"]) if match else None
 
 
 def percent(fraction: float) -> str:

@@ -2,19 +2,18 @@
 
 import base64
 import hashlib
-import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Annotated, Any, BinaryIO, Literal
 
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import StreamingResponse
 
+from harness_api.checked_files import open_checked
 from harness_api.documents import artifact_document
 from harness_api.models import ArtifactList
 from harness_api.service import Service, service_of
-from harness_core.domain.errors import NotFound, Tampered, UsageError
+from harness_core.domain.errors import NotFound, UsageError
 from harness_core.domain.runs import Artifact, Run
 from harness_core.domain.suggestions import did_you_mean
 
@@ -82,20 +81,6 @@ def run_file(request: Request, run_id: str, path: str) -> Response:
     return _part(file, found, headers, start, end)
 
 
-def open_checked(path: Path, record: Artifact) -> BinaryIO:
-    """The file, open at its beginning, after its bytes were hashed and found to be what was recorded. Links are not followed."""
-    try:
-        file = os.fdopen(os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0)), "rb")
-    except OSError as reason:
-        raise _tampered(record, f"It cannot be read: {reason.strerror}.") from reason
-    digest = hashlib.file_digest(file, "sha256").hexdigest()
-    if digest != record.sha256:
-        file.close()
-        raise _tampered(record, f"Its SHA-256 is {digest[:12]}…, the record says {record.sha256[:12]}….")
-    file.seek(0)
-    return file
-
-
 def _registered(service: Service, run: Run, path: str) -> Artifact:
     known = {item.path: item for item in service.core.runs.artifacts(run.run_id)}
     if path in known:
@@ -105,11 +90,6 @@ def _registered(service: Service, run: Run, path: str) -> Artifact:
                        next_step="Follow it at /events, or ask again later.")  # fmt: skip
     what = f"Run {run.run_id} has no file {path[:200]!r}."
     raise NotFound("no_such_artifact", what, why=did_you_mean(path, known), next_step="GET /artifacts lists them.")
-
-
-def _tampered(record: Artifact, why: str) -> Tampered:
-    return Tampered("tampered", f"{record.path} is not what the run wrote.", why=why,
-                    next_step="Restore it from a backup, or run the file again.")  # fmt: skip
 
 
 def _names(header: str, etag: str) -> bool:

@@ -26,7 +26,10 @@ async def create_upload(
     response: Response,
     filename: Annotated[str, Query(min_length=1, max_length=1000, description="The file's name; its suffix says how to read it.")],
 ) -> dict[str, Any]:
-    """The body is the file. The disk is looked at first. It is hashed while it is written and checked from disk; a broken upload leaves nothing behind."""
+    """The body is the file. The disk is looked at first.
+
+    It is hashed while it is written and checked from disk; a broken upload leaves nothing behind.
+    """
     service = service_of(request)
     promised = request.headers.get("content-length", "")
     service.resumable.check_room(int(promised) if promised.isdigit() else 0)

@@ -76,7 +76,9 @@ def place(track: Track, blocks: Blocks, found: Found, kept: Integers, means: Flo
     return int(cuts[np.argmin(totals[cuts - low])]) if len(cuts) else blocks.begins(start)
 
 
-def claims_of(track: Track, blocks: Blocks, found: Found, kept: Integers, means: Floats, settings: Mapping[str, Any]) -> list[Claim]:
+def claims_of(
+    track: Track, blocks: Blocks, found: Found, kept: Integers, means: Floats, settings: Mapping[str, Any]
+) -> list[Claim]:
     """The changes of a track that are large enough, each between its neighbours."""
     positions = [place(track, blocks, found, kept, means, which) for which in range(len(found.changes))]
     bounds = [0, *positions, blocks.order.length]
@@ -144,10 +146,10 @@ def _pooled(before: Side, after: Side, lines: bool) -> float:
 
 def _is_worth_saying(claim: Claim, settings: Mapping[str, Any]) -> bool:
     if claim.form == "share":
-        return abs(claim.effect) >= settings["min_share"]
+        return bool(abs(claim.effect) >= settings["min_share"])
     if claim.form == "spread":
-        return abs(math.log(claim.effect)) >= math.log(settings["min_spread_ratio"])
-    return abs(claim.effect) >= settings["min_shift"]
+        return bool(abs(math.log(claim.effect)) >= math.log(settings["min_spread_ratio"]))
+    return bool(abs(claim.effect) >= settings["min_shift"])
 
 
 def distinct(claims: Sequence[Claim], blocks: Blocks) -> list[Claim]:

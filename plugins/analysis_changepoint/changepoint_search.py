@@ -6,13 +6,16 @@ from typing import Any
 
 import numpy as np
 from changepoint_chance import change_p_values, series_p
-from changepoint_segments import Floats, Model, Partition, Sums, best_partition, judge, without, without_spikes
+from changepoint_segments import Floats, Model, Partition, Sums, best_partition, best_without_change, judge, without, without_spikes
 
 from harness_core.sdk.statistics.seasonality import cycles
 
 LEAST_VALUES = 12
 BOOTSTRAP_VALUES = 160
 CYCLE_LEVEL = 0.01
+SERIES_LEVEL = 0.1
+WANDERING = 0.5  # from this memory on a series drifts by itself; what is clear at its place is told, with the doubt
+CLEAR_AT_ITS_PLACE = 1e-10
 MODELS: tuple[Model, ...] = ("level", "line")
 
 
@@ -56,6 +59,9 @@ def search(
     whole = 0.0
     if len(partition.weights) or not normal or len(values) < 60:
         whole = series_p(_coarse(clean, weights), models, penalty, rng)
+    wanders = float(best_without_change(sums, models, penalty).weights.sum()) >= WANDERING
+    if whole > SERIES_LEVEL and not (wanders and min(at_place) <= CLEAR_AT_ITS_PLACE):
+        return Found()
     changes = tuple(Change(start, max(whole, p), p) for start, p in zip(partition.starts, at_place, strict=True))
     return Found(changes, seasonal * spread, partition, tuple(cycle.period for cycle in found_cycles))
 

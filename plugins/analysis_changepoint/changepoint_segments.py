@@ -148,9 +148,7 @@ def _memories(residuals: Floats, most: int) -> list[tuple[Floats, float]]:
     return found
 
 
-def best_partition(
-    sums: Sums, models: Sequence[Model], penalty: float, *, most: int = 25, at_least: int = 0
-) -> Partition | None:
+def best_partition(sums: Sums, models: Sequence[Model], penalty: float, *, most: int = 25, at_least: int = 0) -> Partition | None:
     """The partition of least criterion over all models and numbers of changes from ``at_least`` to ``most``."""
     found: list[Partition] = []
     for model in models:
@@ -158,7 +156,6 @@ def best_partition(
         if limit >= at_least:
             found += judge(sums, optimal_starts(sums.costs(model), limit)[at_least:], model, penalty)
     return min(found, key=lambda item: (item.criterion, len(item.starts)), default=None)
-
 
 
 def best_without_change(sums: Sums, models: Sequence[Model], penalty: float) -> Partition:

@@ -107,7 +107,7 @@ def _name(track: Track) -> str:
 
 
 def _level(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
-    (_, n0, mean0, sd0, *_), (_, n1, mean1, sd1, *_) = rows
+    (_, n0, mean0, _sd0, *_), (_, n1, mean1, _sd1, *_) = rows
     verb = "rises" if mean1 > mean0 else "falls"
     times = f", a factor of {number(mean1 / mean0)}" if mean0 > 0 and mean1 > 0 and not 0.67 < mean1 / mean0 < 1.5 else ""
     statement = (

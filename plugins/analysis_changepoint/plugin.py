@@ -1,5 +1,6 @@
 """Change points: where level, course, spread, mix or completeness of a column changes, in time or from row to row."""
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -78,9 +79,7 @@ def _grouping(profile: Sequence[Mapping[str, Any]], rows: int) -> str | None:
     return None
 
 
-def _tracks(
-    ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Blocks, names: Sequence[str]
-) -> Iterator[Track]:
+def _tracks(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Blocks, names: Sequence[str]) -> Iterator[Track]:
     """All series that are searched: the measures, the first of them by groups, shares of categories and of missing values."""
     first = True
     for done, track in enumerate(level_tracks(ctx.dataset, blocks, names)):
@@ -117,7 +116,7 @@ def _fitted(means: Any, found: Found) -> Any:
         return np.full(len(means), float(np.mean(means)))
     edges = [0, *found.partition.starts, len(means)]
     clean = means - found.seasonal
-    levels = [clean[low:high].mean() for low, high in zip(edges[:-1], edges[1:], strict=True)]
+    levels = [clean[low:high].mean() for low, high in itertools.pairwise(edges)]
     return np.repeat(levels, np.diff(edges)) + found.seasonal
 
 

@@ -11,8 +11,8 @@ _ESCAPED_NAME = rb'"[^"\\]*+(?:(?:\\.|"")[^"\\]*+)*+"'
 _REST = (
     rb"|(?P<ticked>`[^`]*+(?:``[^`]*+)*+`)"
     rb"|(?P<number>(?:\d++(?:\.\d*+)?|\.\d++)(?:[eE][+-]?\d++)?(?![\w$]))"
-    rb"|(?P<word>[\w$@\x80-\xff]++)"
-    rb"|(?P<unclosed>['\"`]|/\*)"
+    rb"|(?P<word>[\w@\x80-\xff][\w$@\x80-\xff]*+)"
+    rb"|(?P<unclosed>['\"`]|/\*|\$\w*\$)"
     rb"|(?P<sign>.)"
 )
 
@@ -46,7 +46,7 @@ _MYSQL_PLAIN_TOKENS = _pattern(
 )
 _POSTGRESQL = (
     _SPACE + rb"|/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/)"
-    rb"|(?P<dollar>\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*+)?)\$(?s:.)*?\$(?P=tag)\$)"
+    rb"|(?P<dollar>\$(?P<tag>(?:[A-Za-z_\x80-\xff][\w\x80-\xff]*+)?)\$.*?\$(?P=tag)\$)"
     rb"|(?P<blob>[xXbB]'[^']*+')"
     rb"|(?P<escaped>[eE]" + _ESCAPED_TEXT + rb")|(?P<unicode>[uU]&" + _TEXT + rb")"
 )

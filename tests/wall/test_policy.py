@@ -67,6 +67,19 @@ def test_questionable_code_is_noted_where_the_plugin_does_it(house: House) -> No
     assert outcome.reason == "It answered. It used exec or eval in plugin.py:8; pickle in plugin.py:9."
 
 
+def test_libraries_that_look_around_are_not_blamed(house: House) -> None:
+    """Importing what a plugin may use, and asking for the versions of packages, leaves nothing in the audit row."""
+    body = f"""
+        import importlib.metadata, duckdb, numpy, pandas, pyarrow.parquet, pyarrow.dataset, scipy.stats
+        importlib.metadata.version('duckdb'); list(importlib.metadata.distributions())
+        pandas.read_csv(__import__('io').StringIO('a\\n1'))
+        duckdb.connect().execute("SELECT 1").fetchall()
+        {FINE}
+    """
+    outcome = house.run(body, memory_mb=1500, timeout_s=60.0)
+    assert (outcome.ending, outcome.reason) == ("answered", "It answered."), house.stderr
+
+
 def test_a_path_that_is_not_there_is_not_a_crime(house: House) -> None:
     """Libraries look for files in many places: what is missing is missing, as everywhere."""
     outcome = house.run(f"try: open('/etc/no-such-file')\nexcept FileNotFoundError: pass\n{FINE}")

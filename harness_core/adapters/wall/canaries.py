@@ -119,17 +119,17 @@ def _done(outcome: GuestOutcome) -> Mapping[str, Any] | None:
 def _surroundings(place: Path) -> Iterator[dict[str, Any]]:
     """A folder with things to be tried, and services on one port and one socket."""
     root = Path(tempfile.mkdtemp(prefix="canary-", dir=place))
-    address = root / "s"
+    near = Path(tempfile.mkdtemp(prefix="canary-"))  # the name of a socket has to be short
     try:
         with socket.socket() as tcp, socket.socket(socket.AF_UNIX) as local:
             tcp.bind(("127.0.0.1", 0))
             tcp.listen()
-            here = Path.cwd()
-            local.bind(os.path.relpath(address, here) if len(str(address)) > 100 else str(address))
+            local.bind(str(near / "s"))
             local.listen()
-            yield {"root": root, "port": tcp.getsockname()[1], "socket": str(address), "launcher": os.getpid()}
+            yield {"root": root, "port": tcp.getsockname()[1], "socket": str(near / "s"), "launcher": os.getpid()}
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        for folder in (root, near):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _try(around: Mapping[str, Any], launcher: ProcessLauncher) -> GuestOutcome:

@@ -56,7 +56,7 @@ class Policy:
             return
         if (isinstance(flags, int) and flags & O_WRITING) or (isinstance(mode, str) and set(mode) & set("wax+")):
             self._change(path)
-        elif not _is_below(where := _absolute(path), self._read) and os.path.lexists(where):
+        elif not _is_below(where := _absolute(path), self._read) and where not in sys.path and os.path.lexists(where):
             self._refuse("read", where, "it reads its own folder, its dataset versions and what it builds on, through ctx")
 
     def _changing(self, count: int) -> Callable[[Sequence[Any]], None]:

@@ -1,0 +1,53 @@
+"""The change-point plugin on series without a change: noise of many shapes, with memory, trends and seasons."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.plugins.null_tables import null_table
+from tests.plugins.series_tables import analysed, days, walk
+
+NAME = "analysis_changepoint"
+SURE = 0.01
+
+SHAPES: dict[str, Callable[[np.random.Generator, int], Any]] = {
+    "normal": lambda rng, n: rng.normal(size=n),
+    "lognormal": lambda rng, n: rng.lognormal(0, 1, n),
+    "student t3": lambda rng, n: rng.standard_t(3, n),
+    "counts": lambda rng, n: rng.poisson(0.5, n).astype(float),
+    "memory 0.5": lambda rng, n: walk(rng, n, 0.5),
+    "memory 0.9": lambda rng, n: walk(rng, n, 0.9),
+    "random walk": lambda rng, n: np.cumsum(rng.normal(size=n)),
+    "trend": lambda rng, n: np.arange(n) * 0.1 + rng.normal(size=n),
+}
+
+
+@pytest.mark.parametrize("rows", [40, 150, 600])
+def test_noise_and_wandering_are_no_sure_change(rows: int) -> None:
+    """Guards the bootstrap: of eight shapes, with memory or without, hardly one is called a change with p below 0.01."""
+    rng = np.random.default_rng(rows)
+    answers = [analysed(NAME, {name: draw(rng, rows) for name, draw in SHAPES.items()}) for _ in range(3 if rows < 600 else 1)]
+    loud = [f["title"] for answer in answers for f in answer["findings"] if f["statistics"]["p_value"] <= SURE]
+    assert len(loud) <= 1, loud
+
+
+def test_random_tables_are_quiet() -> None:
+    """Guards the whole plugin on tables of unrelated columns: no sure change in more than one of sixteen."""
+    loud = []
+    for seed in range(16):
+        answer = analysed(NAME, null_table(seed))
+        loud += [(seed, f["title"]) for f in answer["findings"] if f["severity"] != "info"]
+    assert len({seed for seed, _ in loud}) <= 1, loud
+
+
+def test_a_large_quiet_table_is_quiet() -> None:
+    """Guards the means of many rows: a hundred thousand rows over three years, with a working week, without a finding."""
+    rng = np.random.default_rng(9)
+    n = 100_000
+    dates = np.sort(rng.choice(np.array(days(1000), dtype="datetime64[D]"), n))
+    table = {"date": dates, "a": rng.lognormal(2, 1, n), "b": rng.integers(0, 9, n), "c": rng.choice(["x", "y", "z"], n)}
+    answer = analysed(NAME, table)
+    assert (answer["status"], answer["reason_code"]) == ("na", "no_change")
+    assert answer["metrics"]["tests"] > 5
