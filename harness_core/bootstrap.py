@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from harness_core.services.replaying import Replaying
     from harness_core.services.verifying import Verifying
 
-ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy")
+ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy", "pandas")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ CREATE TABLE dataset_version (
 	row_count BIGINT NOT NULL, 
 	data_sha256 VARCHAR NOT NULL, 
 	data_bytes BIGINT NOT NULL, 
-	created_at FLOAT NOT NULL, 
+	created_at FLOAT NOT NULL, deleted_at FLOAT, purged_at FLOAT, 
 	PRIMARY KEY (dataset_version_id)
 );
 CREATE TABLE event (
@@ -129,9 +129,22 @@ CREATE TABLE run (
 	error JSON, 
 	reserved_for VARCHAR, 
 	idempotency_key VARCHAR, 
-	idempotency_digest VARCHAR NOT NULL, 
+	idempotency_digest VARCHAR NOT NULL, pinned BOOLEAN DEFAULT '0' NOT NULL, deleted_at FLOAT, purged_at FLOAT, 
 	PRIMARY KEY (run_id), 
 	UNIQUE (idempotency_key)
+);
+CREATE TABLE run_dataset (
+	run_id VARCHAR NOT NULL, 
+	dataset_version_id VARCHAR NOT NULL, 
+	PRIMARY KEY (run_id, dataset_version_id), 
+	FOREIGN KEY(run_id) REFERENCES run (run_id)
+);
+CREATE TABLE run_input (
+	run_id VARCHAR NOT NULL, 
+	upload_id VARCHAR NOT NULL, 
+	sha256 VARCHAR NOT NULL, 
+	PRIMARY KEY (run_id, upload_id), 
+	FOREIGN KEY(run_id) REFERENCES run (run_id)
 );
 CREATE TABLE upload (
 	upload_id VARCHAR NOT NULL, 
@@ -139,7 +152,7 @@ CREATE TABLE upload (
 	original_path VARCHAR NOT NULL, 
 	sha256 VARCHAR NOT NULL, 
 	size_bytes BIGINT NOT NULL, 
-	created_at FLOAT NOT NULL, 
+	created_at FLOAT NOT NULL, purged_at FLOAT, 
 	PRIMARY KEY (upload_id)
 );
 CREATE TABLE worker (
@@ -165,8 +178,11 @@ CREATE INDEX ix_job_execution ON job (execution_id);
 CREATE INDEX ix_job_leased ON job (lease_until) WHERE state = 'LEASED';
 CREATE INDEX ix_job_ready ON job (priority DESC, job_id) WHERE state = 'READY';
 CREATE INDEX ix_job_run ON job (run_id, state);
+CREATE INDEX ix_run_dataset_dataset_version_id ON run_dataset (dataset_version_id);
 CREATE INDEX ix_run_dataset_version_id ON run (dataset_version_id);
 CREATE INDEX ix_run_fingerprint ON run (fingerprint);
+CREATE INDEX ix_run_input_sha256 ON run_input (sha256);
+CREATE INDEX ix_run_input_upload_id ON run_input (upload_id);
 CREATE INDEX ix_run_newest ON run (created_at DESC, run_id DESC);
 CREATE INDEX ix_run_status_newest ON run (status, created_at DESC, run_id DESC);
 CREATE INDEX ix_upload_sha256 ON upload (sha256);

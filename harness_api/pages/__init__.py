@@ -2,7 +2,21 @@
 
 from fastapi import APIRouter
 
-from harness_api.pages import columns, compare, datasets, findings, home, live, plugins, run_logs, run_parts, runs, start, static
+from harness_api.pages import (
+    columns,
+    compare,
+    datasets,
+    findings,
+    home,
+    live,
+    local_files,
+    plugins,
+    run_logs,
+    run_parts,
+    runs,
+    start,
+    static,
+)
 
 
 def pages() -> tuple[APIRouter, ...]:
@@ -10,6 +24,7 @@ def pages() -> tuple[APIRouter, ...]:
     return (
         home.router,
         start.router,
+        local_files.router,
         live.router,
         findings.router,
         columns.router,

@@ -9,8 +9,10 @@ from urllib.parse import parse_qsl
 
 from starlette.requests import Request
 
+from harness_api.pages.setting_fields import SETTING, settings_from
 from harness_core.domain.errors import Problem, UsageError
-from harness_core.domain.plugins import PluginId
+from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.domain.settings_resolution import merge
 from harness_core.domain.yaml_documents import read_yaml
 from harness_core.services.submitting import Submission
 
@@ -26,16 +28,17 @@ class StartForm:
     plugins: tuple[str, ...] = ()
     seed: str = "0"
     settings: str = ""
+    given: tuple[tuple[str, str], ...] = ()
     force: bool = False
     strict: bool = False
     errors: Mapping[str, str] = field(default_factory=dict)
 
-    def submission(self, idempotency_key: str | None = None) -> Submission:
-        """Raises UsageError when a field cannot be read."""
+    def submission(self, plugins: Mapping[PluginId, Plugin], idempotency_key: str | None = None) -> Submission:
+        """``plugins`` say how their settings are read. Raises UsageError when a field cannot be read."""
         return Submission(
             upload_ids=self.upload_ids,
             plugins=list(self.plugins) if self.choice == "manual" else None,
-            settings=settings_in(self.settings),
+            settings=merge(settings_in(self.settings), settings_from(self.given, plugins)),
             seed=_seed(self.seed),
             reuse=not self.force,
             strict=self.strict,
@@ -52,6 +55,7 @@ def start_form(fields: Sequence[tuple[str, str]]) -> StartForm:
         plugins=tuple(value for name, value in fields if name == "plugin"),
         seed=last.get("seed", "0").strip() or "0",
         settings=last.get("settings", ""),
+        given=tuple((name, value) for name, value in last.items() if name.startswith(SETTING) and value.strip()),
         force="force" in last,
         strict="strict" in last,
     )
@@ -96,12 +100,25 @@ def command_line(asked: Submission, filenames: Sequence[str]) -> str:
         words += ["--plugins", ",".join(sorted(set(asked.plugins)))]
     for name, values in sorted(asked.settings.items()):
         for key, value in sorted(values.items()):
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            words += ["--set", f"{name}.{key}={text}"]
+            text = _as_yaml(value)
+            words += ["--set", f"{name}.{_path_part(key)}={text}"]
     if asked.seed:
         words += ["--seed", str(asked.seed)]
     words += [flag for flag, given in (("--force", not asked.reuse), ("--strict", asked.strict)) if given]
     return shlex.join(words)
+
+
+def _path_part(key: str) -> str:
+    return f'"{key}"' if any(letter in key for letter in '.= "') else key
+
+
+def _as_yaml(value: Any) -> str:
+    """A value so that ``--set``, which reads YAML, gives it back: a word that would be read as something else stands in quotes."""
+    if isinstance(value, str):
+        document, problems = read_yaml(value, "--set")
+        if not problems and document is not None and document.value == value:
+            return value
+    return json.dumps(value, ensure_ascii=False)
 
 
 def chosen(form: StartForm, available: Sequence[PluginId]) -> frozenset[PluginId]:

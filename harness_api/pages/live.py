@@ -8,6 +8,7 @@ from fastapi import APIRouter, Header, Query, Request
 
 from harness_api.pages.home import home_state, signature
 from harness_api.pages.rendering import Pages, pages_of
+from harness_api.pages.run_frame import run_frame
 from harness_api.pages.views import run_results, run_state
 from harness_api.routes.events import STREAM_HEADERS, EventStream, position
 from harness_api.service import Service, service_of
@@ -51,7 +52,7 @@ def _run_update(service: Service, pages: Pages, run_id: RunId, events: Sequence[
     run = service.core.overview.run(run_id)
     state = run_state(service, run)
     results = run_results(service, run) if run.status in RUN_ENDED else None
-    return pages.text("run_update.html", **state, events=events, results=results)
+    return pages.text("run_update.html", **run_frame(service, run, "") | state, events=events, results=results)
 
 
 @router.get("/live", response_class=EventStream)

@@ -35,6 +35,7 @@ class Preview:
     rows: Sequence[Sequence[str | None]]
     repairs: Sequence[str]
     repair_count: int
+    sheets: Sequence[str] = ()
 
 
 def shown_preview(answer: Mapping[str, Any]) -> Preview:
@@ -48,6 +49,7 @@ def shown_preview(answer: Mapping[str, Any]) -> Preview:
         rows=[[_text(value) for value in row[: min(SHOWN_COLUMNS, len(columns))]] for row in rows[:SHOWN_ROWS]],
         repairs=[repair_words(item) for item in repairs[:SHOWN_REPAIRS]],
         repair_count=len(repairs),
+        sheets=[str(name) for name in _list(answer.get("sheets"))][:SHOWN_COLUMNS],
     )
 
 
@@ -64,8 +66,10 @@ def repair_words(repair: Any) -> str:
 
 
 def _facts(answer: Mapping[str, Any], column_count: int) -> list[tuple[str, str]]:
-    names = (("Format", "format"), ("Encoding", "encoding"), ("Delimiter", "delimiter"))
+    names = (("Format", "format"), ("Encoding", "encoding"), ("Delimiter", "delimiter"), ("Quote", "quote"))
     found = [(word, str(answer[key])) for word, key in names if isinstance(answer.get(key), str) and answer[key]]
+    if isinstance(answer.get("header"), bool):
+        found.append(("First row", "names the columns" if answer["header"] else "is data"))
     sheets = _list(answer.get("sheets"))
     found += [("Sheets", ", ".join(map(str, sheets)))] if sheets else []
     estimate = answer.get("row_estimate")

@@ -1,6 +1,7 @@
-"""Before a run: the file as it would be read, the plan as it would be executed, and the button that starts it."""
+"""Before a run: the file as it would be read, every setting with its default, the plan with its reasons, and what starts it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
 
@@ -10,13 +11,31 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from harness_api.pages.forms import StartForm, chosen, command_line, posted, start_form
 from harness_api.pages.previews import Preview, shown_preview
 from harness_api.pages.rendering import pages_of
+from harness_api.pages.setting_fields import SETTING, Field, fields_of, problems_by_field
 from harness_api.service import Service, service_of
-from harness_core.domain.datasets import Upload
+from harness_core.domain.datasets import DatasetVersion, Upload
 from harness_core.domain.errors import HarnessError, InputRefused, UsageError
-from harness_core.domain.plugins import Plugin
+from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.services.inspecting import choose_ingest
+from harness_core.services.plugins import capabilities_of
 from harness_core.services.submitting import Prospect
+from harness_core.services.uploads import as_input
 
+CHOSEN_TYPES = ("analysis", "transform", "llm")
+SHEET = "sheet"
 router = APIRouter()
+
+
+@dataclass(frozen=True)
+class File:
+    """A file with what its reader saw in it, and how that differs from the last file of the same name."""
+
+    upload: Upload
+    preview: Preview | None
+    last: DatasetVersion | None
+    differences: Sequence[str]
+    sheets: Sequence[str]
+    again: int
 
 
 @router.get("/uploads/{upload_id}", response_class=HTMLResponse)
@@ -42,9 +61,9 @@ async def create_run(request: Request) -> Any:
 
 
 def _create(request: Request, form: StartForm, key: str | None) -> Any:
-    service = service_of(request)
+    core = service_of(request).core
     try:
-        run = service.core.submitting.submit(form.submission(key or None))
+        run = core.submitting.submit(form.submission(core.catalog.plugins(), key or None))
     except (UsageError, InputRefused) as refused:
         return _start_page(request, form, refused)
     return RedirectResponse(f"/runs/{run.run_id}", status_code=303)
@@ -52,38 +71,103 @@ def _create(request: Request, form: StartForm, key: str | None) -> Any:
 
 def _start_page(request: Request, form: StartForm, refused: HarnessError | None = None) -> HTMLResponse:
     service = service_of(request)
+    core = service.core
     if not form.upload_ids:
         raise UsageError("no_input", "There is no file to read.", next_step="Upload one on the overview.")
-    uploads = [service.core.library.upload(upload_id) for upload_id in form.upload_ids]
+    uploads = [core.library.upload(upload_id) for upload_id in form.upload_ids]
+    core.catalog.refresh()
+    plugins = core.catalog.plugins()
     prospect: Prospect | None = None
     try:
-        prospect = service.core.submitting.prospect(form.submission())
+        prospect = core.submitting.prospect(form.submission(plugins))
     except (UsageError, InputRefused) as failure:
         refused = refused or failure
-    selectable = [
-        plugin for plugin in service.core.catalog.plugins().values() if plugin.manifest.type in ("analysis", "transform", "llm")
-    ]
-    name = uploads[0].filename
+    selectable = [plugin for plugin in plugins.values() if plugin.manifest.type in CHOSEN_TYPES]
+    ingest = _ingest_of(plugins, uploads)
+    files = _files(service, uploads, prospect)
+    sheets = next((file.sheets for file in files if len(file.sheets) > 1), ())
     return pages_of(request).page(
         request,
         "start.html",
-        f"{'Cannot be started' if refused else 'Ready to start'} · {name}",
+        f"{'Cannot be started' if refused else 'Ready to start'} · {uploads[0].filename}",
         http_status=refused.http_status if refused else 200,
         form=form,
         uploads=uploads,
-        files=_files(uploads, prospect),
+        files=files,
+        sheet=_sheet_field(ingest, form, sheets),
         refused=refused,
-        key=service.core.names.fresh("form"),
+        key=core.names.fresh("form"),
         selectable=selectable,
         chosen=chosen(form, [plugin.id for plugin in selectable]),
+        settings=_settings(plugins, form, refused, prospect, ingest),
         **_prospect(service, form, prospect, uploads, selectable),
     )
 
 
-def _files(uploads: Sequence[Upload], prospect: Prospect | None) -> list[tuple[Upload, Preview | None]]:
-    """Each file with what its reader saw in it, where one looked."""
-    previews = [shown_preview(item) for item in prospect.previews] if prospect else []
-    return list(zip_longest(uploads, previews[: len(uploads)]))
+def _ingest_of(plugins: Mapping[PluginId, Plugin], uploads: Sequence[Upload]) -> Plugin | None:
+    try:
+        return choose_ingest(list(plugins.values()), [as_input(item) for item in uploads])
+    except UsageError:  # said where the prospect is refused
+        return None
+
+
+def _files(service: Service, uploads: Sequence[Upload], prospect: Prospect | None) -> list[File]:
+    answers = list(prospect.previews) if prospect else []
+    found = []
+    for item, answer in zip_longest(uploads, answers[: len(uploads)]):
+        preview = shown_preview(answer) if answer is not None else None
+        last = service.core.library.latest_named(item.filename, other_than=item.sha256)
+        again = len(service.core.library.uploads_of_blob(item.sha256)) - 1
+        named = _columns(answer.get("columns") if answer else None)
+        differences = schema_differences(_columns(last.columns), named) if last is not None and named else []
+        found.append(File(item, preview, last if named else None, differences, preview.sheets if preview else (), again))
+    return found
+
+
+def _columns(columns: Any) -> dict[str, str]:
+    """Types by name, of a dataset version or of a reader's free-form answer."""
+    found = columns if isinstance(columns, Sequence) and not isinstance(columns, str) else ()
+    return {str(item.get("name", "")): str(item.get("type", "")) for item in found if isinstance(item, Mapping)}
+
+
+def schema_differences(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    """What is not as it was, a sentence each: columns that came, went, changed their type or their place."""
+    words = [f"“{name}” is new ({type_})" for name, type_ in after.items() if name not in before]
+    words += [f"“{name}” is gone ({type_})" for name, type_ in before.items() if name not in after]
+    words += [f"“{name}” was {before[name]} and is {type_}" for name, type_ in after.items() if before.get(name, type_) != type_]
+    if [name for name in before if name in after] != [name for name in after if name in before]:
+        words.append("the columns stand in another order")
+    return words
+
+
+def _sheet_field(ingest: Plugin | None, form: StartForm, sheets: Sequence[str]) -> dict[str, Any] | None:
+    """The choice of a sheet, where the reader knows one and the workbook has several."""
+    if ingest is None or not sheets or SHEET not in (ingest.config_schema.get("properties") or {}):
+        return None
+    name = f"{SETTING}{ingest.id}.{SHEET}"
+    return {"name": name, "sheets": list(sheets), "value": dict(form.given).get(name, "")}
+
+
+def _settings(
+    plugins: Mapping[PluginId, Plugin],
+    form: StartForm,
+    refused: HarnessError | None,
+    prospect: Prospect | None,
+    ingest: Plugin | None,
+) -> list[tuple[Plugin, list[Field], bool]]:
+    """The fields of every plugin that may run; those that were changed, or are wrong, are open."""
+    given, wrong = dict(form.given), problems_by_field(refused.problems if refused else ())
+    considered = set(prospect.config.settings) if prospect else {str(name) for name in plugins}
+    shown = []
+    for plugin in plugins.values():
+        mentioned = any(name.startswith(f"{SETTING}{plugin.id}.") for name in given)
+        other_reader = plugin.manifest.type == "ingest" and plugin is not ingest
+        if (plugin.id not in considered or other_reader) and not mentioned:
+            continue
+        fields = fields_of(plugin, given, wrong)
+        if fields:
+            shown.append((plugin, fields, mentioned or any(field.wrong for field in fields)))
+    return sorted(shown, key=lambda item: (not item[2], item[0].manifest.type != "ingest", item[0].id))
 
 
 def _prospect(
@@ -91,14 +175,16 @@ def _prospect(
 ) -> dict[str, Any]:
     """What is shown of a run that could be started."""
     if prospect is None:
-        return {"prospect": None, "command": "", "planned": [], "later": []}
+        return {"prospect": None, "command": "", "planned": [], "later": [], "alike": [], "now": service.core.clock.now()}
     plugins = service.core.catalog.plugins()
-    planned = [(step, plugins[step.plugin_id]) for step in prospect.plan.steps]
+    planned = [(step, plugins[step.plugin_id], capabilities_of(plugins[step.plugin_id])) for step in prospect.plan.steps]
     there = {step.plugin_id for step in prospect.plan.steps}
     later = [plugin for plugin in selectable if plugin.id not in there] if form.choice == "auto" else []
     return {
         "prospect": prospect,
-        "command": command_line(form.submission(), [item.filename for item in uploads]),
+        "command": command_line(form.submission(plugins), [item.filename for item in uploads]),
         "planned": planned,
         "later": later,
+        "alike": service.core.runs.alike(prospect.fingerprint, limit=3),
+        "now": service.core.clock.now(),
     }

@@ -4,10 +4,22 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlencode
 
 from harness_api.documents import progress_of, seconds_between
+from harness_api.pages.setting_fields import SETTING, field_text
 from harness_api.service import Service
-from harness_core.domain.runs import EXECUTION_OK, EXECUTION_OPEN, RUN_ENDED, Attempt, Event, Execution, Run, RunStatus
+from harness_core.domain.runs import (
+    EXECUTION_OK,
+    EXECUTION_OPEN,
+    RUN_ENDED,
+    Attempt,
+    Event,
+    Execution,
+    ExecutionStatus,
+    Run,
+    RunStatus,
+)
 from harness_core.sdk.validation import with_defaults
 
 BAR_WIDTH = 1000
@@ -34,6 +46,7 @@ def run_state(service: Service, run: Run) -> dict[str, Any]:
     executions = core.runs.executions(run.run_id)
     now = core.clock.now()
     progress = progress_of(executions)
+    changed = changed_settings(service, run)
     return {
         "run": run,
         "executions": executions,
@@ -45,35 +58,51 @@ def run_state(service: Service, run: Run) -> dict[str, Any]:
         "elapsed_s": seconds_between(run.started_at, run.ended_at or now) if run.started_at else None,
         "ttfr_s": seconds_between(run.created_at, run.first_result_at),
         "ended": run.status in RUN_ENDED,
-        "facts": what_ran(service, run, executions),
+        "facts": what_ran(service, run, executions, changed),
+        "running_now": [item for item in executions if item.status is ExecutionStatus.RUNNING],
         "root_failures": root_failures(executions),
+        "again_url": again_url(run, changed) if run.status in RUN_ENDED else None,
         "can": actions(run, executions),
         "title": run_title(run, progress),
         "now": now,
     }
 
 
-def what_ran(service: Service, run: Run, executions: Sequence[Execution]) -> dict[str, Any]:
+def what_ran(
+    service: Service, run: Run, executions: Sequence[Execution], changed: Sequence[tuple[str, str, Any]]
+) -> dict[str, Any]:
     """The card that says what a run is made of."""
     return {
         "inputs": run.config.inputs,
         "dataset": service.core.library.dataset_version(run.dataset_version_id) if run.dataset_version_id else None,
         "engine": sorted(run.config.engine.items()),
         "versions": [(item.plugin_id, item.version, run.config.code.get(item.plugin_id)) for item in executions],
-        "changed": changed_settings(service, run),
+        "changed": [(f"{name}.{key}", value) for name, key, value in changed],
         "reused": sum(1 for item in executions if item.status == "REUSED"),
         "plugins": len(executions),
     }
 
 
-def changed_settings(service: Service, run: Run) -> list[tuple[str, Any]]:
-    """``plugin.key`` and value of each setting that is not the plugin's default as it is now."""
+def changed_settings(service: Service, run: Run) -> list[tuple[str, str, Any]]:
+    """Plugin, key and value of each setting that is not the plugin's default as it is now."""
     there = service.core.catalog.plugins()
     found = []
     for name, values in sorted(run.config.settings.items()):
-        defaults = with_defaults(there[name].config_schema, {}) if name in there else {}
-        found += [(f"{name}.{key}", value) for key, value in sorted(values.items()) if name in there and defaults.get(key) != value]
+        defaults = with_defaults(there[name].config_schema, {}) if name in there else dict(values)
+        found += [(str(name), key, value) for key, value in sorted(values.items()) if defaults.get(key) != value]
     return found
+
+
+def again_url(run: Run, changed: Sequence[tuple[str, str, Any]]) -> str:
+    """The start page with the same files, plugins and settings."""
+    config = run.config
+    fields: list[tuple[str, str]] = [("upload", item.upload_id) for item in config.inputs]
+    if config.selection is not None:
+        fields += [("choice", "manual"), *(("plugin", name) for name in config.selection)]
+    fields += [(f"{SETTING}{name}.{key}", field_text(value)) for name, key, value in changed]
+    fields += [("seed", str(config.seed))] if config.seed else []
+    fields += [("strict", "1")] if config.strict else []
+    return f"/start?{urlencode(fields)}"
 
 
 def run_results(service: Service, run: Run) -> dict[str, Any]:

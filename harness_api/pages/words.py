@@ -117,7 +117,7 @@ def count(number: int | None, one: str, many: str | None = None) -> str:
 
 
 def number(value: Any) -> str:
-    """A value as people read it: thousands told apart, four significant digits of what is not whole, dates and words as they are."""
+    """A value as people read it: thousands told apart, four significant digits of what is not whole, words as they are."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, int):

@@ -1,4 +1,4 @@
-"""From a change between blocks to a claim about rows: its exact place, its size with an interval, and whether that is worth saying."""
+"""From a change between blocks to a claim about rows: its exact place, its size with an interval, whether to say it."""
 
 import math
 from collections.abc import Mapping, Sequence

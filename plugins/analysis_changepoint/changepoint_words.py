@@ -111,9 +111,9 @@ def _level(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, s
     verb = "rises" if mean1 > mean0 else "falls"
     times = f", a factor of {number(mean1 / mean0)}" if mean0 > 0 and mean1 > 0 and not 0.67 < mean1 / mean0 < 1.5 else ""
     statement = (
-        f"From {at} on, {_name(claim.track)} is {number(rounded(mean1, 5) or 0.0)} on average over {n1:,} rows, after "
-        f"{number(rounded(mean0, 5) or 0.0)} over the {n0:,} rows before: it {verb} by {number(rounded(abs(mean1 - mean0), 4) or 0.0)}"
-        f"{times}, which is {number(rounded(abs(claim.effect), 3) or 0.0)} standard deviations of the single rows."
+        f"From {at} on, {_name(claim.track)} is {_short(mean1)} on average over {n1:,} rows, after {_short(mean0)} over the "
+        f"{n0:,} rows before: it {verb} by {_short(abs(mean1 - mean0))}{times}, which is {_short(abs(claim.effect))} standard "
+        "deviations of the single rows."
     )
     title = f"{_name(claim.track)} {verb} from {_short(mean0)} to {_short(mean1)} at {at.partition(' (')[0]}"
     return title, statement, {"before": mean0, "after": mean1}

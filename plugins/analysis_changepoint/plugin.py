@@ -16,7 +16,8 @@ from harness_core.sdk import PluginContext, PluginResult
 from harness_core.sdk.statistics.series import Order, rows_as_they_stand, rows_in_time, time_columns
 
 REFERENCES = (
-    "I. E. Auger, C. E. Lawrence, Algorithms for the optimal identification of segment neighborhoods, Bull. Math. Biol. 51 (1989) 39-54",
+    "I. E. Auger, C. E. Lawrence, Algorithms for the optimal identification of segment neighborhoods, "
+    "Bull. Math. Biol. 51 (1989) 39-54",
     "X. Shi, C. Gallagher, R. Lund, R. Killick, A comparison of single and multiple changepoint techniques for time series data, "
     "Comput. Stat. Data Anal. 170 (2022) 107433",
     "M. Csörgő, L. Horváth, Limit Theorems in Change-Point Analysis (1997)",
@@ -64,9 +65,9 @@ def _order(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> Order | 
             return None
     if columns:
         order = rows_in_time(ctx.dataset, columns[0])
-        if order.length >= FEW_IN_ORDER * ctx.dataset.row_count and order.length and order.times is not None:
-            if order.times[0] < order.times[-1]:
-                return order
+        enough = order.length and order.length >= FEW_IN_ORDER * ctx.dataset.row_count
+        if enough and order.times is not None and order.times[0] < order.times[-1]:
+            return order
     return rows_as_they_stand(ctx.dataset)
 
 

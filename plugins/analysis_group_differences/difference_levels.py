@@ -69,17 +69,6 @@ def judge(pair: Pair, counted: Counted, grouping: Axis, least_rows: int) -> Leve
     return Level(*pair, table, groups, p_value, effect)
 
 
-def holm(p_values: Sequence[float], level: float) -> list[bool]:
-    """Which of the hypotheses Holm's step-down procedure (1979) rejects at ``level`` over all of them."""
-    order = sorted(range(len(p_values)), key=lambda position: p_values[position])
-    rejected = [False] * len(p_values)
-    for rank, position in enumerate(order):
-        if p_values[position] > level / (len(p_values) - rank):
-            break
-        rejected[position] = True
-    return rejected
-
-
 def apart(level: Level, measure: Measure, ranks: FloatArray) -> Apart:
     """The groups beyond the widest gap between neighbouring medians (or, where all medians are one, mean ranks): they stand apart
     where that gap is wider than all that lies on the other side of it, and they are few."""

@@ -15,6 +15,7 @@ from difference_tables import Counted, Crossed, Triple, count_pairs, cross
 from difference_words import level_finding, slice_finding, spread_finding
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
+from harness_core.sdk.statistics.multiplicity import holm
 from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
@@ -46,7 +47,7 @@ def run(ctx: PluginContext) -> PluginResult:
     wanted, possible = slices.triples(chosen, ctx.settings["max_slice_searches"])
     crossed = cross(ctx, chosen, counted, wanted)
     found, cells = slices.search(crossed, chosen, ctx.settings["min_slice_rows"])
-    sure = levels.holm(
+    sure = holm(
         [*(level.p_value for level in judged), *(spread.p_value for spread in wider), *([found[0].p_value] if found else [])],
         ctx.settings["significance"],
     )

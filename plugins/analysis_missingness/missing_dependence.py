@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness_core.sdk import Column, Dataset, PluginContext
 from harness_core.sdk.statistics.axes import Axis, Codes, categories, cut
-from harness_core.sdk.statistics.effects import Z95, Counts, Effect, chi_square_p, without_empty
+from harness_core.sdk.statistics.effects import Z95, Counts, Effect, chi_square_p, merge_ordered, without_empty
 
 CLASSES = 20
 CATEGORIES = 30
@@ -60,9 +60,7 @@ class Part:
         return int(self.rest[inside].sum()) == 0 and int(self.gaps[inside].sum()) == int(self.gaps.sum())
 
 
-def explainers(
-    dataset: Dataset, profile: Sequence[Mapping[str, Any]], limit: int
-) -> tuple[list[Explainer], list[tuple[str, str]]]:
+def explainers(dataset: Dataset, profile: Sequence[Mapping[str, Any]], limit: int) -> tuple[list[Explainer], list[tuple[str, str]]]:
     """The order of the rows, then the usable columns in column order, at most ``limit``; and (name, reason) of those left out."""
     known = {entry.get("name"): entry for entry in profile}
     edges = tuple(float(dataset.row_count * k // ROW_CLASSES - 1) for k in range(1, ROW_CLASSES))
@@ -83,7 +81,10 @@ def explainers(
 
 
 def gap_tables(
-    ctx: PluginContext, units: Sequence[Column], found: Sequence[Explainer], outside: Mapping[int, tuple[int, tuple[int, ...]]] | None = None
+    ctx: PluginContext,
+    units: Sequence[Column],
+    found: Sequence[Explainer],
+    outside: Mapping[int, tuple[int, tuple[int, ...]]] | None = None,
 ) -> tuple[list[list[Counts]], list[list[Counts]]]:
     """[unit][explainer] -> rows per class without a value, and with one. Only rows that miss a value are counted one by one.
 
@@ -141,6 +142,8 @@ def judge(
     table = without_empty(np.stack((gaps, rest)))
     if table.shape[1] < 2:
         return None
+    if explainer.is_ordered:  # as many classes as leave five gaps, and five other rows, in each on average
+        table = merge_ordered(table, 1, max(2, int(table.sum(axis=1).min()) // LEAST_ROWS))
     p_value, test = chi_square_p(table, rng, settings["permutations"], settings["significance"])
     codes = _range(gaps, rest) if explainer.is_ordered else _groups(explainer.axis, gaps, rest)
     return Part(k, codes, gaps, rest, difference(gaps, rest, codes), p_value, test) if codes else None

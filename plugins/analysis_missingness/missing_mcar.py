@@ -17,10 +17,10 @@ from harness_core.sdk.statistics.axes import view_name
 from harness_core.sdk.statistics.effects import FloatArray
 
 MOST_COLUMNS = 10
-MOST_PATTERNS = 200
+MOST_PATTERNS = 60
 LEAST_ROWS = 30
-STEPS = 2_000
-SETTLED = 1e-10
+STEPS = 400
+SETTLED = 1e-8
 ALMOST_SINGULAR = 1e-10
 
 
@@ -37,8 +37,8 @@ class Sums:
 def little(dataset: Dataset, columns: Sequence[Column], missing: Mapping[str, int]) -> dict[str, Any] | None:
     """Statistic, degrees of freedom, p-value and number of patterns; None where the test cannot be made.
 
-    At most ten numeric columns take part, those with gaps first; more than 200 patterns, or columns that follow from one another,
-    make it impossible.
+    At most ten numeric columns take part, those with gaps first; more than 60 patterns, columns that follow from one
+    another, or so many gaps that the iteration does not settle, make it impossible.
     """
     ranked = sorted(columns, key=lambda column: (missing[column.name] == 0, columns.index(column)))[:MOST_COLUMNS]
     used = [column for column in columns if column in ranked and missing[column.name] < dataset.row_count]
@@ -80,8 +80,11 @@ def _sums(dataset: Dataset, used: Sequence[Column], terms: Sequence[str]) -> lis
     key = " + ".join(f"(({is_missing(column)})::BIGINT << {bit})" for bit, column in enumerate(used))
     pairs = [(i, j) for i in range(size) for j in range(i, size)]
     chosen = [f"sum(x{i})" for i in range(size)] + [f"sum(x{i} * x{j})" for i, j in pairs]
-    values = ", ".join(f"CASE WHEN NOT ({is_missing(c)}) THEN {term} END AS x{i}" for i, (c, term) in enumerate(zip(used, terms, strict=True)))
-    query = f"SELECT k, count(*), {', '.join(chosen)} FROM (SELECT {key} AS k, {values} FROM data) GROUP BY k ORDER BY k LIMIT {MOST_PATTERNS + 2}"
+    values = ", ".join(
+        f"CASE WHEN NOT ({is_missing(c)}) THEN {term} END AS x{i}" for i, (c, term) in enumerate(zip(used, terms, strict=True))
+    )
+    summed = f"SELECT k, count(*), {', '.join(chosen)} FROM (SELECT {key} AS k, {values} FROM data) GROUP BY k"
+    query = f"{summed} ORDER BY k LIMIT {MOST_PATTERNS + 2}"
     found = []
     for row in dataset.sql(query).fetchall():
         seen = tuple(i for i in range(size) if not int(row[0]) >> i & 1)
@@ -100,7 +103,7 @@ def _has_empty(dataset: Dataset, used: Sequence[Column]) -> bool:
 
 
 def maximum_likelihood(patterns: Sequence[Sums], size: int) -> tuple[FloatArray, FloatArray] | None:
-    """Mean and covariance of a normal law with missing values (Dempster, Laird and Rubin 1977); None where it is singular."""
+    """Mean and covariance of a normal law with gaps (Dempster, Laird and Rubin 1977); None if singular, or if it does not settle."""
     n = sum(p.n for p in patterns)
     mean, covariance = np.zeros(size), np.eye(size)
     for _ in range(STEPS):
@@ -114,8 +117,8 @@ def maximum_likelihood(patterns: Sequence[Sums], size: int) -> tuple[FloatArray,
         moved = max(float(np.abs(new_mean - mean).max()), float(np.abs(new_covariance - covariance).max()))
         mean, covariance = new_mean, new_covariance
         if moved < SETTLED:
-            break
-    return mean, covariance
+            return mean, covariance
+    return None
 
 
 def _expect(pattern: Sums, mean: FloatArray, covariance: FloatArray, first: FloatArray, second: FloatArray) -> None:

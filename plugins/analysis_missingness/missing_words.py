@@ -39,8 +39,8 @@ def dependence_finding(dataset: Dataset, unit: Sequence[Column], explainer: Expl
         severity="notice" if strong else "info",
         confidence_note=NOT_CAUSE,
         statistics=_statistics(part.effect, part)
-        | {"missing": gaps + other_gaps, "inside": {"missing": gaps, "rows": rows}, "outside": {"missing": other_gaps, "rows": others},
-           "share": rounded((gaps + other_gaps) / max(1, rows + others)), "also": list(also)},
+        | {"missing": gaps + other_gaps, "share": rounded((gaps + other_gaps) / max(1, rows + others)), "also": list(also)}
+        | {"inside": {"missing": gaps, "rows": rows}, "outside": {"missing": other_gaps, "rows": others}},
         recommendation=_advice(subject, where, exact),
         evidence=[facts, dataset.row_evidence(_rows(dataset, unit[0], inside))],
         subject="order of rows" if explainer.column is None else "depends",
@@ -108,7 +108,7 @@ def _rows(dataset: Dataset, column: Column, inside: str) -> list[int]:
 def _advice(subject: str, where: str, exact: bool) -> str:
     if exact:
         return f"If {subject} has no meaning {where}, this is as it should be; otherwise ask who leaves it out there."
-    return f"Ask who or what leaves {subject} out {where}. Until then, whatever is computed from the rows that have it leaves these rows out."
+    return f"Ask who or what leaves {subject} out {where}. Whatever is computed from the rest leaves these rows out."
 
 
 def _figure(name: str, explainer: Explainer, part: Part) -> dict[str, Any]:
@@ -123,8 +123,7 @@ def _figure(name: str, explainer: Explainer, part: Part) -> dict[str, Any]:
     return {
         "type": "bars",
         "title": f'Share of rows without "{name}"',
-        "summary": f'Per class of {"the order of rows" if explainer.column is None else chr(34) + explainer.column.name + chr(34)}; '
-        "where the gaps lie is highlighted.",
+        "summary": "The classes in which the gaps lie are highlighted.",
         "x_label": "rows" if explainer.column is None else explainer.column.name,
         "y_label": f"missing {name}, %",
         "bars": [
@@ -151,7 +150,9 @@ def block_finding(dataset: Dataset, members: Sequence[Column], patterns: Pattern
     """Columns that are missing in the same rows."""
     every = " AND ".join(f"({is_missing(column)})" for column in members)
     some = " OR ".join(f"({is_missing(column)})" for column in members)
-    facts = dataset.evidence(f"SELECT count(*) FILTER (WHERE {every}) AS all_missing, count(*) FILTER (WHERE {some}) AS any_missing FROM data")
+    facts = dataset.evidence(
+        f"SELECT count(*) FILTER (WHERE {every}) AS all_missing, count(*) FILTER (WHERE {some}) AS any_missing FROM data"
+    )
     together, touched = facts["result"][0]
     names = [column.name for column in members]
     subject = listed(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
@@ -189,8 +190,8 @@ def exclusive_finding(dataset: Dataset, first: Column, second: Column, patterns:
         kind="missingness",
         title=f'A row has "{first.name}" or "{second.name}", hardly ever both',
         statement=(
-            f'A row has either "{first.name}" or "{second.name}": exactly one of them in {one:,} of {n:,} rows ({percent(one, n)}), '
-            f"both in {both:,}, neither in {neither:,}."
+            f'A row has either "{first.name}" or "{second.name}": exactly one of them in {one:,} of {n:,} rows '
+            f"({percent(one, n)}), both in {both:,}, neither in {neither:,}."
         ),
         columns=[first.name, second.name],
         severity="info",

@@ -1,4 +1,4 @@
-"""Missing values: where they are, which columns lack them together, and on which other columns or stretches of rows that depends."""
+"""Missing values: where they are, which columns lack them together, and on what other columns or stretches of rows that depends."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -10,6 +10,7 @@ from missing_patterns import Patterns, blocks, exclusive_pairs, missing_counts, 
 from missing_words import block_finding, dependence_finding, exclusive_finding
 
 from harness_core.sdk import Column, Finding, PluginContext, PluginResult
+from harness_core.sdk.statistics.multiplicity import holm
 
 REFERENCES = (
     "D. B. Rubin, Inference and missing data, Biometrika 63 (1976) 581-592",
@@ -30,7 +31,9 @@ def run(ctx: PluginContext) -> PluginResult:
         "tests": 0,
         "missing": {name: count for name, count in counts.items() if count},
         "cells_missing": sum(counts.values()),
-        "left_out": [{"name": c.name, "reason": "beyond the limit of columns with gaps"} for c in gappy[settings["max_missing_columns"] :]],
+        "left_out": [
+            {"name": c.name, "reason": "beyond the limit of columns with gaps"} for c in gappy[settings["max_missing_columns"] :]
+        ],
     }
     if not gappy:
         empty = " but for columns that are empty throughout" if any(counts.values()) else ""
@@ -66,9 +69,7 @@ def _pattern_metrics(patterns: Patterns) -> dict[str, Any]:
     return {
         "complete_rows": patterns.complete_rows,
         "pattern_count": patterns.pattern_count,
-        "patterns": [
-            {"missing": [patterns.columns[k].name for k in pattern], "rows": rows} for pattern, rows in patterns.frequent
-        ],
+        "patterns": [{"missing": [patterns.columns[k].name for k in pattern], "rows": rows} for pattern, rows in patterns.frequent],
     }
 
 
@@ -101,7 +102,11 @@ def _dependent(ctx: PluginContext, units: Sequence[Unit], found: Sequence[Explai
 
 
 def _beyond(
-    ctx: PluginContext, units: Sequence[Unit], found: Sequence[Explainer], strong: Mapping[int, Sequence[Part]], first: Mapping[int, Part]
+    ctx: PluginContext,
+    units: Sequence[Unit],
+    found: Sequence[Explainer],
+    strong: Mapping[int, Sequence[Part]],
+    first: Mapping[int, Part],
 ) -> dict[int, list[Part]]:
     """Per unit what else explains its gaps in the rows outside the first part: at most one more, as it stands over all rows."""
     wanted = [u for u in sorted(first) if len(strong[u]) > 1]
@@ -119,17 +124,6 @@ def _beyond(
         if left:
             second[u] = [dependence.plainest(left, found)][:FURTHER]
     return second
-
-
-def holm(p_values: Sequence[float], level: float) -> list[bool]:
-    """Which of the hypotheses Holm's step-down procedure rejects at ``level`` over all of them."""
-    order = sorted(range(len(p_values)), key=lambda position: p_values[position])
-    rejected = [False] * len(p_values)
-    for rank, position in enumerate(order):
-        if p_values[position] > level / (len(p_values) - rank):
-            break
-        rejected[position] = True
-    return rejected
 
 
 def _result(ctx: PluginContext, told: Sequence[tuple[float, Finding]], metrics: dict[str, Any]) -> PluginResult:

@@ -23,12 +23,14 @@ def _pattern(special: bytes) -> re.Pattern[bytes]:
 
 @dataclass(frozen=True)
 class Dialect:
-    """``escapes``: a backslash in a plain text is an escape; ``tokens`` splits SQL into its words."""
+    """``escapes``: a backslash in a plain text is an escape; ``tokens`` splits SQL into its words; ``blob_encoding``: the encoding
+    that the file was in before it was made UTF-8, which took the bytes of quoted blobs along."""
 
     name: str
     title: str
     escapes: bool
     tokens: re.Pattern[bytes]
+    blob_encoding: str | None = None
 
 
 _SPACE = rb"(?P<space>\s++)|(?P<comment>--[^\n]*+"

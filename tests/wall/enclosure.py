@@ -161,7 +161,7 @@ def together(world: World, wall: Mapping[str, Any] | None, names: list[str], use
 
 def batch(wall: Mapping[str, Any] | None, user: int) -> dict[str, str]:
     """All attempts in a fresh world."""
-    with _Surroundings(user) as world:
+    with Surroundings(user) as world:
         found = together(world, wall, [name for name, attempt in TABLE.items() if not attempt.alone], user)
         return found | {name: alone(world, wall, name, user) for name, attempt in TABLE.items() if attempt.alone}
 
@@ -203,7 +203,7 @@ def foreign_code() -> Callable[[], int]:
     return lambda: made() if page else 0
 
 
-class _Surroundings:
+class Surroundings:
     """A world on disk and in the kernel, which belongs to ``user``; gone with the block."""
 
     def __init__(self, user: int) -> None:

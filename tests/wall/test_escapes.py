@@ -1,9 +1,15 @@
 """Two hundred attempts to get out of the wall, as the superuser and as an ordinary user, whole and with parts of the wall missing."""
 
+import os
+from dataclasses import replace
+from pathlib import Path
+
 import pytest
 
+from harness_core.adapters.wall.launcher import ProcessLauncher
+from tests.fakes.guest_house import House
 from tests.wall.attempts import fill
-from tests.wall.enclosure import NOBODY, THROUGH, Enclosure
+from tests.wall.enclosure import NOBODY, THROUGH, Enclosure, Surroundings
 
 TABLE = fill()
 WHOLE = {"landlock": 99, "seccomp": True, "namespaces": True}
@@ -44,6 +50,39 @@ def test_nothing_gets_through(enclosure: Enclosure, user: int, wall: dict[str, o
     """What an older Landlock does not know, and what no namespace hides, the filter of calls holds back."""
     found = enclosure.run(wall, user=user)
     assert set(found) == set(TABLE)
+    assert through(found) == set()
+
+
+INSIDE = """
+from tests.wall.attempts import World, fill
+found = {}
+world = World(**ctx.settings)
+for name, attempt in fill().items():
+    if attempt.alone: continue
+    try:
+        found[name] = 'through' if attempt.go(world) else 'nothing came of it'
+    except BaseException as reason:
+        found[name] = type(reason).__name__
+return {**PluginResult('ok', 'tried').as_dict(), 'metrics': found}
+"""
+
+
+def test_nothing_gets_through_from_a_guest_as_it_is_started(tmp_path: Path) -> None:
+    """The same attempts from a plugin, with the order, the environment and the descriptors that the launcher really gives."""
+    house = House(tmp_path, ProcessLauncher(policy=False))
+    with Surroundings(os.geteuid()) as world:
+        request = house.request(INSIDE, {**vars(world), "scratch": str(house.scratch)}, memory_mb=1500, timeout_s=60.0)
+        copied = house.folder / "plugin" / "tests" / "wall"
+        copied.mkdir(parents=True)
+        for folder in (copied, copied.parent):
+            (folder / "__init__.py").touch()
+        for source in Path(__file__).parent.glob("attempts*.py"):
+            (copied / source.name).write_bytes(source.read_bytes())
+        given = {"path": world.given, "filename": "given", "sha256": "", "size_bytes": 0}
+        outcome = house.launcher.run(replace(request, message={**request.message, "inputs": [given]}))
+    assert outcome.answer is not None, (outcome.reason, house.stderr)
+    found = outcome.answer["metrics"]
+    assert len(found) >= 190
     assert through(found) == set()
 
 

@@ -20,6 +20,7 @@ class UploadRow(SQLModel, table=True):
     sha256: str = Field(index=True)
     size_bytes: int = Field(sa_type=BigInteger)
     created_at: float
+    purged_at: float | None = None
 
 
 class DatasetVersionRow(SQLModel, table=True):
@@ -39,6 +40,8 @@ class DatasetVersionRow(SQLModel, table=True):
     data_sha256: str
     data_bytes: int = Field(sa_type=BigInteger)
     created_at: float
+    deleted_at: float | None = None
+    purged_at: float | None = None
 
 
 class RunRow(SQLModel, table=True):
@@ -72,6 +75,26 @@ class RunRow(SQLModel, table=True):
     reserved_for: str | None = None
     idempotency_key: str | None = Field(default=None, unique=True)
     idempotency_digest: str = ""
+    pinned: bool = Field(default=False, sa_column_kwargs={"server_default": "0"})
+    deleted_at: float | None = None
+    purged_at: float | None = None
+
+
+class RunInputRow(SQLModel, table=True):
+    """A run needs the bytes of an upload."""
+
+    __tablename__ = "run_input"
+    run_id: str = Field(primary_key=True, foreign_key="run.run_id")
+    upload_id: str = Field(primary_key=True, index=True)
+    sha256: str = Field(index=True)
+
+
+class RunDatasetRow(SQLModel, table=True):
+    """A run has read a dataset version."""
+
+    __tablename__ = "run_dataset"
+    run_id: str = Field(primary_key=True, foreign_key="run.run_id")
+    dataset_version_id: str = Field(primary_key=True, index=True)
 
 
 class ExecutionRow(SQLModel, table=True):

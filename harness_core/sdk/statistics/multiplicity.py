@@ -1,6 +1,7 @@
 """False-discovery control: how small a p-value must be when many questions were asked of the same table.
 
-Sources: Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", J. R. Statist. Soc. B 57 (1995) 289-300;
+Sources: S. Holm, "A simple sequentially rejective multiple test procedure", Scand. J. Statist. 6 (1979) 65-70;
+Y. Benjamini and Y. Hochberg, "Controlling the false discovery rate", J. R. Statist. Soc. B 57 (1995) 289-300;
 Y. Benjamini and D. Yekutieli, "The control of the false discovery rate in multiple testing under dependency",
 Ann. Statist. 29 (2001) 1165-1188.
 """
@@ -35,6 +36,18 @@ def q_values(p_values: Sequence[float], method: Method = "Benjamini-Hochberg", f
         smallest = min(smallest, p_values[index] * factor / rank)
         adjusted[index] = smallest
     return adjusted
+
+
+def holm(p_values: Sequence[float], level: float) -> list[bool]:
+    """Which hypotheses Holm's step-down procedure rejects: the chance of a single false rejection is at most ``level``, whatever
+    the dependence between the tests."""
+    ascending = sorted(range(len(p_values)), key=lambda index: p_values[index])
+    rejected = [False] * len(p_values)
+    for rank, index in enumerate(ascending):
+        if p_values[index] > level / (len(p_values) - rank):
+            break
+        rejected[index] = True
+    return rejected
 
 
 def harmonic_number(count: int) -> float:

@@ -98,8 +98,8 @@ class Order:
 
     @property
     def sql_name(self) -> str:
-        assert self.column is not None
-        return view_name(self.column.name)
+        """The column that orders the rows, in the view ``data``."""
+        return "row_index" if self.column is None else view_name(self.column.name)
 
     def literal(self, micros: int) -> str:
         """A time as a literal of the column's own type."""
@@ -209,9 +209,9 @@ def _is_even(entry: Mapping[str, Any]) -> bool:
     return high > low and abs((middle - low) / (high - low) - 0.5) < 0.05
 
 
-def choose_step(times: Integers, max_steps: int, least_rows: float = 1.0) -> Step | None:
-    """The finest step of which the span holds at most ``max_steps``, most of them with rows, and ``least_rows`` rows each on
-    average; None where no step will do. ``times`` ascend."""
+def choose_step(times: Integers, max_steps: int, least_rows: float = 1.0, coverage: float = LEAST_COVERAGE) -> Step | None:
+    """The finest step of which the span holds at most ``max_steps``, at least the share ``coverage`` of them with rows, and
+    ``least_rows`` rows each on average; None where no step will do. ``times`` ascend."""
     for step in STEPS:
         if not len(times):
             return None
@@ -222,7 +222,7 @@ def choose_step(times: Integers, max_steps: int, least_rows: float = 1.0) -> Ste
         if total < 2:
             return None
         occupied = 1 + int(np.count_nonzero(np.diff(step.index(times))))
-        if occupied >= LEAST_COVERAGE * total and len(times) >= least_rows * total:
+        if occupied >= coverage * total and len(times) >= least_rows * total:
             return step
     return None
 
@@ -276,5 +276,5 @@ def _block_sums(values: Floats, edges: Integers) -> Floats:
 
 
 def even_edges(length: int, blocks: int) -> Integers:
-    """The edges of ``blocks`` blocks of nearly equal size."""
-    return (np.arange(blocks + 1, dtype=np.int64) * length) // blocks
+    """The edges of ``blocks`` blocks of nearly equal size; position ``i`` lies in block ``i * blocks // length``."""
+    return -(-(np.arange(blocks + 1, dtype=np.int64) * length) // blocks)

@@ -94,8 +94,9 @@ def _from_columns(roles: Roles) -> str:
 def _after_previous(steps: str) -> str:
     """Work that could begin when all earlier steps of its case had ended."""
     return (
-        "SELECT least(s, max(e) OVER (PARTITION BY c ORDER BY s, row_index ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) "
-        f"AS q, s, e, r, a, row_index FROM {steps}"
+        "SELECT CASE WHEN before IS NOT NULL THEN least(s, before) END AS q, s, e, r, a, row_index FROM (SELECT *, "
+        "max(e) OVER (PARTITION BY c ORDER BY s, row_index ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before "
+        f"FROM {steps})"
     )
 
 

@@ -1,0 +1,96 @@
+"""Steps of the calendar without rows where rows were due: single ones in a regular series, and silences in a stream of events."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from trend_series import Scale
+
+from harness_core.sdk import Dataset, Finding
+from harness_core.sdk.statistics.seasonality import Cycle
+from harness_core.sdk.statistics.series import time_text
+from harness_core.sdk.statistics.wording import number, rounded
+
+REGULAR_SHARE = 0.9
+SURE = 1e-4
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Steps ``start`` to ``end`` - 1 without a row; ``due`` rows were to be expected; ``p_value`` is None where the series is regular
+    and the gap a plain fact."""
+
+    start: int
+    end: int
+    due: float
+    p_value: float | None
+
+
+def gaps(scale: Scale, found_cycles: Sequence[Cycle]) -> list[Gap]:
+    """The silences, longest first."""
+    assert scale.grid is not None
+    counts = scale.grid.counts.astype(np.float64)
+    empty = np.concatenate([[0], (counts == 0).astype(int), [0]])
+    starts, ends = np.flatnonzero(np.diff(empty) == 1), np.flatnonzero(np.diff(empty) == -1)
+    if not len(starts):
+        return []
+    regular = float(counts.max()) <= 2 and float((counts > 0).mean()) >= REGULAR_SHARE
+    due = np.maximum(counts.mean() + sum((cycle.over(len(counts)) for cycle in found_cycles), np.zeros(len(counts))), 0.0)
+    excess = float(((counts - due) ** 2).sum() / max(due.sum(), 1e-300))
+    found = []
+    for start, end in zip(starts, ends, strict=True):
+        expected = float(due[start:end].sum())
+        p_value = None if regular else min(1.0, len(counts) * math.exp(-expected / max(1.0, excess)))
+        if p_value is None or p_value <= SURE:
+            found.append(Gap(int(start), int(end), expected, p_value))
+    return sorted(found, key=lambda gap: (-gap.due, gap.start))
+
+
+def gap_finding(dataset: Dataset, scale: Scale, gap: Gap, others: int, settings: Mapping[str, Any]) -> Finding:
+    assert scale.grid is not None and scale.order.column is not None
+    time, starts = scale.order.sql_name, scale.grid.starts
+    low, high = (f"TIMESTAMP '{time_text(int(starts[k]))}'" for k in (gap.start, min(gap.end, len(starts) - 1)))
+    sql = (
+        f"SELECT count(*) FILTER (WHERE {time} >= {low} AND {time} < {high}) AS inside, CAST(max({time}) FILTER (WHERE {time} < {low}) AS "
+        f"VARCHAR) AS before, CAST(min({time}) FILTER (WHERE {time} >= {high}) AS VARCHAR) AS after FROM data"
+    )
+    evidence = dataset.evidence(sql)
+    _, before, after = evidence["result"][0]
+    steps = gap.end - gap.start
+    unit = scale.grid.step.name
+    length = f"{steps:,} × {unit}" if unit[0].isdigit() else f"{steps:,} {unit}{'' if steps == 1 else 's'}"
+    more = f" There are {others:,} more such gaps." if others else ""
+    due = "" if gap.p_value is None else f", though about {number(round(gap.due))} rows were due by then"
+    return Finding(
+        kind="gap",
+        title=f"No rows for {length} from {time_text(int(starts[gap.start]))} on",
+        statement=f'"{scale.order.column.name}" has no value between {before} and {after}: {length} without a row{due}.{more}',
+        columns=[scale.order.column.name],
+        severity="notice",
+        statistics={
+            "effect": {"name": "steps without a row", "value": steps, "low": None, "high": None},
+            "p_value": rounded(gap.p_value, 4),
+            "n": scale.order.length,
+            "steps": steps,
+            "step": unit,
+            "from": time_text(int(starts[gap.start])),
+            "expected_rows": rounded(gap.due, 6),
+            "row_index": scale.order.row(int(scale.edges[gap.end])),
+        } if gap.p_value is not None else {
+            "effect": {"name": "steps without a row", "value": steps, "low": None, "high": None},
+            "n": scale.order.length, "steps": steps, "step": unit, "from": time_text(int(starts[gap.start])),
+            "row_index": scale.order.row(int(scale.edges[gap.end])),
+        },
+        recommendation="Find out whether nothing happened then, or whether it was not recorded.",
+        evidence=[evidence],
+        subject=f"gap from {time_text(int(starts[gap.start]))}",
+    )  # fmt: skip
+
+
+def missing_steps(scale: Scale) -> int:
+    assert scale.grid is not None
+    return int((scale.grid.counts == 0).sum())
+
+

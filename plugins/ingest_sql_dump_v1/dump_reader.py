@@ -1,0 +1,432 @@
+"""Reads a dump from its first byte to its last: statements judged, tables found, rows handed on in batches. Nothing is executed."""
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from dump_catalog import Catalog
+from dump_columns import Batch
+from dump_copy import scan_copy
+from dump_dialects import Dialect
+from dump_inserts import Head, copy_head, insert_head
+from dump_policy import HARMLESS_META, REFUSED, alters_columns, judge
+from dump_rows import Rows, exact_rows, scan_rows
+from dump_schema import NotUnderstood
+from dump_settings import Settings
+from dump_tables import DumpTable
+from dump_tokens import SPACE_OR_COMMENT, Token, qualified, tokens
+from dump_window import Incomplete, Window
+from dump_words import refused, rejected, shown, syntax, truncated
+
+LEAST_REACH = 8 << 10
+FIRST_REACH = 256 << 10
+PENDING_ROWS = 4096
+MAX_JOINT = 4096
+SANDBOX = re.compile(rb"/\*M?!999999\\- [^*\n]*\*/\s*;?")
+DELIMITER = re.compile(rb"DELIMITER[ \t]+(\S+)[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
+META = re.compile(rb"\\(?:!|[\w?]+|.)[^\n]*", re.DOTALL)
+DOT = re.compile(rb"\.[a-z]+[^\n]*")
+Take = Callable[[DumpTable, Batch], None]
+Progress = Callable[[int], None]
+
+
+@dataclass
+class _Last:
+    """The INSERT before: its head as written, and where its last row ended."""
+
+    written: bytes = b""
+    head: Head | None = None
+    end: int = -1
+    reach: int = FIRST_REACH
+
+
+@dataclass
+class DumpReader:
+    """One pass over one file. ``take`` is given each batch of rows, in order."""
+
+    window: Window
+    dialect: Dialect
+    catalog: Catalog
+    settings: Settings
+    take: Take
+    progress: Progress
+    delimiter: bytes = b";"
+    last: _Last = field(default_factory=_Last)
+    pending: dict[int, tuple[DumpTable, Batch]] = field(default_factory=dict)
+
+    def read(self) -> None:
+        """Read the file; raises InputRejected."""
+        while self._to_statement():
+            self._statement()
+            self.progress(self.window.offset)
+        self._flush()
+
+    # -- between statements
+
+    def _to_statement(self) -> bool:
+        """Move on to the next statement; False at the end of the file."""
+        window = self.window
+        while True:
+            window.fill(LEAST_REACH)
+            found = SPACE_OR_COMMENT[self.dialect.name].match(window.data, window.at)
+            window.skip(found.end() - window.at if found else 0)
+            if window.left >= 16 or window.ended:
+                break
+        if not window.left:
+            return False
+        head = window.data[window.at : window.at + 12]
+        is_comment = head.startswith(b"--") or (head.startswith(b"#") and self.dialect.name == "mysql")
+        if is_comment and window.ended and b"\n" not in window.data[window.at :]:
+            return False
+        if is_comment or (head.startswith(b"/*") and not re.match(rb"/\*M?!", head)):
+            return self._grow("inside a comment") and self._to_statement()
+        if head.startswith(b";"):
+            window.skip(1)
+            return self._to_statement()
+        return self._client_command(head)
+
+    def _client_command(self, head: bytes) -> bool:
+        """Lines that are for the client program and no SQL: passed over or refused, never run."""
+        window, line = self.window, self.window.line
+        if head.startswith((b"/*!999999", b"/*M!99999")):
+            return self._passed_over(SANDBOX)
+        if self.dialect.name == "mysql" and head[:9].upper() == b"DELIMITER":
+            found = self._matched(DELIMITER)
+            self.delimiter = found[1]
+            window.skip(len(found.group()))
+            return self._to_statement()
+        if head.startswith(b"\\"):
+            command = self._matched(META).group()
+            name = command.split(None, 1)[0].rstrip(b";").decode("utf-8", "replace")
+            tail = command[len(name) :]
+            if name not in HARMLESS_META or b"\\" in tail or b"`" in tail or b"|" in tail:
+                raise refused(line, f"The client command “{shown(command)}”", "it could run programs or read and write files")
+            self.catalog.leave_out(name, "it is for the client program", line)
+            window.skip(len(command))
+            return self._to_statement()
+        if head.startswith(b"."):
+            raise refused(line, f"The client command “{shown(self._matched(DOT).group())}”", "it could run programs or read and write files")
+        return True
+
+    def _passed_over(self, pattern: re.Pattern[bytes]) -> bool:
+        self.window.skip(len(self._matched(pattern).group()))
+        return self._to_statement()
+
+    def _matched(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
+        """The line that begins here, which must be of the form of ``pattern``."""
+        window = self.window
+        while b"\n" not in window.data[window.at :] and not window.ended:
+            self._grow("inside a line")
+        found = pattern.match(window.data, window.at)
+        if found is None:
+            raise syntax(window.line, f"“{shown(window.data[window.at : window.at + 80])}” is no SQL.")
+        return found
+
+    def _grow(self, where: str) -> bool:
+        """Have more of the statement in the window."""
+        window = self.window
+        if window.ended:
+            raise truncated(window.line, f"{where} that begins here")
+        if window.left > self.settings.max_statement_bytes:
+            raise rejected(
+                "statement_too_long", f"A statement is longer than {self.settings.max_statement_bytes:,} bytes.",
+                "If the dump is sound, raise max_statement_bytes.", window.line,
+            )  # fmt: skip
+        window.grow()
+        return True
+
+    # -- one statement
+
+    def _statement(self) -> None:
+        window, last = self.window, self.last
+        if last.head is not None and window.data.startswith(last.written, window.at) and self.delimiter == b";":
+            self._insert(last.head, len(last.written))
+            return
+        found, end = self._tokens()
+        if not found:
+            window.skip(end - window.at)
+            return
+        first = found[0].upper
+        if any(token.kind == "ticked" for token in found) and self.dialect.name == "postgresql":
+            raise self._mixed("names in backticks, as MySQL writes them")
+        if first in ("INSERT", "REPLACE") and not self._is_system(found):
+            head = insert_head(found, self.dialect, window.line)
+            self._insert(head, found[-1].end - window.at, to_remember=True)
+            return
+        line = window.line
+        if first == "COPY":
+            head = copy_head(found, self.dialect, line)
+            if self.dialect.name != "postgresql":
+                raise self._mixed("COPY … FROM stdin, as PostgreSQL writes it")
+            window.skip(end - window.at)
+            self._copy(head)
+            return
+        self._judged(found, line)
+        window.skip(end - window.at)
+
+    def _mixed(self, what: str) -> Exception:
+        remedy = "Set dialect to the database that made the dump; if two made it, upload their parts one by one."
+        return rejected("mixed_dialects", f"A {self.dialect.title} dump has {what}.", remedy, self.window.line)
+
+    def _is_system(self, found: Sequence[Token]) -> bool:
+        """SQLite's own tables: counters and statistics are passed over, its catalogue may not be written."""
+        names = [token.raw.strip(b'"`[]\'').lower() for token in found[:6]]
+        if any(name in (b"sqlite_master", b"sqlite_schema", b"sqlite_temp_master") for name in names):
+            raise refused(self.window.line, "INSERT into SQLite's own catalogue", "it would change the database behind its back")
+        return any(name == b"sqlite_sequence" or name.startswith(b"sqlite_stat") for name in names)
+
+    def _tokens(self) -> tuple[list[Token], int]:
+        """The tokens of the statement, without its end; of an INSERT up to VALUES. And where it ends."""
+        while True:
+            try:
+                return self._collected()
+            except Incomplete:
+                self._grow("inside a statement")
+
+    def _collected(self) -> tuple[list[Token], int]:
+        window, found, depth = self.window, list[Token](), 0
+        is_insert, is_routine, brackets = False, False, 0
+        for token in tokens(window.data, window.at, self.dialect, ended=window.ended):
+            is_end = token.kind in ("sign", "word") and window.data.startswith(self.delimiter, token.start)
+            if is_end and depth <= 0:
+                return found, token.start + len(self.delimiter)
+            found.append(token)
+            if len(found) == 1:
+                is_insert = token.upper in ("INSERT", "REPLACE")
+            if token.kind == "sign":
+                brackets += (token.raw == b"(") - (token.raw == b")")
+            if is_insert and not brackets and token.upper in ("VALUES", "VALUE") and not self._is_system(found):
+                return found, token.end
+            is_routine = is_routine or (token.upper in ("TRIGGER", "FUNCTION", "PROCEDURE", "EVENT") and found[0].upper == "CREATE")
+            if is_routine and self.delimiter == b";":
+                depth += _nesting(token, found)
+        if window.ended:
+            raise truncated(window.line, "inside the statement that begins here")
+        raise Incomplete
+
+    def _judged(self, found: list[Token], line: int) -> None:
+        words = [token.upper for token in found[:6]]
+        if words[0] in ("CREATE", "ALTER", "DROP") and "TABLE" in words[1:5] and "FOREIGN" not in words[:3]:
+            at = words.index("TABLE") + 1
+            while at < len(found) and found[at].upper in ("IF", "NOT", "EXISTS", "ONLY"):
+                at += 1
+            self._table_statement(words[0], found, at, line)
+            return
+        self.catalog.listen(found, self.dialect)
+        verdict = judge(found)
+        if verdict.fate == "refused":
+            raise refused(line, verdict.what, verdict.why)
+        if verdict.fate == "left_out":
+            self.catalog.leave_out(verdict.what, verdict.why, line)
+
+    def _table_statement(self, first: str, found: list[Token], at: int, line: int) -> None:
+        if first == "CREATE":
+            try:
+                self.catalog.create(found, at, self.dialect, line)
+            except NotUnderstood as reason:
+                if "query" not in str(reason):
+                    raise syntax(line, f"A CREATE TABLE cannot be read: {reason}.") from reason
+                self.catalog.leave_out("CREATE TABLE … AS SELECT", "queries are never run", line)
+        elif first == "DROP":
+            while at < len(found):
+                parts, behind = qualified(found, at, self.dialect)
+                self.catalog.drop(parts, line)
+                at = max(behind, at) + 1
+        else:
+            what = alters_columns(found[at:])
+            if what:
+                raise refused(line, "ALTER TABLE", f"it {what}, and rows are read as they were written")
+            parts, behind = qualified(found, at, self.dialect)
+            self.catalog.constrain(parts, found, behind, self.dialect)
+
+    # -- rows
+
+    def _insert(self, head: Head, size: int, *, to_remember: bool = False) -> None:
+        """Rows of an INSERT whose head is ``size`` bytes long."""
+        window, last = self.window, self.last
+        line = window.line
+        written = window.data[window.at : window.at + size]
+        begin = window.at - (window.offset - last.end)
+        before = window.data[begin : window.at] if last.head == head and 0 <= begin <= window.at else b""
+        window.skip(size)
+        self._to_bracket()
+        table = self.catalog.table_for(head, lambda: self._width(), line)
+        if before and last.end >= 0:
+            joint = before + written
+            table.joint = joint if len(joint) < MAX_JOINT and window.data[window.at - 1 : window.at] == written[-1:] else None
+        if head.may_drop:
+            self.catalog.note_may_drop(table, line)
+        columns = self.catalog.columns_of(table, head.columns, line)
+        while self._rows(table, columns):
+            self.progress(window.offset)
+        if to_remember:
+            last.written, last.head = written, head
+
+    def _to_bracket(self) -> None:
+        """From VALUES to the bracket that opens the first row."""
+        window = self.window
+        self._skip_space()
+        if window.data[window.at : window.at + 1] != b"(":
+            raise syntax(window.line, "An INSERT has no row in brackets after VALUES.")
+
+    def _skip_space(self) -> None:
+        window = self.window
+        while True:
+            found = SPACE_OR_COMMENT[self.dialect.name].match(window.data, window.at)
+            window.skip(found.end() - window.at if found else 0)
+            head = window.data[window.at : window.at + 3]
+            if len(head) == 3 and not head.startswith((b"--", b"/*", b"#")):
+                return
+            if window.ended:
+                if not window.left:
+                    raise truncated(window.line, "inside an INSERT")
+                return
+            self._grow("inside an INSERT")
+
+    def _width(self) -> int:
+        """The number of values in the row that begins here, of a table that nothing describes."""
+        window = self.window
+        while True:
+            try:
+                depth, width = 0, 1
+                for token in tokens(window.data, window.at, self.dialect, ended=window.ended):
+                    depth += token.is_sign(b"(") - token.is_sign(b")")
+                    width += depth == 1 and token.is_sign(b",")
+                    if depth == 0:
+                        return width
+                raise Incomplete
+            except Incomplete:
+                self._grow("inside a row")
+
+    def _rows(self, table: DumpTable, columns: Sequence[int]) -> bool:
+        """Some rows, from the bracket that opens one; False where the INSERT ends after them."""
+        window, last = self.window, self.last
+        line = window.line
+        rows = self._scanned(table, len(columns))
+        self._hand_on(table, Batch(rows, columns, line, self.dialect))
+        window.jump(rows.size, rows.lines)
+        last.end = window.offset
+        return self._goes_on()
+
+    def _scanned(self, table: DumpTable, width: int) -> Rows:
+        window, last = self.window, self.last
+        window.fill(last.reach)
+        while True:
+            block = window.data[window.at : window.at + max(last.reach, 1)]
+            is_end = window.ended and len(block) == window.left
+            try:
+                if last.reach <= LEAST_REACH:
+                    rows = exact_rows(block, self.dialect, width, ended=is_end)
+                else:
+                    rows = scan_rows(block, self.dialect, width, table.joint, ended=is_end)
+            except Incomplete:
+                if is_end:
+                    raise truncated(window.line, f"inside a row of “{table.title}” that begins here") from None
+                if len(block) > self.settings.max_row_bytes:
+                    raise _too_long(self.settings.max_row_bytes, window.line) from None
+                last.reach = 2 * max(last.reach, len(block))
+                window.fill(last.reach)
+                continue
+            if rows.size * 2 > len(block):
+                last.reach = min(max(FIRST_REACH, 4 * last.reach), max(self.settings.block_bytes, FIRST_REACH))
+            elif rows.size * 8 < len(block):
+                last.reach = max(LEAST_REACH, last.reach // 4)
+            return rows
+
+    def _hand_on(self, table: DumpTable, batch: Batch) -> None:
+        """Rows found one by one are collected into batches worth casting."""
+        self.catalog.count(table, batch.rows.count, self.settings.max_rows)
+        if batch.rows.body is not None:
+            self._flush(table)
+            self.take(table, batch)
+            return
+        waiting = self.pending.get(id(table))
+        if waiting is not None and waiting[1].columns != batch.columns:
+            self._flush(table)
+            waiting = None
+        if waiting is None:
+            self.pending[id(table)] = (table, batch)
+            return
+        rows = waiting[1].rows
+        rows.fields += batch.rows.fields
+        rows.count += batch.rows.count
+        if rows.count >= PENDING_ROWS:
+            self._flush(table)
+
+    def _flush(self, table: DumpTable | None = None) -> None:
+        for key in [id(table)] if table is not None else list(self.pending):
+            if key in self.pending:
+                self.take(*self.pending.pop(key))
+
+    def _goes_on(self) -> bool:
+        """After a row: whether another follows."""
+        window = self.window
+        window.fill(LEAST_REACH)
+        self._skip_space()
+        sign = window.data[window.at : window.at + 1]
+        if sign == b",":
+            window.skip(1)
+            self._to_bracket()
+            return True
+        if sign == b";" or window.data.startswith(self.delimiter, window.at):
+            window.skip(1 if sign == b";" else len(self.delimiter))
+            return False
+        found, end = self._tokens()
+        words = [token.upper for token in found]
+        if words[:2] == ["ON", "CONFLICT"] and words[-2:] == ["DO", "NOTHING"]:
+            window.skip(end - window.at)
+            return False
+        if not words or words[0] in ("ON", "RETURNING", "AS"):
+            raise refused(window.line, "INSERT … " + " ".join(words[:3]), "it changes rows that were written before")
+        raise syntax(window.line, f"“{shown(window.data[window.at : end])}” stands after a row.")
+
+    def _copy(self, head: Head) -> None:
+        window = self.window
+        line = window.line
+        while b"\n" not in window.data[window.at :] and not window.ended:
+            window.grow()
+        rest = window.data[window.at : window.data.find(b"\n", window.at) + 1]
+        if rest.strip():
+            raise syntax(line, "COPY data begin on the line after the statement.")
+        window.skip(len(rest))
+        table = self.catalog.table_for(head, lambda: self._copy_width(head), line)
+        columns = self.catalog.columns_of(table, head.columns, line)
+        ended = False
+        while not ended:
+            window.fill(self.settings.block_bytes)
+            block = window.data[window.at :]
+            try:
+                rows, ended = scan_copy(block, len(columns), head.delimiter.encode(), ended=window.ended)
+            except Incomplete:
+                if window.ended:
+                    raise truncated(window.line, f"inside the rows of “{table.title}”, before their end mark \\.") from None
+                if len(block) > self.settings.max_row_bytes:
+                    raise _too_long(self.settings.max_row_bytes, window.line) from None
+                window.grow()
+                continue
+            except Exception as reason:
+                raise self._placed(reason)
+            rows.count = rows.count or len(rows.fields)
+            if rows.count:
+                self._hand_on(table, Batch(rows, columns, window.line, self.dialect, True, head.delimiter, head.null))
+            window.jump(rows.size, rows.lines)
+            self.progress(window.offset)
+        self._flush(table)
+
+    def _copy_width(self, head: Head) -> int:
+        window = self.window
+        end = window.data.find(b"\n", window.at)
+        return window.data.count(head.delimiter.encode(), window.at, end if end >= 0 else len(window.data)) + 1
+
+
+def _nesting(token: Token, found: Sequence[Token]) -> int:
+    """Blocks of a routine's body, whose semicolons do not end the statement."""
+    if token.upper == "BEGIN" or (token.upper == "CASE" and found[-2].upper != "END"):
+        return 1
+    if token.upper in ("IF", "LOOP", "WHILE", "REPEAT") and found[-2].upper == "END":
+        return 1
+    return -1 if token.upper == "END" else 0
+
+
+def _too_long(limit: int, line: int) -> Exception:
+    return rejected("row_too_long", f"A row is longer than {limit:,} bytes.", "If the dump is sound, raise max_row_bytes.", line)

@@ -1,0 +1,166 @@
+"""The tables of a dump: found, filled, and written as Parquet in row groups of fixed size, whatever the blocks they came in."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+from dump_columns import Batch, ColumnReading, read_batch
+from dump_schema import Definition, DumpColumn, ForeignKey
+from dump_types import Kind
+from dump_words import rejected
+
+GROUP_ROWS = 122_880
+GROUP_BYTES = 48 << 20
+WAITING = 3
+
+
+@dataclass
+class DumpTable:
+    """One table: what is known of it, and its rows so far. ``created`` False: only rows tell of it."""
+
+    key: tuple[str, str]
+    line: int
+    source: int
+    created: bool
+    columns: list[DumpColumn]
+    primary_key: list[str] = field(default_factory=list)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
+    readings: list[ColumnReading] = field(default_factory=list)
+    row_count: int = 0
+    null_counts: list[int] = field(default_factory=list)
+    is_spoilt: bool = False
+    dropped: bool = False
+    joint: bytes | None = None
+    left_out: set[str] = field(default_factory=set)
+
+    @property
+    def place_of(self) -> dict[str, int]:
+        return {column.name: place for place, column in enumerate(self.columns)}
+
+    @classmethod
+    def created_by(cls, definition: Definition, key: tuple[str, str], line: int, source: int) -> "DumpTable":
+        columns = [column for column in definition.columns if not column.generated] or definition.columns
+        return cls(key, line, source, True, columns, definition.primary_key, definition.foreign_keys)
+
+    def begin_pass(self, kinds: list[Kind] | None) -> None:
+        """Forget the rows; ``kinds`` are final where they are given."""
+        kinds_now = kinds or [column.kind for column in self.columns]
+        self.readings = [
+            ColumnReading(column.name, kind, column.default, final=kinds is not None)
+            for column, kind in zip(self.columns, kinds_now, strict=True)
+        ]
+        self.row_count, self.null_counts, self.is_spoilt = 0, [0] * len(self.columns), False
+
+    def schema(self) -> pyarrow.Schema:
+        return pyarrow.schema([(reading.name, reading.kind.arrow) for reading in self.readings])
+
+
+class TableWriter:
+    """Collects the batches of one table and writes row groups of ``GROUP_ROWS``."""
+
+    def __init__(self, path: Path, schema: pyarrow.Schema) -> None:
+        self._path, self.schema, self._writer = path, schema, None
+        self._waiting: list[pyarrow.RecordBatch] = []
+        self._rows = self._bytes = 0
+
+    def add(self, arrays: list[pyarrow.Array]) -> None:
+        batch = pyarrow.RecordBatch.from_arrays(arrays, schema=self.schema)
+        self._waiting.append(batch)
+        self._rows += batch.num_rows
+        self._bytes += batch.nbytes
+        while self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
+            self._flush(min(self._rows, GROUP_ROWS))
+
+    def close(self) -> None:
+        if self._rows or self._writer is None:
+            self._flush(self._rows)
+        self._opened().close()
+
+    def _flush(self, count: int) -> None:
+        table = pyarrow.Table.from_batches(self._waiting, schema=self.schema)
+        self._opened().write_table(table.slice(0, count), row_group_size=max(1, count))
+        rest = table.slice(count)
+        self._waiting, self._rows = rest.to_batches(), rest.num_rows
+        self._bytes = rest.nbytes
+
+    def _opened(self) -> Any:
+        if self._writer is None:
+            self._writer = pyarrow.parquet.ParquetWriter(self._path, self.schema, compression="snappy")
+        return self._writer
+
+
+class TableStore:
+    """Takes batches in order; types and writes them beside the reading, one thread for each, in the order in which they came."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._folder = folder
+        self._casting, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        self._under_way: deque[Future[Future[None] | None]] = deque()
+        self._writers: dict[int, TableWriter] = {}
+
+    def __enter__(self) -> "TableStore":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._casting.shutdown(cancel_futures=True)
+        self._writing.shutdown(cancel_futures=True)
+
+    def path(self, table: DumpTable) -> Path:
+        return self._folder / f"{id(table)}.parquet"
+
+    def take(self, table: DumpTable, batch: Batch) -> None:
+        """Rows of ``table``; raises what went wrong with earlier ones."""
+        while len(self._under_way) >= WAITING:
+            self._settle_oldest()
+        self._under_way.append(self._casting.submit(self._cast, table, batch))
+
+    def finish(self) -> None:
+        """Wait for all rows, and close the files."""
+        while self._under_way:
+            self._settle_oldest()
+        for writer in self._writers.values():
+            writer.close()
+        self._writers.clear()
+
+    def write_empty(self, table: DumpTable) -> None:
+        TableWriter(self.path(table), table.schema()).close()
+
+    def _settle_oldest(self) -> None:
+        writing = self._under_way.popleft().result()
+        if writing is not None:
+            writing.result()
+
+    def _cast(self, table: DumpTable, batch: Batch) -> "Future[None] | None":
+        try:
+            arrays = read_batch(batch, table.readings)
+        except pyarrow.ArrowCapacityError as reason:
+            raise rejected("row_too_long", "A block of rows is too large.", "Lower max_row_bytes.", batch.line) from reason
+        writer = self._writers.get(id(table))
+        if arrays is None or (writer is not None and writer.schema != table.schema()):
+            table.is_spoilt = True
+        if arrays is None or table.is_spoilt:
+            return None
+        for place, array in enumerate(arrays):
+            table.null_counts[place] += array.null_count
+        return self._writing.submit(self._write, table, arrays)
+
+    def _write(self, table: DumpTable, arrays: list[pyarrow.Array]) -> None:
+        writer = self._writers.get(id(table))
+        if writer is None:
+            writer = self._writers[id(table)] = TableWriter(self.path(table), table.schema())
+        writer.add(arrays)
+
+
+def first_rows(path: Path, count: int) -> Iterator[list[str]]:
+    """The first rows of a Parquet file as texts; no value is an empty text."""
+    with pyarrow.parquet.ParquetFile(path) as file:
+        for batch in file.iter_batches(count):
+            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
+                yield ["" if value is None else str(value) for value in row]
+            return
