@@ -25,7 +25,9 @@ from harness_core.adapters.catalog.folders import FolderCatalog
 from harness_core.adapters.clock import SystemClock, TimeSortedNames
 from harness_core.adapters.db.engine import Database, open_engine
 from harness_core.adapters.db.jobs import SqlJobs
+from harness_core.adapters.db.knowledge import SqlKnowledge
 from harness_core.adapters.db.library import SqlLibrary
+from harness_core.adapters.db.memory import SqlMemory
 from harness_core.adapters.db.migrate import HEAD, Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
@@ -41,6 +43,7 @@ from harness_core.services.control import Controlling
 from harness_core.services.executing import Executing
 from harness_core.services.guests import Preparing
 from harness_core.services.inspecting import Inspecting
+from harness_core.services.knowing import Knowing
 from harness_core.services.overview import Overview
 from harness_core.services.secret_settings import SecretKeeping
 from harness_core.services.submitting import Submitting
@@ -50,11 +53,18 @@ from harness_core.settings import NAMES, Settings
 if TYPE_CHECKING:
     from harness_core.services.backing_up import BackingUp
     from harness_core.services.checking import Checking
+    from harness_core.services.collecting import Collecting
+    from harness_core.services.comparing import Comparing
     from harness_core.services.diagnosing import Diagnosing
+    from harness_core.services.erps import Erps
     from harness_core.services.exporting import Exporting
+    from harness_core.services.formats import Formats
+    from harness_core.services.insights import Insights
+    from harness_core.services.presets import Presets
     from harness_core.services.proving import Proving
     from harness_core.services.repeating import Repeating
     from harness_core.services.replaying import Replaying
+    from harness_core.services.retaining import Retaining
     from harness_core.services.verifying import Verifying
 
 ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy", "pandas")
@@ -74,6 +84,9 @@ class Core:
     jobs: SqlJobs
     library: SqlLibrary
     workers: SqlWorkers
+    knowledge: SqlKnowledge
+    memory: SqlMemory
+    knowing: Knowing
     blobs: FolderBlobs
     store: FolderStore
     catalog: Catalog
@@ -106,6 +119,30 @@ class Core:
         return Repeating(self.runs, self.store, self.catalog, self.submitting)
 
     @cached_property
+    def erps(self) -> "Erps":
+        from harness_core.services.erps import Erps
+
+        return Erps(self.knowledge, self.catalog)
+
+    @cached_property
+    def presets(self) -> "Presets":
+        from harness_core.services.presets import Presets
+
+        return Presets(self.knowledge, self.catalog, self.knowing)
+
+    @cached_property
+    def formats(self) -> "Formats":
+        from harness_core.services.formats import Formats
+
+        return Formats(self.knowledge, self.catalog, self.inspecting)
+
+    @cached_property
+    def insights(self) -> "Insights":
+        from harness_core.services.insights import Insights
+
+        return Insights(self.memory, self.runs, self.library, self.clock, self.names)
+
+    @cached_property
     def verifying(self) -> "Verifying":
         return verifying_with(self.guests, self.store, self.names, self.catalog)
 
@@ -125,6 +162,33 @@ class Core:
             self.settings.home, self.runs, self.catalog, self.replaying, Archives(),
             lambda: surroundings(self.settings, self.launcher), os.environ,
         )  # fmt: skip
+
+    @cached_property
+    def collecting(self) -> "Collecting":
+        from harness_core.adapters.db.keeping import SqlKeeping
+        from harness_core.adapters.discarding import FolderDiscards
+        from harness_core.domain.retention import Policy
+        from harness_core.services.collecting import Collecting
+
+        held = self.settings
+        policy = Policy(
+            held.retention_days, held.retention_newest, held.retention_runs, held.retention_bytes, held.retention_grace_days
+        )
+        return Collecting(SqlKeeping(self.database, self.clock), FolderDiscards(self.home), self.clock, policy)
+
+    @cached_property
+    def retaining(self) -> "Retaining":
+        from harness_core.adapters.db.keeping import SqlKeeping
+        from harness_core.services.retaining import Retaining
+
+        keeping = SqlKeeping(self.database, self.clock)
+        return Retaining(keeping, self.collecting, self.store, lambda: self.exporting, self.clock)
+
+    @cached_property
+    def comparing(self) -> "Comparing":
+        from harness_core.services.comparing import Comparing
+
+        return Comparing(self.runs, self.store)
 
     @cached_property
     def checking(self) -> "Checking":
@@ -169,6 +233,8 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     guests = SecretKeeping(launcher, os.environ)
     engine = engine_facts()
     inspecting = Inspecting(guests, store, blobs, names)
+    knowledge, memory = SqlKnowledge(database, clock), SqlMemory(database)
+    knowing = Knowing(knowledge, memory, clock)
     preparing = Preparing(runs, library, catalog, store, blobs)
     advancing = Advancing(runs, jobs, library, catalog, store, engine["harness"], lambda: environment(launcher))
 
@@ -182,11 +248,11 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
 
     return Core(
         settings=settings, home=home, database=database, migrations=migrations, clock=clock, names=names, runs=runs, jobs=jobs,
-        library=library, workers=workers, blobs=blobs, store=store, catalog=catalog, bell=bell, launcher=launcher,
-        guests=guests,
+        library=library, workers=workers, knowledge=knowledge, memory=memory, knowing=knowing, blobs=blobs,
+        store=store, catalog=catalog, bell=bell, launcher=launcher, guests=guests,
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
-        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine),
+        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine, knowing),
         executing=Executing(runs, jobs, library, store, guests, preparing, clock),
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),

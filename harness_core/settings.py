@@ -41,6 +41,17 @@ class Settings:
     drain_s: float = field(
         default=10.0, metadata={"help": "Seconds a stopping worker lets its executions finish before handing back."}
     )
+    retention_days: float = field(
+        default=60.0, metadata={"help": "Days after which runs, and uploads that no run has used, expire; see `harness retention`."}
+    )
+    retention_newest: int = field(default=10, metadata={"help": "So many runs, the newest, never expire."})
+    retention_runs: int = field(default=0, metadata={"help": "Runs beyond so many expire, the oldest first; 0 for no such bound."})
+    retention_bytes: int = field(
+        default=0, metadata={"help": "Runs expire, the oldest first, until what is kept fits in so many bytes; 0 for no such bound."}
+    )
+    retention_grace_days: float = field(
+        default=7.0, metadata={"help": "Days between the deletion of a run or dataset version and the end of its files."}
+    )
     allow_unwalled: bool = field(
         default=False,
         metadata={"help": "Run plugins although this system can hold them back neither with Landlock nor with seccomp (level C)."},
@@ -137,6 +148,20 @@ def _positive_float(text: str) -> float:
     return value
 
 
+def _count(text: str) -> int:
+    value = int(text.replace("_", ""))
+    if value < 0:
+        raise ValueError("it must be at least 0")
+    return value
+
+
+def _days(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < 1e6:
+        raise ValueError("it must be at least 0")
+    return value
+
+
 def _level(text: str) -> str:
     if text.lower() not in ("debug", "info", "warning", "error"):
         raise ValueError("it must be debug, info, warning or error")
@@ -164,6 +189,11 @@ _PARSERS: Mapping[str, Any] = {
     "max_upload_bytes": _positive_int,
     "min_free_bytes": _positive_int,
     "drain_s": _positive_float,
+    "retention_days": _days,
+    "retention_newest": _count,
+    "retention_runs": _count,
+    "retention_bytes": _count,
+    "retention_grace_days": _days,
     "allow_unwalled": _flag,
     "log_level": _level,
 }

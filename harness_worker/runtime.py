@@ -37,6 +37,7 @@ class WorkerRuntime:
         self.worker_id = WorkerId(core.names.fresh("worker"))
         self.only: RunId | None = None
         self._held = HeldJobs()
+        self._beat_again_at = 0.0
         self._stopping = threading.Event()
         self._ended = threading.Event()
         self._consumer = RingConsumer(core.bell, places)
@@ -106,10 +107,13 @@ class WorkerRuntime:
                 log.exception("%s failed; it is tried again", step.__name__)
 
     def _beat(self) -> None:
-        held = self._held.all()
+        """Renew leases and hear of cancellations at each tick; say that the worker lives, where it is idle, more seldom."""
+        held, draining, now = self._held.all(), self._stopping.is_set(), self._core.clock.steady()
         if held:
             self._held.hear(self._core.jobs.heartbeat(self.worker_id, held))
-        self._core.workers.beat(self.worker_id, draining=self._stopping.is_set())
+        if held or draining or now >= self._beat_again_at:
+            self._core.workers.beat(self.worker_id, draining=draining)
+            self._beat_again_at = now + self._core.settings.lease_s / 6
 
     def _tidy(self) -> None:
         core = self._core

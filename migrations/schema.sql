@@ -34,6 +34,12 @@ CREATE TABLE attempt (
 	wall_level VARCHAR NOT NULL, 
 	PRIMARY KEY (execution_id, fence)
 );
+CREATE TABLE dataset_roles (
+	input_sha256 VARCHAR NOT NULL, 
+	roles JSON NOT NULL, 
+	updated_at FLOAT NOT NULL, 
+	PRIMARY KEY (input_sha256)
+);
 CREATE TABLE dataset_version (
 	dataset_version_id VARCHAR NOT NULL, 
 	input_sha256 VARCHAR NOT NULL, 
@@ -48,6 +54,14 @@ CREATE TABLE dataset_version (
 	data_bytes BIGINT NOT NULL, 
 	created_at FLOAT NOT NULL, deleted_at FLOAT, purged_at FLOAT, 
 	PRIMARY KEY (dataset_version_id)
+);
+CREATE TABLE erp (
+	name VARCHAR NOT NULL, 
+	document JSON NOT NULL, 
+	sha256 VARCHAR NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	updated_at FLOAT NOT NULL, 
+	PRIMARY KEY (name)
 );
 CREATE TABLE event (
 	run_id VARCHAR NOT NULL, 
@@ -86,6 +100,33 @@ CREATE TABLE execution (
 	PRIMARY KEY (execution_id), 
 	FOREIGN KEY(run_id) REFERENCES run (run_id)
 );
+CREATE TABLE insight (
+	run_id VARCHAR NOT NULL, 
+	finding_id VARCHAR NOT NULL, 
+	rank INTEGER NOT NULL, 
+	plugin_id VARCHAR NOT NULL, 
+	kind VARCHAR NOT NULL, 
+	columns JSON NOT NULL, 
+	severity VARCHAR NOT NULL, 
+	title VARCHAR NOT NULL, 
+	statement VARCHAR NOT NULL, 
+	effect JSON, 
+	PRIMARY KEY (run_id, finding_id), 
+	FOREIGN KEY(run_id) REFERENCES run (run_id)
+);
+CREATE TABLE insight_decision (
+	decision_id VARCHAR NOT NULL, 
+	state VARCHAR NOT NULL, 
+	reason VARCHAR NOT NULL, 
+	kind VARCHAR NOT NULL, 
+	columns JSON NOT NULL, 
+	pattern VARCHAR NOT NULL, 
+	scope_kind VARCHAR NOT NULL, 
+	scope_name VARCHAR NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	expires_at FLOAT, 
+	PRIMARY KEY (decision_id)
+);
 CREATE TABLE job (
 	job_id INTEGER NOT NULL, 
 	kind VARCHAR NOT NULL, 
@@ -105,6 +146,39 @@ CREATE TABLE job (
 	PRIMARY KEY (job_id), 
 	FOREIGN KEY(execution_id) REFERENCES execution (execution_id), 
 	FOREIGN KEY(run_id) REFERENCES run (run_id)
+);
+CREATE TABLE preset (
+	name VARCHAR NOT NULL, 
+	sha256 VARCHAR NOT NULL, 
+	notes VARCHAR NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	PRIMARY KEY (name), 
+	FOREIGN KEY(sha256) REFERENCES preset_content (sha256)
+);
+CREATE TABLE preset_content (
+	sha256 VARCHAR NOT NULL, 
+	content JSON NOT NULL, 
+	PRIMARY KEY (sha256)
+);
+CREATE TABLE raw_format (
+	format_id VARCHAR NOT NULL, 
+	name VARCHAR NOT NULL, 
+	notes VARCHAR NOT NULL, 
+	roles JSON NOT NULL, 
+	settings JSON NOT NULL, 
+	filename VARCHAR NOT NULL, 
+	created_at FLOAT NOT NULL, 
+	updated_at FLOAT NOT NULL, 
+	PRIMARY KEY (format_id), 
+	UNIQUE (name)
+);
+CREATE TABLE raw_format_header (
+	fingerprint VARCHAR NOT NULL, 
+	format_id VARCHAR NOT NULL, 
+	header JSON NOT NULL, 
+	seen_at FLOAT NOT NULL, 
+	PRIMARY KEY (fingerprint), 
+	FOREIGN KEY(format_id) REFERENCES raw_format (format_id)
 );
 CREATE TABLE run (
 	run_id VARCHAR NOT NULL, 
@@ -146,6 +220,13 @@ CREATE TABLE run_input (
 	PRIMARY KEY (run_id, upload_id), 
 	FOREIGN KEY(run_id) REFERENCES run (run_id)
 );
+CREATE TABLE run_scope (
+	kind VARCHAR NOT NULL, 
+	name VARCHAR NOT NULL, 
+	run_id VARCHAR NOT NULL, 
+	PRIMARY KEY (kind, name, run_id), 
+	FOREIGN KEY(run_id) REFERENCES run (run_id)
+);
 CREATE TABLE upload (
 	upload_id VARCHAR NOT NULL, 
 	filename VARCHAR NOT NULL, 
@@ -178,11 +259,14 @@ CREATE INDEX ix_job_execution ON job (execution_id);
 CREATE INDEX ix_job_leased ON job (lease_until) WHERE state = 'LEASED';
 CREATE INDEX ix_job_ready ON job (priority DESC, job_id) WHERE state = 'READY';
 CREATE INDEX ix_job_run ON job (run_id, state);
+CREATE INDEX ix_preset_sha256 ON preset (sha256);
+CREATE INDEX ix_raw_format_header_format_id ON raw_format_header (format_id);
 CREATE INDEX ix_run_dataset_dataset_version_id ON run_dataset (dataset_version_id);
 CREATE INDEX ix_run_dataset_version_id ON run (dataset_version_id);
 CREATE INDEX ix_run_fingerprint ON run (fingerprint);
 CREATE INDEX ix_run_input_sha256 ON run_input (sha256);
 CREATE INDEX ix_run_input_upload_id ON run_input (upload_id);
 CREATE INDEX ix_run_newest ON run (created_at DESC, run_id DESC);
+CREATE INDEX ix_run_scope_run_id ON run_scope (run_id);
 CREATE INDEX ix_run_status_newest ON run (status, created_at DESC, run_id DESC);
 CREATE INDEX ix_upload_sha256 ON upload (sha256);

@@ -48,6 +48,30 @@ document.addEventListener("click", async (event) => {
   }
 });
 
+// A question that has its own page is asked in a dialog where that can be; without this the link leads to the page.
+document.addEventListener("click", async (event) => {
+  const link = event.target.closest("a[data-ask]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+  event.preventDefault();
+  try {
+    const answer = await fetch(link.href, { headers: { Accept: "text/html" } });
+    const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const dialog = document.createElement("dialog");
+    const heading = page.querySelector("h1");
+    heading.id = "question";
+    dialog.setAttribute("aria-labelledby", heading.id);
+    const card = page.querySelector("main .card");
+    card.classList.remove("card", "narrow");
+    dialog.append(heading, card);
+    dialog.addEventListener("close", () => { dialog.remove(); link.focus(); });
+    dialog.querySelector("a.button")?.addEventListener("click", (leave) => { leave.preventDefault(); dialog.close(); });
+    document.body.append(dialog);
+    dialog.showModal();
+  } catch {
+    location.assign(link.href);
+  }
+});
+
 let paused = false;
 document.addEventListener("htmx:sse:before:message", (event) => {
   if (paused && event.detail.message.event !== "end") event.preventDefault();

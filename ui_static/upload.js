@@ -5,7 +5,7 @@ const RETRIES = 40;
 const form = document.getElementById("upload");
 const input = document.getElementById("file");
 const drop = document.getElementById("drop");
-const bar = document.getElementById("upload-bar");
+const list = document.getElementById("transfers");
 const pauseButton = document.getElementById("upload-pause");
 let paused = false;
 let goOn = null;
@@ -83,27 +83,49 @@ function inUnits(bytes) {
   return `${bytes} bytes`;
 }
 
-function meter(file, number, of) {
-  const started = performance.now();
+function inWords(seconds) {
+  if (seconds < 60) return `${Math.ceil(seconds)} s`;
+  if (seconds < 5400) return `${Math.round(seconds / 60)} min`;
+  return `${(seconds / 3600).toFixed(1)} h`;
+}
+
+// One line per file: its name, how far it is, how fast, how long still.
+function line(file, number) {
+  const item = document.createElement("li");
+  const name = document.createElement("span");
+  const figures = document.createElement("span");
+  const bar = document.createElement("progress");
+  name.id = `transfer-${number}`;
+  name.textContent = file.name;
+  figures.className = "num";
+  figures.textContent = inUnits(file.size);
+  bar.max = 1;
+  bar.value = 0;
+  bar.setAttribute("aria-labelledby", name.id);
+  item.append(name, figures, bar);
+  list.append(item);
   let first = null;
-  document.getElementById("upload-name").textContent = of > 1 ? `${file.name} (${number} of ${of})` : file.name;
+  let started = 0;
   return (offset) => {
-    if (first === null) first = offset;
+    if (first === null) { first = offset; started = performance.now(); }
     const seconds = (performance.now() - started) / 1000;
-    const rate = (offset - first) / Math.max(seconds, 0.001);
+    const rate = seconds > 0.2 ? (offset - first) / seconds : 0;
     bar.value = file.size ? offset / file.size : 1;
-    const left = rate > 0 ? `, ${inUnits(rate)}/s, about ${Math.ceil((file.size - offset) / rate)} s left` : "";
-    document.getElementById("upload-figures").textContent = `${inUnits(offset)} of ${inUnits(file.size)}${left}`;
+    const left = rate > 0 && offset < file.size ? `, ${inUnits(rate)}/s, ${inWords((file.size - offset) / rate)} left` : "";
+    const resumed = first > 0 ? ", resumed" : "";
+    figures.textContent = offset === file.size ? `${inUnits(file.size)}, done` : `${inUnits(offset)} of ${inUnits(file.size)}${left}${resumed}`;
   };
 }
 
 async function uploadAll(files) {
   const error = document.getElementById("upload-error");
   error.hidden = true;
+  list.replaceChildren();
   document.getElementById("upload-progress").hidden = false;
+  const shows = files.map((file, index) => line(file, index + 1));
   const ids = [];
   try {
-    for (const [index, file] of files.entries()) ids.push(await upload(file, meter(file, index + 1, files.length)));
+    for (const [index, file] of files.entries()) ids.push(await upload(file, shows[index]));
     location.assign("/start?" + ids.map((id) => `upload=${encodeURIComponent(id)}`).join("&"));
   } catch (failure) {
     error.textContent = failure.message;

@@ -6,6 +6,7 @@ from harness_api.pages import (
     columns,
     compare,
     datasets,
+    diagnostics,
     findings,
     home,
     live,
@@ -34,5 +35,6 @@ def pages() -> tuple[APIRouter, ...]:
         runs.router,
         datasets.router,
         plugins.router,
+        diagnostics.router,
         static.router,
     )

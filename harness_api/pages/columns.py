@@ -16,6 +16,8 @@ from harness_core.domain.suggestions import did_you_mean
 
 SPARK_WIDTH, SPARK_HEIGHT = 96.0, 18.0
 PAGE_ROWS = 250
+COMMON = 0.1
+MOST_BARS = 24
 SORTS = {"place": "#", "name": "Column", "type": "Type", "missing": "Missing", "distinct": "Distinct"}
 TALL_WIDTH, TALL_HEIGHT = 640.0, 150.0
 Column = Mapping[str, Any]
@@ -88,8 +90,12 @@ def _order(row: Mapping[str, Any], sort: str) -> tuple[Any, ...]:
 
 
 def _commonest(column: Column) -> str | None:
+    """The commonest value of a text with its share, where it stands for a tenth of the rows or more."""
     top = _items(column, "top_values")
-    return str(top[0]["value"]) if top and isinstance(top[0].get("value"), str) else None
+    count = column.get("count")
+    if not top or not count or not isinstance(top[0].get("value"), str) or top[0]["count"] < COMMON * count:
+        return None
+    return f"{top[0]['value'][:24]} {100 * top[0]['count'] / count:.0f} %"
 
 
 def _items(column: Column, key: str) -> list[Mapping[str, Any]]:
@@ -125,8 +131,9 @@ def bins_of(column: Column) -> list[tuple[float, float, int]]:
 
 
 def shape_of(column: Column) -> list[float]:
-    """Heights between 0 and 1: of the histogram, else of the commonest values."""
-    top = [float(item.get("count") or 0) for item in _items(column, "top_values")[:24]]
+    """Heights between 0 and 1: of the histogram, else of the values where there are few."""
+    few = (column.get("distinct_count") or 0) <= MOST_BARS  # of many values the commonest say nothing about the shape
+    top = [float(item.get("count") or 0) for item in _items(column, "top_values")] if few else []
     counts = [float(count) for _, _, count in bins_of(column)] or top
     most = max(counts, default=0.0)
     return [count / most for count in counts] if most else []

@@ -1,5 +1,6 @@
 """Dataset versions and their rows."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
@@ -7,11 +8,13 @@ from fastapi.responses import HTMLResponse
 
 from harness_api.pages.previews import headings, repair_words
 from harness_api.pages.rendering import pages_of
-from harness_api.service import service_of
+from harness_api.service import Service, service_of
 from harness_core.domain.errors import HarnessError
+from harness_core.domain.runs import RunId
 from harness_core.services.previewing import preview_rows
 
 PAGE_ROWS = 50
+LOOKED_AT = 5
 router = APIRouter()
 
 
@@ -35,12 +38,21 @@ def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Qu
         rows = preview_rows(core.launcher, core.store, core.names, version, offset, PAGE_ROWS)["rows"]
     except HarnessError as reason:
         failure = reason
+    run_ids = core.library.runs_of_dataset(version.dataset_version_id)
     return pages_of(request).page(
         request, "dataset.html", f"{version.row_count:,} rows · {version.filename}", version=version, rows=rows, failure=failure,
         offset=offset, page_rows=PAGE_ROWS, caption=_caption(offset, len(rows), version.row_count),
         headings=headings(version.columns), repairs=[repair_words(item) for item in version.repairs],
-        run_ids=core.library.runs_of_dataset(version.dataset_version_id),
+        run_ids=run_ids, profiled=_profiled(service_of(request), run_ids),
     )  # fmt: skip
+
+
+def _profiled(service: Service, run_ids: Sequence[RunId]) -> RunId | None:
+    """The newest of the last few runs whose report has a profile of the columns."""
+    for run_id in run_ids[:LOOKED_AT]:
+        if service.reports.of(service.core.runs.get(run_id)).columns:
+            return run_id
+    return None
 
 
 def _caption(offset: int, shown: int, total: int) -> str:

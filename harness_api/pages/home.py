@@ -20,7 +20,12 @@ def home(request: Request) -> HTMLResponse:
     service = service_of(request)
     state = home_state(service)
     return pages_of(request).page(
-        request, "home.html", _title(state), **state, max_upload_bytes=service.core.settings.max_upload_bytes
+        request,
+        "home.html",
+        _title(state),
+        **state,
+        max_upload_bytes=service.core.settings.max_upload_bytes,
+        has_folders=bool(service.local_files.folders),
     )
 
 

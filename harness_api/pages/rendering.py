@@ -13,7 +13,8 @@ from harness_api.pages.assets import Assets
 from harness_core import __version__
 
 PRODUCT = "Harness"
-NAVIGATION = (("/", "Overview"), ("/runs", "Runs"), ("/datasets", "Datasets"), ("/plugins", "Plugins"))
+NAVIGATION = (("/", "Overview"), ("/runs", "Runs"), ("/datasets", "Datasets"), ("/plugins", "Plugins"),
+              ("/diagnostics", "Diagnostics"))  # fmt: skip
 FILTERS = (
     "size",
     "duration",
@@ -29,6 +30,8 @@ FILTERS = (
     "ago",
     "plain",
     "number",
+    "needs",
+    "coded",
     "exact",
     "sureness",
     "row_number",

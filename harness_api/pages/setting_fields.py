@@ -112,5 +112,5 @@ def problems_by_field(problems: Iterable[Any]) -> dict[tuple[str, str], str]:
         plugin_id = problem.where.removeprefix("settings of ")
         key = problem.field.split(".")[0].split("[")[0]
         if plugin_id != problem.where and key:
-            found.setdefault((plugin_id, key), problem.reason + (f"; {problem.remedy}" if problem.remedy else ""))
+            found.setdefault((plugin_id, key), problem.reason)
     return found

@@ -18,7 +18,7 @@ from harness_core.domain.errors import HarnessError, InputRefused, UsageError
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.services.inspecting import choose_ingest
 from harness_core.services.plugins import capabilities_of
-from harness_core.services.submitting import Prospect
+from harness_core.services.submitting import Prospect, Submission
 from harness_core.services.uploads import as_input
 
 CHOSEN_TYPES = ("analysis", "transform", "llm")
@@ -80,11 +80,12 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
     prospect: Prospect | None = None
     try:
         prospect = core.submitting.prospect(form.submission(plugins))
+        previews = prospect.previews
     except (UsageError, InputRefused) as failure:
-        refused = refused or failure
+        refused, previews = refused or failure, _previews_by_default(service, form, failure)
     selectable = [plugin for plugin in plugins.values() if plugin.manifest.type in CHOSEN_TYPES]
     ingest = _ingest_of(plugins, uploads)
-    files = _files(service, uploads, prospect)
+    files = _files(service, uploads, previews)
     sheets = next((file.sheets for file in files if len(file.sheets) > 1), ())
     return pages_of(request).page(
         request,
@@ -104,6 +105,16 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
     )
 
 
+def _previews_by_default(service: Service, form: StartForm, failure: HarnessError) -> Sequence[Mapping[str, Any]]:
+    """The file as it would be read without any setting, so that it stays in sight while a setting is mended."""
+    if isinstance(failure, InputRefused):
+        return ()
+    try:
+        return service.core.submitting.prospect(Submission(form.upload_ids)).previews
+    except (UsageError, InputRefused):
+        return ()
+
+
 def _ingest_of(plugins: Mapping[PluginId, Plugin], uploads: Sequence[Upload]) -> Plugin | None:
     try:
         return choose_ingest(list(plugins.values()), [as_input(item) for item in uploads])
@@ -111,8 +122,7 @@ def _ingest_of(plugins: Mapping[PluginId, Plugin], uploads: Sequence[Upload]) ->
         return None
 
 
-def _files(service: Service, uploads: Sequence[Upload], prospect: Prospect | None) -> list[File]:
-    answers = list(prospect.previews) if prospect else []
+def _files(service: Service, uploads: Sequence[Upload], answers: Sequence[Mapping[str, Any]]) -> list[File]:
     found = []
     for item, answer in zip_longest(uploads, answers[: len(uploads)]):
         preview = shown_preview(answer) if answer is not None else None

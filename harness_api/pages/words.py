@@ -36,6 +36,12 @@ EVENT_WORDS: Mapping[str, str] = {
 }  # fmt: skip
 
 
+NEEDS: Mapping[str, str] = {
+    "rows": "row", "columns": "column", "numeric": "numeric column", "categorical": "categorical column",
+    "temporal": "column of dates or times", "text": "text column",
+}  # fmt: skip
+
+
 def size(value: int | None) -> str:
     """Bytes in the largest unit that keeps the number readable."""
     if value is None:
@@ -139,18 +145,16 @@ def exact(value: Any) -> str:
 
 
 def sureness(finding: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """How sure a claim is, as pairs of a word and its value: basis, confidence, effect with its interval, p, q, n."""
+    """How sure a claim is, as pairs of a word and its value: basis, confidence if stated, effect with its interval, p, q, n."""
     statistics = finding.get("statistics") or {}
     shown = [("Basis", str(finding["measure"]).lower())]
     if finding.get("confidence") is not None:
         shown.append(("Confidence", percent(finding["confidence"])))
-    elif finding.get("confidence_note"):
-        shown.append(("Confidence", str(finding["confidence_note"])))
     effect = statistics.get("effect")
     if isinstance(effect, Mapping) and effect.get("value") is not None:
         interval = effect.get("interval")
         ends = f" ({number(interval[0])} to {number(interval[1])})" if isinstance(interval, list) and len(interval) == 2 else ""
-        shown.append((str(effect.get("name") or "effect").capitalize(), f"{number(effect['value'])}{ends}"))
+        shown.append((str(effect.get("name") or "effect").replace("_", " ").capitalize(), f"{number(effect['value'])}{ends}"))
     for word, key in (("Test", "test"), ("p", "p_value"), ("q", "q_value"), ("n", "n")):
         value = statistics.get(key)
         if value is not None and not isinstance(value, Mapping | list):
@@ -168,6 +172,21 @@ def row_number(reference: Any) -> int | None:
     """The number in ``db://…#row_index=7``; None for another text."""
     match = ROW_REFERENCE.fullmatch(str(reference))
     return int(match["row"]) if match else None
+
+
+def needs(wanted: Mapping[str, int]) -> str:
+    """What a plugin needs at least, as people say it."""
+    parts = [count(number, one) for number, one in ((wanted[name], NEEDS.get(name, name)) for name in sorted(wanted))]
+    return " and ".join([", ".join(parts[:-1]), parts[-1]] if len(parts) > 1 else parts)
+
+
+def coded(text: Any) -> Markup:
+    """A sentence in which what stands between backticks is code; everything is escaped."""
+    parts = str(text).split("`")
+    if len(parts) % 2 == 0:
+        return escape(text)
+    shown = [Markup("<code>{}</code>").format(part) if place % 2 else escape(part) for place, part in enumerate(parts)]
+    return Markup("").join(shown)
 
 
 def percent(fraction: float) -> str:

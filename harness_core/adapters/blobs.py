@@ -4,11 +4,11 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from harness_core.adapters.claims import claimed
+from harness_core.adapters.claims import claimed, locked
 from harness_core.adapters.files import CHUNK_BYTES, make_folder, replace, sha256_of, sync_folder
 from harness_core.domain.errors import InputRefused, NotFound, Unhealthy
 
@@ -22,7 +22,12 @@ class FolderBlobs:
         self._quarantine, self._blobs = home / "quarantine", home / "blobs"
 
     def take_in(
-        self, source: BinaryIO | Iterator[bytes], *, max_bytes: int, on_bytes: Callable[[int], None] = lambda done: None
+        self,
+        source: BinaryIO | Iterator[bytes],
+        *,
+        max_bytes: int,
+        on_bytes: Callable[[int], None] = lambda done: None,
+        record: Callable[[str, int], None] = lambda sha256, size: None,
     ) -> tuple[str, int]:
         try:
             held, claim = self._fresh()
@@ -31,7 +36,10 @@ class FolderBlobs:
         try:
             with held.open("wb") as file:
                 sha256, size = _copy_hashing(source, file, max_bytes, on_bytes)
-            return self.promote(held, sha256), size
+            with self.held(sha256):
+                self.promote(held, sha256)
+                record(sha256, size)
+            return sha256, size
         except OSError as reason:
             raise _disk_trouble(reason) from reason
         finally:
@@ -73,6 +81,13 @@ class FolderBlobs:
             replace(held, target)
             sync_folder(target.parent)
         return sha256
+
+    @contextmanager
+    def held(self, sha256: str) -> Iterator[None]:
+        folder = self._place(sha256).parent
+        make_folder(folder)
+        with locked(folder):
+            yield
 
     def path(self, sha256: str) -> Path:
         target = self._place(sha256)

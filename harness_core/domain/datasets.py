@@ -9,7 +9,7 @@ from harness_core.domain.runs import DatasetVersionId, UploadId
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that was taken in, verified and stored by its hash. ``original_path`` is kept beyond the bytes' retention."""
+    """A file that was taken in, verified and stored by its hash. From ``purged_at`` on its bytes are gone; this record is left."""
 
     upload_id: UploadId
     filename: str
@@ -17,11 +17,15 @@ class Upload:
     sha256: str
     size_bytes: int
     created_at: float
+    purged_at: float | None = None
 
 
 @dataclass(frozen=True)
 class DatasetVersion:
-    """Immutable Parquet in source order, made from an input by a reading. ``columns`` are as in its ``schema.json``."""
+    """Immutable Parquet in source order, made from an input by a reading. ``columns`` are as in its ``schema.json``.
+
+    ``deleted_at`` can be undone; from ``purged_at`` on its data are gone, until the same bytes are read in the same way again.
+    """
 
     dataset_version_id: DatasetVersionId
     input_sha256: str
@@ -35,6 +39,8 @@ class DatasetVersion:
     data_bytes: int
     created_at: float
     repairs: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    deleted_at: float | None = None
+    purged_at: float | None = None
 
     @property
     def column_count(self) -> int:

@@ -115,7 +115,8 @@ def read_issues(raw: Any, where: str) -> tuple[tuple[KnownIssue, ...], list[Prob
         return (), [Problem(where, "", f"must be a list, and is {kind_of(raw)}", "begin each issue with a dash")]
     if len(raw) > MAX_ISSUES:
         return (), [Problem(where, "", f"holds {len(raw):,} issues", f"write at most {MAX_ISSUES}")]
-    issues, problems = [], []
+    issues: list[KnownIssue] = []
+    problems: list[Problem] = []
     for index, item in enumerate(raw):
         issue, found = _read_issue(item, f"{where}[{index}]")
         problems += found

@@ -13,12 +13,13 @@ SEED_BITS = 63
 def run_fingerprint(config: RunConfig) -> str:
     """``sha256:`` over the inputs' names and bytes, the resolved settings, the plugins' code, the seed and the engine.
 
-    The name counts because the report shows it. Whether results may be reused does not: reuse never changes a byte.
+    The name counts because the report shows it. Whether results may be reused does not: reuse never changes a byte; nor does
+    the way in which the settings came about.
     """
     covered = config.as_dict()
     covered["inputs"] = [{"filename": item.filename, "sha256": item.sha256} for item in config.inputs]
-    for name in ("reuse", "strict", "presets"):
-        del covered[name]
+    for name in ("reuse", "strict", "presets", "raw_format", "layers", "origins"):
+        covered.pop(name, None)
     return f"sha256:{digest_of(covered)}"
 
 

@@ -27,7 +27,7 @@ FAMILIES: Mapping[str, str] = {
 }  # fmt: skip
 
 Header = tuple[tuple[str, str], ...]
-"""The names of the columns in order, each with the family of its type: next month's file may have decimals where there were none."""
+"""The columns in order, each with the family of its type: next month's file may have decimals where there were none."""
 
 
 def header_of(columns: Sequence[Mapping[str, Any]]) -> Header:

@@ -81,7 +81,9 @@ def schema_problems_of(preset: Preset, plugins: Mapping[PluginId, Plugin]) -> li
         elif preset.schemas.get(name) != plugin.config_schema_hash:
             then, now = preset.schemas.get(name, "")[:12], plugin.config_schema_hash[:12]
             problems.append(
-                Problem(where, name, f"its settings have another schema: then {then}, now {now}", f"see `harness plugins show {name}`")
+                Problem(
+                    where, name, f"its settings have another schema: then {then}, now {now}", f"see `harness plugins show {name}`"
+                )
             )
     return problems
 

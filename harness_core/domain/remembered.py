@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
+import yaml
+
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.field_reader import FieldReader, kind_of
 from harness_core.domain.suggestions import did_you_mean, shown
@@ -27,7 +29,9 @@ def check_name(name: str, noun: str) -> str:
     """The name itself; raises UsageError where it cannot be one."""
     if NAME.match(name):
         return name
-    raise UsageError("bad_name", f"{shown(name)} cannot be the name of {noun}.", next_step=f"{NAME_WORDS[0].upper()}{NAME_WORDS[1:]}.")
+    raise UsageError(
+        "bad_name", f"{shown(name)} cannot be the name of {noun}.", next_step=f"{NAME_WORDS[0].upper()}{NAME_WORDS[1:]}."
+    )
 
 
 def read_document(text: str, where: str, schema_version: str) -> Mapping[str, Any]:
@@ -35,7 +39,14 @@ def read_document(text: str, where: str, schema_version: str) -> Mapping[str, An
     document, problems = read_yaml(text, where)
     if document is not None:
         if not isinstance(document.value, Mapping):
-            problems = [Problem(where, "", f"must be a mapping, and is {kind_of(document.value)}", f"begin with schema_version: {schema_version}")]
+            problems = [
+                Problem(
+                    where,
+                    "",
+                    f"must be a mapping, and is {kind_of(document.value)}",
+                    f"begin with schema_version: {schema_version}",
+                )
+            ]
         elif (said := document.value.get("schema_version")) != schema_version:
             reason = "missing" if said is None else f"{shown(said)} is not read here"
             problems = [Problem(where, "schema_version", reason, f"write schema_version: {schema_version}")]
@@ -46,6 +57,31 @@ def read_document(text: str, where: str, schema_version: str) -> Mapping[str, An
 
 def unreadable(where: str, problems: Sequence[Problem]) -> UsageError:
     return UsageError("invalid_document", f"{where} cannot be used.", problems=problems, next_step="Correct what is named above.")
+
+
+class _Writer(yaml.SafeDumper):
+    """Writes what :func:`read_yaml` reads back as the very same value."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(writer: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text and text.strip() == text and " \n" not in text else None if _reads_as_itself(text) else '"'
+    return writer.represent_scalar("tag:yaml.org,2002:str", text, style=style)
+
+
+def _reads_as_itself(text: str) -> bool:
+    document, _ = read_yaml(text, "")
+    return document is not None and document.value == text
+
+
+_Writer.add_representer(str, _text)
+
+
+def yaml_text(document: Mapping[str, Any]) -> str:
+    """A document as YAML for people: its keys in order, one value per line, nothing that could be read as something else."""
+    return str(yaml.dump(document, Dumper=_Writer, sort_keys=False, allow_unicode=True, width=120, default_flow_style=False))
 
 
 def name_of(fields: FieldReader, noun: str, *, key: str = "name") -> str:
@@ -110,7 +146,9 @@ def read_role(text: str) -> tuple[str, str | None]:
     """``COLUMN=ROLE`` as a pair; ``COLUMN=`` takes the role back (None). Raises UsageError."""
     column, equals, role = text.rpartition("=")
     if not equals or not column:
-        raise UsageError("bad_role", f"{shown(text)} names no column and role.", next_step="Write COLUMN=ROLE, such as store=category.")
+        raise UsageError(
+            "bad_role", f"{shown(text)} names no column and role.", next_step="Write COLUMN=ROLE, such as store=category."
+        )
     if role and role not in COLUMN_ROLES:
         raise UsageError("bad_role", f"{shown(role)} is no role.", why=f"The roles are {', '.join(COLUMN_ROLES)}.",
                          next_step=f"{did_you_mean(role, COLUMN_ROLES).capitalize()}.")  # fmt: skip

@@ -93,6 +93,8 @@ class RunConfig:
     """Everything that was decided before the run began, defaults included: what the run fingerprint covers.
 
     ``selection`` None means the planner plugin chooses among ``settings``' plugins; otherwise the named ones and what they need.
+    How the settings came about is recorded beside them and not covered: ``layers`` names each source with its hash, ``origins``
+    gives by plugin and setting the source that decided it (a setting that is not there has its default).
     """
 
     inputs: tuple[Input, ...]
@@ -106,8 +108,16 @@ class RunConfig:
     sample: float | None = None
     erp: str | None = None
     presets: tuple[str, ...] = ()
+    raw_format: str = ""
+    layers: tuple[Mapping[str, str], ...] = ()
+    origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
+        came_about = {
+            "raw_format": self.raw_format,
+            "layers": [dict(item) for item in self.layers],
+            "origins": {name: dict(places) for name, places in self.origins.items()},
+        }
         return {
             "inputs": [item.as_dict() for item in self.inputs],
             "selection": None if self.selection is None else list(self.selection),
@@ -120,6 +130,7 @@ class RunConfig:
             "sample": self.sample,
             "erp": self.erp,
             "presets": list(self.presets),
+            **{key: value for key, value in came_about.items() if value},
         }
 
     @classmethod
@@ -137,12 +148,18 @@ class RunConfig:
             sample=raw["sample"],
             erp=raw["erp"],
             presets=tuple(raw["presets"]),
+            raw_format=raw.get("raw_format", ""),
+            layers=tuple(raw.get("layers", ())),
+            origins=raw.get("origins", {}),
         )
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run as recorded. Times are seconds since the epoch; ``reserved_for`` is the worker of a ``harness run`` while it lives."""
+    """A run as recorded. Times are seconds since the epoch; ``reserved_for`` is the worker of a ``harness run`` while it lives.
+
+    ``deleted_at`` can be undone; from ``purged_at`` on its files are gone and only the record is left. A pinned run is neither.
+    """
 
     run_id: RunId
     status: RunStatus
@@ -164,6 +181,9 @@ class Run:
     error: Mapping[str, Any] | None = None
     reserved_for: WorkerId | None = None
     first_result_at: float | None = None
+    pinned: bool = False
+    deleted_at: float | None = None
+    purged_at: float | None = None
 
     @property
     def filename(self) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from harness_core.domain.datasets import DatasetVersion, Upload
+from harness_core.domain.memory import RememberedInsight
 from harness_core.domain.runs import (
     Artifact,
     Attempt,
@@ -43,7 +44,7 @@ class Commit:
 
 @dataclass(frozen=True)
 class Closing:
-    """How a run ends, and the files it leaves at the top of its folder."""
+    """How a run ends, the files it leaves at the top of its folder, and the insights that later runs are held against."""
 
     status: RunStatus
     artifacts: Sequence[Artifact] = ()
@@ -51,6 +52,7 @@ class Closing:
     finding_count: int = 0
     worst_severity: str | None = None
     error: Mapping[str, Any] | None = None
+    insights: Sequence[RememberedInsight] = ()
 
 
 @dataclass(frozen=True)
@@ -96,18 +98,26 @@ class Runs(Protocol):
     ) -> tuple[Run, Sequence[int]]:
         """Record a run, its first executions and the jobs that are ready; returns it and the ids of jobs to ring for.
 
-        With a key that was used before, that run is returned and nothing is written; raises Conflict where its digest differs.
+        With a key that was used before, that run is returned and nothing is written; raises Conflict where its digest differs,
+        and NotFound where the bytes of an input are no longer kept.
         """
 
     def get(self, run_id: str) -> Run:
         """Raises NotFound. A unique prefix of at least six characters is enough."""
 
     def page(
-        self, *, after: str | None = None, limit: int = 50, statuses: Collection[RunStatus] = (), text: str = ""
-    ) -> RunPage: ...
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        statuses: Collection[RunStatus] = (),
+        text: str = "",
+        deleted: bool = False,
+    ) -> RunPage:
+        """Newest first; deleted runs only where ``deleted`` asks for them too."""
 
     def counts(self) -> Mapping[str, int]:
-        """Runs by stored status."""
+        """Runs that are not deleted, by stored status."""
 
     def alike(self, fingerprint: str, limit: int = 20) -> Sequence[Run]:
         """Runs with that fingerprint, newest first."""
@@ -125,7 +135,7 @@ class Runs(Protocol):
     def events(self, run_id: RunId, *, after: int = 0, limit: int = 500) -> Sequence[Event]: ...
 
     def reusable(self, fingerprint: str) -> Execution | None:
-        """The latest execution that ended OK or NA with that fingerprint."""
+        """The latest execution that ended OK or NA with that fingerprint, of a run whose files are kept."""
 
     def note_progress(self, execution_id: ExecutionId, progress: Progress) -> None: ...
 
@@ -136,7 +146,7 @@ class Runs(Protocol):
         """Ask a run to end: what has not started is cancelled at once. Raises Conflict for a run that has ended."""
 
     def retry(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
-        """Open an ended run again from what failed. Raises Conflict for one that is under way or has nothing to retry."""
+        """Open an ended run again from what failed. Raises Conflict for one that is under way, deleted, or has nothing to retry."""
 
     def resume(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         """Give a run that nobody works on to whoever comes: it is no longer reserved, its dead leases are void."""
@@ -212,8 +222,10 @@ class Library(Protocol):
     def dataset_version(self, dataset_version_id: str) -> DatasetVersion:
         """Raises NotFound. A unique prefix is enough."""
 
-    def dataset_versions(self, *, after: str | None = None, limit: int = 50) -> tuple[Sequence[DatasetVersion], str | None]:
-        """Newest first, with the cursor of the next page."""
+    def dataset_versions(
+        self, *, after: str | None = None, limit: int = 50, deleted: bool = False
+    ) -> tuple[Sequence[DatasetVersion], str | None]:
+        """Newest first, with the cursor of the next page; deleted and collected ones only where ``deleted`` asks for them too."""
 
     def runs_of_dataset(self, dataset_version_id: DatasetVersionId) -> Sequence[RunId]: ...
 

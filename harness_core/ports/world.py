@@ -1,6 +1,7 @@
 """Time, names, bytes and the bell: the small things the services need from outside."""
 
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -37,8 +38,21 @@ class Bell(Protocol):
 class Blobs(Protocol):
     """Uploads by their SHA-256: taken in quarantine, verified from disk, promoted; the same bytes are stored once."""
 
-    def take_in(self, source: BinaryIO | Iterator[bytes], *, max_bytes: int, on_bytes: Callable[[int], None]) -> tuple[str, int]:
-        """Store a stream; returns its SHA-256 and size. Raises InputRefused when too large; leaves nothing behind on failure."""
+    def take_in(
+        self,
+        source: BinaryIO | Iterator[bytes],
+        *,
+        max_bytes: int,
+        on_bytes: Callable[[int], None],
+        record: Callable[[str, int], None],
+    ) -> tuple[str, int]:
+        """Store a stream; returns its SHA-256 and size. Raises InputRefused when too large; leaves nothing behind on failure.
+
+        ``record`` is called once the bytes are in their place, while no collector can take them away.
+        """
+
+    def held(self, sha256: str) -> AbstractContextManager[None]:
+        """While this is held no collector takes these bytes away, on this machine."""
 
     def path(self, sha256: str) -> Path:
         """Where the bytes are; raises NotFound."""

@@ -31,9 +31,10 @@ SIGKILL = 9
 NOT_WALLED, NO_IDENTITY = 77, 78  # exit codes, before any plugin code is loaded
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str], parent: int | None = None) -> int:
+    """``parent`` is the process that it must be a child of, where that is known beforehand."""
     request_fd, answer_fd = int(arguments[0]), int(arguments[1])
-    parent = os.getppid()
+    parent = os.getppid() if parent is None else parent
     _bind_to_parent(parent)
     pipe = open(request_fd, "rb")  # noqa: SIM115 - open to the end: the kernel closes it to let this process go
     request = _read_request(pipe)
@@ -197,7 +198,7 @@ def _bind_to_parent(parent: int) -> None:
         os._exit(1)
 
 
-def _leave(code: int) -> NoReturn:
+def leave(code: int) -> NoReturn:
     """End at once: all has been said. Taking libraries apart costs tens of milliseconds, and some crash over it."""
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -208,4 +209,4 @@ def _leave(code: int) -> NoReturn:
 
 
 if __name__ == "__main__":
-    _leave(main(sys.argv[1:]))
+    leave(main(sys.argv[1:]))

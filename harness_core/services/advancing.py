@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
+from harness_core.domain.memory import insights_to_remember
 from harness_core.domain.plans import build_plan
 from harness_core.domain.reports import Ended, assemble, plain_report
 from harness_core.domain.results import worst_severity
@@ -70,7 +71,7 @@ class Advancing:
         status = final_status(executions, cancelled=run.cancel_requested, missing_required=bool(missing))
         report = assemble(run, ended, versions, missing) if status is not RunStatus.CANCELLED else None
         artifacts = self._write_reports(run, report, ended) if report is not None else []
-        closing = _closing(status, report, artifacts)
+        closing = _closing(run, status, report, artifacts)
         manifest = self._write_manifest(run, closing, executions, versions)
         self._store.drop_half_written(run.run_id)
         self._jobs.commit_closing(job, Closing(**{**vars(closing), "artifacts": [*artifacts, manifest]}))
@@ -124,7 +125,7 @@ def _can_read(executions: Sequence[Execution]) -> bool:
     return any(item.plugin_type == "ingest" for item in executions)
 
 
-def _closing(status: RunStatus, report: Mapping[str, Any] | None, artifacts: Sequence[Artifact]) -> Closing:
+def _closing(run: Run, status: RunStatus, report: Mapping[str, Any] | None, artifacts: Sequence[Artifact]) -> Closing:
     if report is None:
         return Closing(status)
     error = report["errors"][0] if status is RunStatus.FAILED and report["errors"] else None
@@ -135,4 +136,5 @@ def _closing(status: RunStatus, report: Mapping[str, Any] | None, artifacts: Seq
         finding_count=len(report["findings"]),
         worst_severity=worst_severity(report["findings"]),
         error=error,
+        insights=insights_to_remember(run.run_id, report),
     )

@@ -76,7 +76,7 @@ class Checking:
     def _all_runs(self) -> Iterator[Run]:
         after: str | None = None
         while True:
-            page = self._runs.page(after=after, limit=PAGE)
+            page = self._runs.page(after=after, limit=PAGE, deleted=True)
             yield from page.runs
             after = page.next
             if after is None:
@@ -85,13 +85,13 @@ class Checking:
     def _all_versions(self) -> Iterator[DatasetVersion]:
         after: str | None = None
         while True:
-            versions, after = self._library.dataset_versions(after=after, limit=PAGE)
+            versions, after = self._library.dataset_versions(after=after, limit=PAGE, deleted=True)
             yield from versions
             if after is None:
                 return
 
     def _check_run(self, run: Run, found: Findings) -> None:
-        if run.status not in RUN_ENDED:
+        if run.status not in RUN_ENDED or run.purged_at is not None:
             return
         if not found.full:
             for artifact in self._runs.artifacts(run.run_id):

@@ -90,6 +90,8 @@ class Executing:
             return None
         source = self._store.publish(earlier.run_id, earlier.plugin_id, earlier.fence)
         kept = [item for item in self._runs.artifacts(earlier.run_id) if item.plugin_id == earlier.plugin_id and "/" in item.path]
+        if not kept:  # retention took them a moment ago
+            return None
         try:
             artifacts = self._store.reuse(source, kept, stage)
             datasets = self._datasets_of(earlier) if execution.plugin_type == "ingest" else ()

@@ -44,8 +44,16 @@ class Overview:
     def run(self, run_id: str) -> Run:
         return self.as_seen(self._runs.get(run_id))
 
-    def page(self, *, after: str | None = None, limit: int = 50, statuses: Collection[RunStatus] = (), text: str = "") -> RunPage:
-        page = self._runs.page(after=after, limit=limit, statuses=statuses, text=text)
+    def page(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        statuses: Collection[RunStatus] = (),
+        text: str = "",
+        deleted: bool = False,
+    ) -> RunPage:
+        page = self._runs.page(after=after, limit=limit, statuses=statuses, text=text, deleted=deleted)
         running = any(run.status is RunStatus.RUNNING for run in page.runs)
         anybody = bool(self.liveness().alive) if running else True
         return page if anybody else replace(page, runs=[_aborted(run) for run in page.runs])

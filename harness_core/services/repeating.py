@@ -29,7 +29,7 @@ class Repeating:
         config = run.config
         asked = Submission(
             [item.upload_id for item in config.inputs], plugins=config.selection, settings=self._known(config), seed=config.seed,
-            reuse=False, strict=config.strict,
+            reuse=False, strict=config.strict, erp=config.erp, presets=config.presets, sample=config.sample, layered=False,
         )  # fmt: skip
         prospect = self._submitting.prospect(asked)
         if prospect.fingerprint != run.fingerprint:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
-from harness_core.domain.errors import Conflict, Tampered
+from harness_core.domain.errors import Conflict, NotFound, Tampered
 from harness_core.domain.proofs import MANIFEST, REPORT, Documents, Mismatch, Records, document_mismatches, record_mismatches
 from harness_core.domain.runs import RUN_ENDED, Artifact, Run
 from harness_core.ports.state import Library, Runs
@@ -82,6 +82,7 @@ class Replaying:
         if run.status not in RUN_ENDED:
             raise Conflict("run_under_way", f"Run {run.run_id} has not ended ({run.status}), so there is nothing to verify yet.",
                            next_step="Watch it with `harness runs watch`, or go on with `harness runs resume`.")  # fmt: skip
+        refuse_purged(run)
         executions = self._runs.executions(run.run_id)
         for execution in executions:
             if execution.fence is not None:
@@ -148,6 +149,13 @@ class Replaying:
         facts = {str(version.dataset_version_id): version.facts() for version in records.versions}
         named = {path.split("/")[1]: read[path] for path in outputs if path in read}
         return Documents(read[MANIFEST], read.get(REPORT), named, facts), unreadable
+
+
+def refuse_purged(run: Run) -> None:
+    """Raises NotFound for a run of which only the record is left."""
+    if run.purged_at is not None:
+        raise NotFound("run_not_kept", f"The files of run {run.run_id} are no longer kept; only its record is.",
+                       next_step="Submit its file again; the same file and settings give the same report.")  # fmt: skip
 
 
 def file_mismatches(root: Path, path: str, expected: str) -> list[Mismatch]:

@@ -10,7 +10,7 @@ import os
 import shutil
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
@@ -28,6 +28,10 @@ class Promotes(Protocol):
     """Blobs, as far as a whole file on disk is handed over."""
 
     def promote(self, held: Path, sha256: str) -> str: ...
+
+    def held(self, sha256: str) -> AbstractContextManager[None]: ...
+
+    def path(self, sha256: str) -> Path: ...
 
 
 class OffsetMismatch(Conflict):
@@ -229,9 +233,11 @@ class ResumableUploads:
             partial = replace(partial, sha256=self._digest_at(partial).digest.hexdigest())
             self._note(partial)
         sha256, data = str(partial.sha256), self._place(partial.id) / "data"
-        if data.exists():
-            self._blobs.promote(data, sha256)
-        upload: Upload = self._uploading.record(partial.filename, "", sha256, partial.length)
+        with self._blobs.held(sha256):
+            if data.exists():
+                self._blobs.promote(data, sha256)
+            self._blobs.path(sha256)  # raises NotFound where we died before recording it, and it was collected since
+            upload: Upload = self._uploading.record(partial.filename, "", sha256, partial.length)
         partial = replace(partial, upload_id=upload.upload_id)
         self._note(partial)
         data.unlink(missing_ok=True)

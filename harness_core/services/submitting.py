@@ -7,6 +7,7 @@ from typing import Any
 
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
+from harness_core.domain.formats import RawFormat
 from harness_core.domain.plans import Plan, PlanStep, build_plan
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.runs import (
@@ -20,13 +21,15 @@ from harness_core.domain.runs import (
     RunStatus,
     WorkerId,
 )
-from harness_core.domain.settings_resolution import resolve_all
+from harness_core.domain.settings_layers import Origins, SettingsLayer, stack
+from harness_core.domain.settings_resolution import merge, resolve_all
 from harness_core.domain.suggestions import did_you_mean
 from harness_core.ports.catalog import Catalog
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.world import Bell, Clock, Names
 from harness_core.sdk.canonical import digest_of
 from harness_core.services.inspecting import Inspecting, choose_ingest
+from harness_core.services.knowing import Knowing, Sources
 from harness_core.services.uploads import as_input
 
 MAX_SEED = 2**63
@@ -34,7 +37,11 @@ MAX_SEED = 2**63
 
 @dataclass(frozen=True)
 class Submission:
-    """What somebody asks for. ``plugins`` None leaves the choice to the planner; ``settings`` holds only what was given."""
+    """What somebody asks for. ``plugins`` None leaves the choice to the planner; ``settings`` holds only what was given.
+
+    ``file_settings`` are those of a configuration file, which are weaker. ``layered`` False takes nothing from what is remembered:
+    a run that is repeated has its settings whole. ``sample`` is the share of the rows that is read, None for all.
+    """
 
     upload_ids: Sequence[str]
     plugins: Sequence[str] | None = None
@@ -44,9 +51,14 @@ class Submission:
     strict: bool = False
     reserved_for: WorkerId | None = None
     idempotency_key: str | None = None
+    file_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    erp: str | None = None
+    presets: Sequence[str] = ()
+    sample: float | None = None
+    layered: bool = True
 
     def digest(self) -> str:
-        asked = [
+        asked: list[Any] = [
             list(self.upload_ids),
             self.plugins and list(self.plugins),
             dict(self.settings),
@@ -54,18 +66,31 @@ class Submission:
             self.reuse,
             self.strict,
         ]
-        return digest_of(asked)
+        more = {"config": dict(self.file_settings), "erp": self.erp, "presets": list(self.presets), "sample": self.sample}
+        return digest_of([*asked, {key: value for key, value in more.items() if value}] if any(more.values()) else asked)
 
 
 @dataclass(frozen=True)
 class Prospect:
-    """A run as it would be: shown before it is confirmed, recorded when it is."""
+    """A run as it would be: shown before it is confirmed, recorded when it is. ``raw_format`` is None where it is new."""
 
     config: RunConfig
     fingerprint: str
     resolved_seed: int
     plan: Plan
     previews: Sequence[Mapping[str, Any]]
+    raw_format: RawFormat | None = None
+
+
+@dataclass(frozen=True)
+class _Decided:
+    """The settings of the plugins, how they came about, and what the look at the files gave."""
+
+    settings: Mapping[PluginId, Mapping[str, Any]]
+    origins: Origins
+    layers: Sequence[Mapping[str, str]]
+    previews: Sequence[Mapping[str, Any]]
+    raw_format: RawFormat | None
 
 
 class Submitting:
@@ -81,18 +106,20 @@ class Submitting:
         clock: Clock,
         names: Names,
         engine: Mapping[str, str],
+        knowing: Knowing,
     ) -> None:
-        self._runs, self._library, self._catalog, self._inspecting = runs, library, catalog, inspecting
+        self._runs, self._library, self._catalog, self._inspecting, self._knowing = runs, library, catalog, inspecting, knowing
         self._bell, self._clock, self._names, self._engine = bell, clock, names, engine
 
     def submit(self, asked: Submission) -> Run:
         """Record the run and ring. Raises UsageError (nothing recorded) or InputRefused (nothing recorded)."""
         prospect = self.prospect(asked)
+        seen = prospect.raw_format or self._knowing.seen(prospect.previews, prospect.config.inputs[0].filename)
         run = Run(
             run_id=RunId(self._names.fresh("run")),
             status=RunStatus.QUEUED,
             fingerprint=prospect.fingerprint,
-            config=prospect.config,
+            config=replace(prospect.config, raw_format=seen.format_id if seen else ""),
             resolved_seed=prospect.resolved_seed,
             created_at=self._clock.now(),
             reserved_for=asked.reserved_for,
@@ -115,20 +142,25 @@ class Submitting:
         wanted = self._wanted(asked, plugins, ingest)
         plan = build_plan(plugins, wanted, engine_version=self._engine["harness"])
         considered = sorted(plugins) if asked.plugins is None else [step.plugin_id for step in plan.steps]
-        settings = self._settings(asked, {name: plugins[name] for name in considered})
-        previews = [self._inspecting.inspect(ingest, item, settings[ingest.id]) for item in inputs] if ingest else []
+        decided = self._decide(asked, inputs, ingest, {name: plugins[name] for name in considered})
         config = RunConfig(
             inputs=inputs,
             selection=None if asked.plugins is None else tuple(PluginId(name) for name in sorted(set(asked.plugins))),
-            settings=settings,
+            settings=decided.settings,
             code={name: plugins[name].code_hash for name in considered},
             seed=asked.seed,
             engine=self._engine,
             reuse=asked.reuse,
             strict=asked.strict,
+            sample=asked.sample if asked.sample != 1 else None,
+            erp=asked.erp,
+            presets=tuple(asked.presets),
+            raw_format=decided.raw_format.format_id if decided.raw_format else "",
+            layers=tuple(decided.layers),
+            origins=decided.origins,
         )
         fingerprint = run_fingerprint(config)
-        return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, previews)
+        return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, decided.previews, decided.raw_format)
 
     def _check(self, asked: Submission, inputs: Sequence[Input]) -> None:
         if not inputs:
@@ -136,6 +168,9 @@ class Submitting:
         if not 0 <= asked.seed < MAX_SEED:
             raise UsageError("bad_seed", f"The seed {asked.seed} is not within 0 and 2^63 - 1.",
                              next_step="Use 0 to have it derived from the run's fingerprint.")  # fmt: skip
+        if asked.sample is not None and not 0 < asked.sample <= 1:
+            raise UsageError("bad_sample", f"A sample of {asked.sample:g} of the rows cannot be taken.",
+                             next_step="Give a fraction above 0 and up to 1, such as 0.1.")  # fmt: skip
 
     def _wanted(self, asked: Submission, plugins: Mapping[PluginId, Plugin], ingest: Plugin | None) -> list[PluginId]:
         """The plugins to begin with. Reports of an auto run join when the planner has chosen."""
@@ -149,18 +184,49 @@ class Submitting:
             raise _no_such_plugin(unknown, plugins)
         return [*first, *(PluginId(name) for name in asked.plugins), *of_type(plugins, "report")]
 
-    def _settings(self, asked: Submission, plugins: Mapping[PluginId, Plugin]) -> Mapping[PluginId, Mapping[str, Any]]:
+    def _decide(
+        self, asked: Submission, inputs: Sequence[Input], ingest: Plugin | None, plugins: Mapping[PluginId, Plugin]
+    ) -> _Decided:
+        """Settings first without the raw format, because it takes the reader's settings to see it; then with it."""
+        sources = Sources(inputs[0].sha256, asked.erp, asked.presets)
+        raw_format: RawFormat | None = None
+        while True:
+            known = self._knowing.layers(sources, self._catalog.plugins(), raw_format) if asked.layered else []
+            settings, origins = self._settings(asked, plugins, known)
+            previews = [self._inspecting.inspect(ingest, item, settings[ingest.id]) for item in inputs] if ingest else []
+            if raw_format is not None or (raw_format := self._knowing.recognised(previews)) is None or not asked.layered:
+                break
+        records = self._knowing.records(known, sources, raw_format) if known else []
+        return _Decided(settings, origins, records, previews, raw_format)
+
+    def _settings(
+        self, asked: Submission, plugins: Mapping[PluginId, Plugin], known: Sequence[SettingsLayer]
+    ) -> tuple[Mapping[PluginId, Mapping[str, Any]], Origins]:
+        """Every setting of ``plugins`` and where it came from. What is remembered may speak of plugins that do not run."""
         there = self._catalog.plugins()
-        resolved, problems = resolve_all(plugins, asked.settings, known=there)
+        weak = [
+            SettingsLayer(layer.origin, {name: values for name, values in layer.settings.items() if name in plugins})
+            for layer in known
+        ]
+        strong = [SettingsLayer("config", asked.file_settings), SettingsLayer("given", asked.settings)]
+        merged, origins = stack([*weak, *strong])
+        resolved, problems = resolve_all(plugins, merged, known=there)
+        problems = [_with_origin(problem, origins) for problem in problems]
         problems += [
             Problem("settings", str(name), "is not among the plugins of this run", "select it too, or leave its settings out")
-            for name in asked.settings
+            for name in merge(asked.file_settings, asked.settings)
             if name in there and name not in plugins
         ]
         if problems:
             raise UsageError("bad_configuration", "The configuration is not valid.", problems=problems,
                              next_step="Correct the settings named above; see `harness plugins show ID`.")  # fmt: skip
-        return resolved
+        return resolved, origins
+
+
+def _with_origin(problem: Problem, origins: Origins) -> Problem:
+    """Says whose mistake it is, where what is remembered is wrong and not what was asked for."""
+    origin = origins.get(problem.where.removeprefix("settings of "), {}).get(problem.field)
+    return problem if origin in (None, "config", "given") else replace(problem, where=f"{problem.where} (from {origin})")
 
 
 def of_type(plugins: Mapping[PluginId, Plugin], type_: str) -> list[PluginId]:

@@ -43,8 +43,12 @@ class Uploading:
         on_bytes: Callable[[int], None] = lambda done: None,
     ) -> Upload:
         """Take a stream of bytes under the name a user knows it by."""
-        sha256, size = self._blobs.take_in(source, max_bytes=self._max_bytes, on_bytes=on_bytes)
-        return self.record(filename, original_path, sha256, size)
+        recorded: list[Upload] = []
+        self._blobs.take_in(
+            source, max_bytes=self._max_bytes, on_bytes=on_bytes,
+            record=lambda sha256, size: recorded.append(self.record(filename, original_path, sha256, size)),
+        )  # fmt: skip
+        return recorded[0]
 
     def record(self, filename: str, original_path: str, sha256: str, size_bytes: int) -> Upload:
         upload = Upload(

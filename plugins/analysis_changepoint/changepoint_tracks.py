@@ -17,6 +17,7 @@ from harness_core.sdk.statistics.series import (
     choose_step,
     codes,
     even_edges,
+    finite_sql,
     measures,
     numbers,
     view_name,
@@ -93,17 +94,10 @@ class Blocks:
             return str(position)
         return self.order.literal(int(self.order.times[position]))
 
-    @property
-    def axis(self) -> str:
-        return "row_index" if self.order.times is None else self.order.sql_name
-
 
 def level_tracks(dataset: Dataset, blocks: Blocks, names: Sequence[str]) -> Iterator[Track]:
-    types = {column.name: column.type for column in dataset.columns}
     for name, values in numbers(dataset, names):
-        quoted = view_name(name)
-        sql = f"CASE WHEN isfinite({quoted}) THEN {quoted} END" if types[name] == "float" else f"CAST({quoted} AS DOUBLE)"
-        yield Track("level", name, blocks.order.arranged(values), sql)
+        yield Track("level", name, blocks.order.arranged(values), finite_sql(dataset.column(name)))
 
 
 def spread_track(track: Track, level: Floats, blocks: Blocks) -> Track:

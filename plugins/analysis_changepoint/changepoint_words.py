@@ -84,7 +84,7 @@ def where(blocks: Blocks, position: int) -> str:
 
 def query(dataset: Dataset, blocks: Blocks, claim: Claim) -> dict[str, Any]:
     """Number, mean, deviation, slope and value at the change of the values before and from the change on."""
-    axis, order = blocks.axis, blocks.order
+    axis, order = blocks.order.sql_name, blocks.order
     at = blocks.bound(claim.position)
     conditions = [f"{axis} IS NOT NULL"]
     if claim.low > 0:

@@ -13,7 +13,7 @@ from changepoint_tracks import Blocks, Track, group_tracks, level_tracks, measur
 from changepoint_words import finding
 
 from harness_core.sdk import PluginContext, PluginResult
-from harness_core.sdk.statistics.series import Order, rows_as_they_stand, rows_in_time, time_columns
+from harness_core.sdk.statistics.series import NoCourse, rows_in_course
 
 REFERENCES = (
     "I. E. Auger, C. E. Lawrence, Algorithms for the optimal identification of segment neighborhoods, "
@@ -25,7 +25,6 @@ REFERENCES = (
     "Int. J. Health Geogr. 9 (2010) 61",
 )
 ENOUGH_ROWS_FOR_A_MEAN = 20
-FEW_IN_ORDER = 0.5
 
 
 @dataclass
@@ -39,13 +38,10 @@ class Seen:
 
 def run(ctx: PluginContext) -> PluginResult:
     profile = ctx.upstream["profile_basic"].metrics.get("columns", []) if "profile_basic" in ctx.upstream else []
-    order = _order(ctx, profile)
-    if order is None:
-        return PluginResult.na("no_time_column", f'There is no date or time column "{ctx.settings["time_column"]}".')
-    if order.times is None and (grouped := _grouping(profile, order.length)):
-        return PluginResult.na(
-            "rows_are_grouped", f'The rows are sorted by "{grouped}" and there is no time, so their order is no course of events.'
-        )
+    try:
+        order = rows_in_course(ctx.dataset, profile, ctx.settings["time_column"])
+    except NoCourse as reason:
+        return PluginResult.na(reason.code, reason.sentence)
     if order.length < 12:
         return PluginResult.na("too_few_rows", "Fewer than twelve rows follow one another, too few to see a change.")
     blocks = Blocks.of(order, ctx.settings)
@@ -55,29 +51,6 @@ def run(ctx: PluginContext) -> PluginResult:
     for track in _tracks(ctx, profile, blocks, names[:limit]):
         _follow(ctx, track, blocks, seen)
     return _result(ctx, blocks, seen, names[limit:])
-
-
-def _order(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> Order | None:
-    wanted, columns = ctx.settings["time_column"], time_columns(ctx.dataset, profile)
-    if wanted:
-        columns = [column for column in columns if column.name == wanted]
-        if not columns:
-            return None
-    if columns:
-        order = rows_in_time(ctx.dataset, columns[0])
-        enough = order.length and order.length >= FEW_IN_ORDER * ctx.dataset.row_count
-        if enough and order.times is not None and order.times[0] < order.times[-1]:
-            return order
-    return rows_as_they_stand(ctx.dataset)
-
-
-def _grouping(profile: Sequence[Mapping[str, Any]], rows: int) -> str | None:
-    """A column with repeated values by which the rows are sorted: then what changes from row to row is that column."""
-    for entry in profile:
-        few = 2 <= int(entry.get("distinct_count") or 0) <= rows / 2
-        if entry.get("is_sorted") is not None and few and entry.get("role") != "constant":
-            return str(entry["name"])
-    return None
 
 
 def _tracks(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Blocks, names: Sequence[str]) -> Iterator[Track]:

@@ -103,7 +103,7 @@ def _has_empty(dataset: Dataset, used: Sequence[Column]) -> bool:
 
 
 def maximum_likelihood(patterns: Sequence[Sums], size: int) -> tuple[FloatArray, FloatArray] | None:
-    """Mean and covariance of a normal law with gaps (Dempster, Laird and Rubin 1977); None if singular, or if it does not settle."""
+    """Mean and covariance of a normal law with gaps (Dempster, Laird and Rubin 1977); None if singular, or not settling."""
     n = sum(p.n for p in patterns)
     mean, covariance = np.zeros(size), np.eye(size)
     for _ in range(STEPS):

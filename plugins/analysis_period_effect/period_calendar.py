@@ -117,7 +117,8 @@ def window_sql(found: Calendar, cycle: Cycle, low: int, high: int) -> str:
     follow an expression ``facts`` that has a column d."""
     first, last = found.text(0), found.text(-1)
     if found.every_day:
-        source = f"SELECT CAST(day AS DATE) AS d FROM generate_series(DATE '{first}', DATE '{last}', INTERVAL 1 DAY) AS all_days(day)"
+        series = f"generate_series(DATE '{first}', DATE '{last}', INTERVAL 1 DAY)"
+        source = f"SELECT CAST(day AS DATE) AS d FROM {series} AS all_days(day)"
     else:
         source = f"SELECT DISTINCT d FROM facts WHERE d BETWEEN DATE '{first}' AND DATE '{last}'"
     stretch = f"date_trunc('{cycle.name}', d)"
@@ -128,7 +129,8 @@ def window_sql(found: Calendar, cycle: Cycle, low: int, high: int) -> str:
         sides.append(f"down BETWEEN {max(1, -high)} AND {-low}")
     if high > 0:
         sides.append(f"up BETWEEN {max(1, low)} AND {high}")
-    return f"days AS (SELECT d, {up} AS up, {down} AS down FROM ({source})), marked AS (SELECT d, {' OR '.join(sides)} AS inside FROM days)"
+    inside = " OR ".join(sides)
+    return f"days AS (SELECT d, {up} AS up, {down} AS down FROM ({source})), marked AS (SELECT d, {inside} AS inside FROM days)"
 
 
 def window_words(found: Calendar, cycle: Cycle, low: int, high: int) -> str:
@@ -145,7 +147,7 @@ def window_words(found: Calendar, cycle: Cycle, low: int, high: int) -> str:
         return f"the first {high} {days} of the {cycle.name}"
     if low < 0 < high:
         first = f"the last {-low} {days}" if low < -1 else f"the last {day}"
-        return f"{first} of the {cycle.name} and the first {high} of the next" if high > 1 else f"{first} of the {cycle.name} and the first of the next"
+        return f"{first} of the {cycle.name} and the first{f' {high}' if high > 1 else ''} of the next"
     if low > 0:
         return f"the {_nth(low)} to the {_nth(high)} {day} of the {cycle.name}"
     return f"the {_nth(-low)} to the {_nth(-high)} {day} before the end of the {cycle.name}"

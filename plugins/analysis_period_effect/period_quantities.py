@@ -43,7 +43,7 @@ def facts_sql(time: Column, quantity: Quantity) -> str:
     value = quantity.sql or "1"
     finite = "" if quantity.is_volume else " AND isfinite(v)"
     return (
-        f"WITH facts AS (SELECT CAST({name} AS DATE) AS d, v FROM (SELECT {name}, CAST({value} AS DOUBLE) AS v FROM data "
+        f"WITH facts AS (SELECT d, v FROM (SELECT CAST({name} AS DATE) AS d, CAST({value} AS DOUBLE) AS v FROM data "
         f"WHERE {name} IS NOT NULL) WHERE v IS NOT NULL{finite})"
     )
 

@@ -1,9 +1,11 @@
 """The window around an end in which a quantity stands out most, over all windows, with a p-value that pays for the search.
 
-Each cycle is its own block: the days of the window are ranked among the days of that cycle, freed of its slope and of the days of the
-week, and the cycles are counted (Student's t over cycles, Bonferroni over windows).
+Each cycle is its own block: the days of the window are ranked among the days of that cycle, freed of its slope and of the days of
+the week. The window is the one whose ranks are farthest out (Mann and Whitney's z, added over cycles); for the p-value the
+cycles are counted (Student's t over cycles, Bonferroni over windows).
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +19,7 @@ Integers = NDArray[np.int64]
 
 LEAST_INSIDE_SHARE = 0.5
 LEAST_OUTSIDE = 5
+LEAST_CYCLES = 6
 
 
 @dataclass(frozen=True)
@@ -58,20 +61,19 @@ def best_window(values: Floats, found: Places, longest: int, reach: int) -> Wind
     if table.shape[0] < 2:
         return None
     ranks = _ranks(_levelled(table, columns))
-    near = np.flatnonzero(np.abs(columns) <= reach)
+    near = np.flatnonzero(np.abs(columns) <= reach).tolist()
     spans = [(i, j) for i in near for j in range(i, min(i + longest, near[-1] + 1))]
-    best: tuple[float, tuple[int, int], Comparison] | None = None
+    best: tuple[float, int, int, Floats] | None = None
     for i, j in spans:
-        deltas = _deltas(ranks, i, j)
-        if len(deltas) < max(6, table.shape[0] // 2):
-            continue
-        compared = over_blocks(deltas, "Cliff's delta within cycles")
-        key = (round(compared.p_value, 300), -abs(compared.effect.value))
-        if best is None or key < (best[0], -abs(best[2].effect.value)):
-            best = (key[0], (i, j), compared)
+        deltas, scores = _deltas(ranks, i, j)
+        size = round(abs(math.fsum(scores)), 9)
+        if len(deltas) >= max(LEAST_CYCLES, table.shape[0] // 2) and (best is None or size > best[0]):
+            best = (size, i, j, deltas)
     if best is None:
         return None
-    p_value, (i, j), compared = best
+    _, i, j, deltas = best
+    compared = over_blocks(deltas, "Cliff's delta within cycles")
+    p_value = compared.p_value
     agreeing = int((np.sign(compared.deltas) == np.sign(compared.effect.value)).sum())
     return Window(int(columns[i]), int(columns[j]), compared, min(1.0, p_value * len(spans)), agreeing)
 
@@ -115,12 +117,13 @@ def _ranks(table: Floats) -> Floats:
     return ranks
 
 
-def _deltas(ranks: Floats, first: int, last: int) -> Floats:
-    """Cliff's delta of columns first..last against the others, for the cycles that have enough of both."""
+def _deltas(ranks: Floats, first: int, last: int) -> tuple[Floats, Floats]:
+    """Cliff's delta of columns first..last against the others, and as z, for the cycles that have enough of both."""
     known = np.isfinite(ranks)
     inside = known[:, first : last + 1].sum(axis=1)
     outside = known.sum(axis=1) - inside
     usable = (inside >= LEAST_INSIDE_SHARE * (last - first + 1)) & (outside >= LEAST_OUTSIDE)
     n, m = inside[usable], outside[usable]
     sums = np.nansum(ranks[usable, first : last + 1], axis=1)
-    return np.asarray(np.round(2 * (sums / n - (n + 1) / 2) / m - 1, 12), dtype=np.float64)
+    deltas = np.asarray(np.round(2 * (sums / n - (n + 1) / 2) / m - 1, 12), dtype=np.float64)
+    return deltas, np.asarray(deltas * np.sqrt(3 * n * m / (n + m + 1)), dtype=np.float64)

@@ -31,6 +31,7 @@ REFERENCES = [
 ]
 LEAST_JOBS = 100
 LEAST_FREE_WAITING = 0.5
+ALWAYS_FULL = 0.8
 
 
 def run(ctx: PluginContext) -> PluginResult:
@@ -60,7 +61,7 @@ def _analysed(ctx: PluginContext, roles: Roles, work: Work) -> PluginResult:
     room, crowd = capacity(work, found, settings["blocks"]), crowding(work, settings["blocks"])
     by_role = {role: groups(work, role, settings) for role in ("resource", "activity")}
     ctx.progress(2, 3, "compared")
-    tests = sum(len(members) for members in by_role.values()) + (room is not None) + (crowd is not None)
+    tests = sum(len(members) for members in by_role.values()) + (room is not None and room.found is not None) + (crowd is not None)
     table, law = resource_table(work, settings["max_groups"]), little(work)
     metrics = {
         "jobs": len(work), "rows_left_out": work.left_out, "servers": found.servers,
@@ -94,13 +95,14 @@ def _about_room(
 ) -> list[Finding]:
     if room is None or waits is None:
         return []
-    told = []
-    if room.found.effect.value >= settings["min_effect"] and room.found.p_value <= level:
-        told.append(words.for_capacity(roles, room, found, room.found.p_value))
-    waits_much = waits.share.value >= settings["min_waiting_share"] and room.free_waiting_share >= LEAST_FREE_WAITING
-    if waits_much and not told:
-        told.append(words.despite_room(roles, room, found))
-    return told
+    compared = room.found
+    if compared is not None and compared.effect.value >= settings["min_effect"] and compared.p_value <= level:
+        return [words.for_capacity(roles, room, found, compared)]
+    if waits.share.value < settings["min_waiting_share"]:
+        return []
+    if compared is None and found.full_share >= ALWAYS_FULL:
+        return [words.for_capacity(roles, room, found, None)]
+    return [words.despite_room(roles, room, found)] if room.free_waiting_share >= LEAST_FREE_WAITING else []
 
 
 def _about_groups(

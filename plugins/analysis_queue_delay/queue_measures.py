@@ -78,27 +78,26 @@ def load(work: Work) -> Load:
 
 @dataclass(frozen=True)
 class Capacity:
-    """Waiting of work that came when all servers were taken, beside work that came when one was free."""
+    """Waiting of work that came when all servers were taken, beside work that came when one was free. ``found`` compares the two
+    where that happens often enough."""
 
     full: int
     free: int
     full_median_s: float
     free_median_s: float
     free_waiting_share: float
-    found: Comparison
+    found: Comparison | None
 
 
 def capacity(work: Work, found: Load, blocks: int) -> Capacity | None:
-    """None where nothing says since when work waits, or the servers are hardly ever all taken."""
+    """None where nothing says since when work waits."""
     known = work.of(work.waited)
-    if found.servers < 1 or found.full_share < LEAST_FULL or not len(known):
+    if found.servers < 1 or not len(known):
         return None
-    level = under_way(work.start, work.end, known.queued)
-    full = level >= found.servers
+    full = under_way(work.start, work.end, known.queued) >= found.servers
     order = np.lexsort((known.rows, known.queued))
-    compared = compare(known.waiting[order], full[order], even_blocks(len(known), blocks))
-    if compared is None:
-        return None
+    often = found.full_share >= LEAST_FULL
+    compared = compare(known.waiting[order], full[order], even_blocks(len(known), blocks)) if often else None
     waits = known.waiting
     total = math.fsum(seconds(waits))
     share = math.fsum(seconds(waits[~full])) / total if total else 0.0
@@ -124,7 +123,10 @@ def groups(work: Work, role: str, settings: Mapping[str, Any]) -> list[Group]:
     """
     codes, names = (work.resource, work.resources) if role == "resource" else (work.activity, work.activities)
     order = np.lexsort((work.rows, np.where(work.waited, work.queued, 0)))
-    order = order[(work.waited & (codes >= 0))[order]]
+    usable = work.waited & (codes >= 0)
+    if role == "resource" and work.activities:
+        usable &= work.activity >= 0
+    order = order[usable[order]]
     member, waits = codes[order], work.waiting[order]
     kinds = work.activity[order] + 1 if role == "resource" else np.zeros(len(order), dtype=np.int64)
     block = even_blocks(len(order), settings["blocks"]) * (len(work.activities) + 1) + kinds

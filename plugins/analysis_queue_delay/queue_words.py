@@ -53,8 +53,8 @@ def overall(roles: Roles, found: Waiting, law: Mapping[str, float] | None) -> Fi
         title=f"{percent(found.share.value)} of the time is waiting",
         statement=(
             f"Of the time that {found.jobs:,} pieces of work take {since(roles)} to their end, {percent(found.share.value)} is "
-            f"waiting. Half of them wait more than {span(found.median_s)}, one in ten more than {span(found.ninth_decile_s)}; the work "
-            f"itself takes less than {span(found.service_median_s)} in half of them.{balance}"
+            f"waiting. Half of them wait more than {span(found.median_s)}, one in ten more than {span(found.ninth_decile_s)}; the "
+            f"work itself takes less than {span(found.service_median_s)} in half of them.{balance}"
         ),
         columns=columns_of(roles),
         severity="notice",
@@ -84,11 +84,11 @@ def _level_sql(roles: Roles, servers: int) -> str:
         f"{work_sql(roles)}, moments AS (SELECT s AS t, 1 AS d, 1 AS k, NULL::BIGINT AS id, 0 AS waited FROM work UNION ALL "
         "SELECT e, -1, 1, NULL, 0 FROM work UNION ALL SELECT q, 0, 0, row_index, s - q FROM work WHERE q IS NOT NULL), "
         "levels AS (SELECT id, waited, sum(d) OVER (ORDER BY t, k ROWS UNBOUNDED PRECEDING) AS level FROM moments), "
-        f"arrivals AS (SELECT waited, level >= {servers} AS full FROM levels WHERE id IS NOT NULL)"
+        f"arrivals AS (SELECT waited, level >= {servers} AS taken FROM levels WHERE id IS NOT NULL)"
     )
 
 
-def for_capacity(roles: Roles, found: Capacity, load: Load, p_value: float) -> Finding:
+def for_capacity(roles: Roles, found: Capacity, load: Load, compared: Comparison | None) -> Finding:
     """Work that comes when all servers are taken waits longer: the waiting is for capacity."""
     many = f"all {load.servers} servers are" if load.servers > 1 else "the one server is"
     most = f"{load.servers:,} pieces of work are" if load.servers > 1 else "one piece of work is"
@@ -97,13 +97,13 @@ def for_capacity(roles: Roles, found: Capacity, load: Load, p_value: float) -> F
         title=f"Work waits because {many} taken",
         statement=(
             f"At most {most} under way at once, and for {percent(load.full_share)} of the busy time it is that many. Of the "
-            f"{found.full:,} pieces that come then, half wait more than {span(found.full_median_s)}; of the {found.free:,} that come "
-            f"when there is room, half wait more than {span(found.free_median_s)}."
+            f"{found.full:,} pieces that come then, half wait more than {span(found.full_median_s)}; of the {found.free:,} that "
+            f"come when there is room, half wait more than {span(found.free_median_s)}."
         ),
         columns=columns_of(roles),
         severity="warning" if load.full_share >= 0.5 else "notice",
         confidence_note=BLOCKED,
-        statistics=_tested(found.found, p_value, found.full + found.free)
+        statistics=(_tested(compared, compared.p_value, found.full + found.free) if compared else _always_full(found, load))
         | {"servers": load.servers, "full_share": rounded(load.full_share), "median_s": found.full_median_s},
         recommendation="More capacity, or work spread over quieter hours, would shorten the waiting.",
         evidence=[_capacity_query(roles, found, load), _levels_query(roles, load)],
@@ -112,19 +112,25 @@ def for_capacity(roles: Roles, found: Capacity, load: Load, p_value: float) -> F
     )
 
 
+def _always_full(found: Capacity, load: Load) -> dict[str, Any]:
+    """Where hardly any work comes while there is room there is nothing to compare with: the load is the effect."""
+    effect = {"name": "share of busy time with all servers taken", "value": rounded(load.full_share), "low": None, "high": None}
+    return {"n": found.full + found.free, "effect": effect}
+
+
 def despite_room(roles: Roles, found: Capacity, load: Load) -> Finding:
     """Work waits although there is room: capacity is not what it waits for."""
     return Finding(
         kind="waiting_time",
         title=f"{percent(found.free_waiting_share)} of the waiting is of work that came when there was room",
         statement=(
-            f"At most {load.servers:,} pieces of work are under way at once. {found.free:,} pieces come when fewer are, and half of "
-            f"these still wait more than {span(found.free_median_s)}; theirs is {percent(found.free_waiting_share)} of all waiting. "
-            "More capacity would not shorten it."
+            f"At most {load.servers:,} pieces of work are under way at once. {found.free:,} pieces come when fewer are, and half "
+            f"of these still wait more than {span(found.free_median_s)}; theirs is {percent(found.free_waiting_share)} of all "
+            "waiting. More capacity would not shorten it."
         ),
         columns=columns_of(roles),
         severity="notice",
-        confidence_note="Room is seen from the most that was ever under way at once; servers may be away without the log saying so.",
+        confidence_note="Room is seen from the most that was ever under way at once; servers may be away unseen by the log.",
         statistics={
             "n": found.full + found.free, "servers": load.servers, "median_s": found.free_median_s,
             "effect": {"name": "share of waiting", "value": rounded(found.free_waiting_share), "low": None, "high": None},
@@ -137,12 +143,13 @@ def despite_room(roles: Roles, found: Capacity, load: Load) -> Finding:
 
 def _capacity_query(roles: Roles, found: Capacity, load: Load) -> dict[str, Any]:
     sql = (
-        f"{_level_sql(roles, load.servers)} SELECT count(*) FILTER (WHERE full) AS came_when_full, "
-        "count(*) FILTER (WHERE NOT full) AS came_with_room, median(waited) FILTER (WHERE full) / 1e6 AS full_median_s, "
-        "median(waited) FILTER (WHERE NOT full) / 1e6 AS room_median_s, "
-        "coalesce(sum(waited) FILTER (WHERE NOT full) / sum(waited), 0) AS share_of_waiting FROM arrivals"
+        f"{_level_sql(roles, load.servers)} SELECT count(*) FILTER (WHERE taken) AS came_when_full, "
+        "count(*) FILTER (WHERE NOT taken) AS came_with_room, median(waited) FILTER (WHERE taken) / 1e6 AS full_median_s, "
+        "median(waited) FILTER (WHERE NOT taken) / 1e6 AS room_median_s, "
+        "coalesce(sum(waited) FILTER (WHERE NOT taken) / sum(waited), 0) AS share_of_waiting FROM arrivals"
     )
-    row = [found.full, found.free, found.full_median_s, found.free_median_s, found.free_waiting_share]
+    medians = [found.full_median_s if found.full else None, found.free_median_s if found.free else None]
+    row = [found.full, found.free, *medians, found.free_waiting_share]
     return query_evidence(sql, [row], TOLERANCE)
 
 
@@ -198,7 +205,8 @@ def slow_group(roles: Roles, role: str, column: str, found: Group, busy: Mapping
         title=f'Work waits longest for "{found.name}"',
         statement=(
             f'{found.jobs:,} pieces of work with "{column}" = "{found.name}" wait longer than the {found.others:,} {whom} of that '
-            f"time: half of them more than {span(found.median_s)}, half of the others more than {span(found.others_median_s)}.{told}"
+            f"time: half of them more than {span(found.median_s)}, half of the others more than "
+            f"{span(found.others_median_s)}.{told}"
         ),
         columns=columns_of(roles, column),
         severity="warning" if loaded else "notice",

@@ -1,6 +1,6 @@
 """Trend and seasonality: what rises or falls, what comes round, what the month's end changes, and where the calendar has holes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -8,22 +8,23 @@ import numpy as np
 from trend_cycles import cycle_finding, month_edges, month_finding
 from trend_findings import trend_finding
 from trend_gaps import gap_finding, gaps, missing_steps
-from trend_series import Scale, Series, measure_series, row_counts, scales
+from trend_series import Scales, Series, measure_series, row_counts, scales
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
-from harness_core.sdk.statistics.kendall import hamed_rao_variance, mann_kendall, normal_p
+from harness_core.sdk.statistics.kendall import Floats, Trend, hamed_rao_variance, mann_kendall, normal_p
 from harness_core.sdk.statistics.seasonality import Cycle, cycles, find_cycle
-from harness_core.sdk.statistics.series import Order, measures, rows_as_they_stand, rows_in_time, time_columns
+from harness_core.sdk.statistics.series import NoCourse, Order, measures, rows_in_course
 from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
     "H. B. Mann, Nonparametric tests against trend, Econometrica 13 (1945) 245-259",
     "P. K. Sen, Estimates of the regression coefficient based on Kendall's tau, J. Am. Stat. Assoc. 63 (1968) 1379-1389",
     "K. H. Hamed, A. R. Rao, A modified Mann-Kendall trend test for autocorrelated data, J. Hydrol. 204 (1998) 182-196",
-    "J. D. Victor, J. Mast, A new statistic for steady-state evoked potentials, Electroenceph. Clin. Neurophysiol. 78 (1991) 378-388",
-    "X. Wang, K. Smith, R. Hyndman, Characteristic-based clustering for time series data, Data Min. Knowl. Discov. 13 (2006) 335-364",
+    "J. D. Victor, J. Mast, A new statistic for steady-state evoked potentials, "
+    "Electroenceph. Clin. Neurophysiol. 78 (1991) 378-388",
+    "X. Wang, K. Smith, R. Hyndman, Characteristic-based clustering for time series data, "
+    "Data Min. Knowl. Discov. 13 (2006) 335-364",
 )
-FEW_IN_ORDER = 0.5
 
 
 @dataclass
@@ -38,69 +39,56 @@ class Examined:
 
 def run(ctx: PluginContext) -> PluginResult:
     profile = ctx.upstream["profile_basic"].metrics.get("columns", []) if "profile_basic" in ctx.upstream else []
-    order = _order(ctx, profile)
-    if order is None:
-        return PluginResult.na("no_time_column", f'There is no date or time column "{ctx.settings["time_column"]}".')
-    if order.times is None and (grouped := _grouping(profile, order.length)):
+    try:
+        order = rows_in_course(ctx.dataset, profile, ctx.settings["time_column"])
+    except NoCourse as reason:
+        return PluginResult.na(reason.code, reason.sentence)
+    used = scales(order, ctx.settings)
+    if used.fine is None and used.coarse is None:
         return PluginResult.na(
-            "rows_are_grouped", f'The rows are sorted by "{grouped}" and there is no time, so their order is no course of events.'
+            "too_few_steps", "Fewer than sixteen steps of time or rows follow one another, too few to see a course."
         )
-    fine, coarse = scales(order, ctx.settings)
-    if fine is None and coarse is None:
-        return PluginResult.na("too_few_steps", "Fewer than sixteen steps of time or rows follow one another, too few to see a course.")
     examined = Examined()
     names = [column.name for column in measures(ctx.dataset, profile)]
     limit = ctx.settings["max_columns"]
-    _rows(ctx, fine, coarse, examined)
-    for done, pair in enumerate(measure_series(ctx.dataset, (fine, coarse), names[:limit])):
+    _rows(ctx, used, examined)
+    for done, series in enumerate(measure_series(ctx.dataset, (used.fine, used.coarse, used.days), names[:limit])):
         ctx.progress(done, len(names), names[done])
-        _examine(ctx, pair[0], pair[1], examined)
-    return _result(ctx, order, fine, coarse, examined, names[limit:])
+        _examine(ctx, series, examined)
+    return _result(ctx, order, used, examined, names[limit:])
 
 
-def _order(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> Order | None:
-    wanted, columns = ctx.settings["time_column"], time_columns(ctx.dataset, profile)
-    if wanted:
-        columns = [column for column in columns if column.name == wanted]
-        if not columns:
-            return None
-    if columns:
-        order = rows_in_time(ctx.dataset, columns[0])
-        enough = order.length and order.length >= FEW_IN_ORDER * ctx.dataset.row_count
-        if enough and order.times is not None and order.times[0] < order.times[-1]:
-            return order
-    return rows_as_they_stand(ctx.dataset)
-
-
-def _grouping(profile: Sequence[Mapping[str, Any]], rows: int) -> str | None:
-    """A column with repeated values by which the rows are sorted: then what changes from row to row is that column."""
-    for entry in profile:
-        few = 2 <= int(entry.get("distinct_count") or 0) <= rows / 2
-        if entry.get("is_sorted") is not None and few and entry.get("role") != "constant":
-            return str(entry["name"])
-    return None
-
-
-def _rows(ctx: PluginContext, fine: Scale | None, coarse: Scale | None, examined: Examined) -> None:
+def _rows(ctx: PluginContext, used: Scales, examined: Examined) -> None:
     """The number of rows per step, and the steps without any."""
-    counts = row_counts(fine) if fine else None
-    found = _examine(ctx, counts, row_counts(coarse) if coarse else None, examined)
-    if fine is None or fine.grid is None:
+    found = _examine(ctx, [row_counts(scale) if scale else None for scale in (used.fine, used.coarse, used.days)], examined)
+    if used.fine is None or used.fine.grid is None:
         return
-    silent = gaps(fine, found)
-    for rank, gap in enumerate(silent[: ctx.settings["max_gaps"]]):
-        others = len(silent) - ctx.settings["max_gaps"] if rank == 0 else 0
-        examined.told.append((1.0, gap_finding(ctx.dataset, fine, gap, max(0, others), ctx.settings)))
+    silent, most = gaps(used.fine, found), ctx.settings["max_gaps"]
+    for rank, gap in enumerate(silent[:most]):
+        examined.told.append((1.0, gap_finding(ctx.dataset, used.fine, gap, max(0, len(silent) - most) if rank == 0 else 0)))
 
 
-def _examine(ctx: PluginContext, fine: Series | None, coarse: Series | None, examined: Examined) -> list[Cycle]:
-    """Cycles on the fine scale, the month's edges, and the trend on the coarse one, each freed of what was found before."""
-    found: list[Cycle] = []
-    if fine is not None and fine.is_usable:
-        found = _cycles(ctx, fine, examined)
+def _examine(ctx: PluginContext, series: Sequence[Series | None], examined: Examined) -> list[Cycle]:
+    """Cycles on the fine scale, the trend on the coarse one, and the edges of the month on days."""
+    fine, coarse, days = series
+    found = _cycles(ctx, fine, examined) if fine is not None and fine.is_usable else []
     if coarse is not None and coarse.is_usable:
         _trend(ctx, coarse, examined)
+    if (days or fine) is not None:
+        _months(ctx, days or fine, examined)
     return found
+
+
+def _months(ctx: PluginContext, series: Series | None, examined: Examined) -> None:
+    """The last and the first days of the months against the others, on days freed of their weekly cycle."""
+    if series is None or not series.is_usable:
+        return
+    values, level = series.filled, ctx.settings["significance"]
+    weekly = cycles(values, level, [7], 1)
+    for edge in month_edges(series, values - sum((cycle.over(len(values)) for cycle in weekly), np.zeros(len(values))), 2):
+        examined.tests += 1
+        if edge.p_value <= level and abs(edge.difference) >= ctx.settings["min_month_effect"] * abs(edge.usual):
+            examined.told.append((min(1.0, abs(edge.difference / edge.usual)) / 2, month_finding(ctx.dataset, series, edge)))
 
 
 def _cycles(ctx: PluginContext, series: Series, examined: Examined) -> list[Cycle]:
@@ -117,11 +105,6 @@ def _cycles(ctx: PluginContext, series: Series, examined: Examined) -> list[Cycl
         )
     told = [cycle for cycle in found if cycle.strength >= ctx.settings["min_strength"]]
     examined.told += [(cycle.strength, cycle_finding(ctx.dataset, series, cycle, level)) for cycle in told]
-    clean = values - sum((cycle.over(len(values)) for cycle in found), np.zeros(len(values)))
-    for edge in month_edges(series, clean, 2):
-        examined.tests += 1
-        if edge.p_value <= level and abs(edge.difference) >= ctx.settings["min_month_effect"] * abs(edge.usual):
-            examined.told.append((min(1.0, abs(edge.difference / edge.usual)) / 2, month_finding(ctx.dataset, series, edge)))
     return found
 
 
@@ -132,19 +115,27 @@ def _trend(ctx: PluginContext, series: Series, examined: Examined) -> None:
     clean = values - sum((cycle.over(len(values)) for cycle in cycles(values, level, suggested)), np.zeros(len(values)))
     p_value = mann_kendall(clean, ctx.rng).p_value
     examined.tests += 1
-    examined.trends.append({
-        "series": series.name, "n": plain.n, "s": plain.s, "variance": rounded(plain.variance, 12), "tau": rounded(plain.tau, 12),
-        "slope": rounded(plain.slope, 12), "intercept": rounded(plain.intercept, 12), "p_independent": rounded(plain.p_independent, 9),
-        "p_hamed_rao": rounded(normal_p(plain.s, hamed_rao_variance(values)), 9), "p_value": rounded(p_value, 4),
-        "memory": rounded(plain.memory),
-    })  # fmt: skip
+    examined.trends.append(_as_metrics(series, plain, values) | {"p_value": rounded(p_value, 4)})
     if p_value <= level and abs(plain.tau) >= ctx.settings["min_tau"]:
         examined.told.append((abs(plain.tau), trend_finding(ctx.dataset, series, plain, p_value)))
 
 
-def _result(
-    ctx: PluginContext, order: Order, fine: Scale | None, coarse: Scale | None, examined: Examined, left_out: Sequence[str]
-) -> PluginResult:
+def _as_metrics(series: Series, trend: Trend, values: Floats) -> dict[str, Any]:
+    return {
+        "series": series.name,
+        "n": trend.n,
+        "s": trend.s,
+        "variance": rounded(trend.variance, 12),
+        "tau": rounded(trend.tau, 12),
+        "slope": rounded(trend.slope, 12),
+        "intercept": rounded(trend.intercept, 12),
+        "p_independent": rounded(trend.p_independent, 9),
+        "p_hamed_rao": rounded(normal_p(trend.s, hamed_rao_variance(values)), 9),
+        "memory": rounded(trend.memory),
+    }
+
+
+def _result(ctx: PluginContext, order: Order, used: Scales, examined: Examined, left_out: Sequence[str]) -> PluginResult:
     ranked = [finding for _, finding in sorted(examined.told, key=lambda item: (-item[0], item[1].kind, str(item[1].subject)))]
     told = ranked[: ctx.settings["max_findings"]]
     where = "the order of the file" if order.column is None else f'by "{order.column.name}"'
@@ -152,11 +143,11 @@ def _result(
         "tests": examined.tests,
         "order": where,
         "time_column": order.column.name if order.column else None,
-        "step": fine.unit if fine else None,
-        "trend_step": coarse.unit if coarse else None,
+        "step": used.fine.unit if used.fine else None,
+        "trend_step": used.coarse.unit if used.coarse else None,
         "trends": examined.trends,
         "cycles": examined.cycles,
-        "missing_steps": missing_steps(fine) if fine and fine.grid else None,
+        "missing_steps": missing_steps(used.fine) if used.fine and used.fine.grid else None,
         "left_out": list(left_out),
         "not_told": len(ranked) - len(told),
     }
@@ -164,5 +155,6 @@ def _result(
         sentence = f"Nothing rises, falls or comes round in {len(examined.trends):,} series, {where}."
         return PluginResult.na("no_course", sentence, metrics=metrics, references=REFERENCES)
     kinds = [finding.kind for finding in ranked]
-    counted = [f"{kinds.count(kind):,} {word}" for kind, word in (("trend", "trends"), ("seasonality", "cycles"), ("gap", "gaps")) if kind in kinds]
+    words = (("trend", "trend"), ("seasonality", "cycle or calendar effect"), ("gap", "gap"))
+    counted = [f"{kinds.count(kind):,} × {word}" for kind, word in words if kind in kinds]
     return PluginResult.ok(f"{', '.join(counted)}, {where}.", metrics=metrics, findings=told, references=REFERENCES)

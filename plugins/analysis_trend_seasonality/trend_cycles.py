@@ -38,7 +38,9 @@ class Classes:
 
 BY_WEEKDAY = Classes("weekday", "isodow({t})", WEEKDAYS, 1)
 BY_MONTH = Classes("month", "month({t})", MONTHS, 1)
-BY_QUARTER = Classes("quarter", "quarter({t})", ("the first quarter", "the second quarter", "the third quarter", "the fourth quarter"), 1)
+BY_QUARTER = Classes(
+    "quarter", "quarter({t})", ("the first quarter", "the second quarter", "the third quarter", "the fourth quarter"), 1
+)
 BY_HOUR = Classes("hour", "hour({t})", tuple(f"{hour:02d}:00" for hour in range(24)))
 
 
@@ -51,30 +53,32 @@ def classes_of(period: int, scale: Scale) -> Classes:
             return BY_HOUR
         if length == 7 * DAY:
             return BY_WEEKDAY
-        if period * step.months == 12 or step.name in ("day", "week") and 363 * DAY <= length <= 367 * DAY:
+        if period * step.months == 12 or (step.name in ("day", "week") and 363 * DAY <= length <= 367 * DAY):
             return BY_QUARTER if step.name == "quarter" else BY_MONTH
-    unit = scale.unit if step is not None or scale.unit != "row" else "row"
-    return Classes(f"phase of {period} {unit}s" if unit == "row" else f"phase of {period} × {unit}", f"({scale.sql_step()}) % {period}",
-                   tuple(f"phase {k + 1}" for k in range(period)))  # fmt: skip
+    names = tuple(f"phase {k + 1}" for k in range(period))
+    return Classes(f"phase of {period} × {scale.unit}", f"({scale.sql_step()}) % {period}", names)
 
 
 def cycle_evidence(dataset: Dataset, series: Series, classes: Classes) -> dict[str, Any]:
     """(class, mean per step or per row, number of steps or rows), by class."""
     scale, time = series.scale, series.scale.order.sql_name
     if series.column is not None:
+        inner = f"SELECT *, {series.sql} AS v FROM data WHERE {time} IS NOT NULL"
         sql = (
-            f"SELECT {classes.sql.format(t=time)} AS class, avg(v) AS mean, count(v) AS n FROM (SELECT *, {series.sql} AS v FROM data "
-            f"WHERE {time} IS NOT NULL) WHERE v IS NOT NULL GROUP BY class ORDER BY class"
+            f"SELECT {classes.sql.format(t=time)} AS class, avg(v) AS mean, count(v) AS n FROM ({inner}) "
+            "WHERE v IS NOT NULL GROUP BY class ORDER BY class"
         )
         return dataset.evidence(sql, tolerance=1e-9)
-    assert scale.grid is not None
+    if scale.grid is None:
+        raise ValueError("rows are counted per step of a calendar")
     step, starts = scale.grid.step, scale.grid.starts
     first, last = (f"TIMESTAMP '{time_text(int(starts[k]))}'" for k in (1, -2))
+    class_of_step = classes.sql.format(t="steps.s") if "{t}" in classes.sql else classes.sql.replace(time, "steps.s")
     interval = step.interval if step.interval[0].isdigit() else f"1 {step.interval}"
     sql = (
         f"WITH steps AS (SELECT unnest(generate_series({first}, {last}, INTERVAL '{interval}')) AS s), counted AS (SELECT "
         f"CAST({step.sql(time)} AS TIMESTAMP) AS s, count(*) AS c FROM data WHERE {time} IS NOT NULL GROUP BY 1) SELECT "
-        f"{classes.sql.format(t='steps.s')} AS class, avg(coalesce(c, 0)) AS mean, count(*) AS n FROM steps LEFT JOIN counted "
+        f"{class_of_step} AS class, avg(coalesce(c, 0)) AS mean, count(*) AS n FROM steps LEFT JOIN counted "
         f"ON steps.s = counted.s GROUP BY class ORDER BY class"
     )
     return dataset.evidence(sql, tolerance=1e-9)
@@ -82,8 +86,6 @@ def cycle_evidence(dataset: Dataset, series: Series, classes: Classes) -> dict[s
 
 def cycle_finding(dataset: Dataset, series: Series, cycle: Cycle, level: float) -> Finding:
     classes = classes_of(cycle.period, series.scale)
-    if series.column is None and "%" in classes.sql:
-        classes = Classes(classes.noun, f"(datediff('day', DATE '1970-01-05', CAST({{t}} AS DATE))) % {cycle.period}", classes.names)
     evidence = cycle_evidence(dataset, series, classes)
     rows = [row for row in evidence["result"] if row[1] is not None]
     high, low = max(rows, key=lambda row: (row[1], -row[0])), min(rows, key=lambda row: (row[1], row[0]))
@@ -91,14 +93,12 @@ def cycle_finding(dataset: Dataset, series: Series, cycle: Cycle, level: float) 
     kind = {"weekday": "a weekly", "hour": "a daily", "month": "a yearly", "quarter": "a yearly"}.get(classes.noun, "a")
     span = "" if kind != "a" else f" of {cycle.period} {_plural(series.scale.unit, cycle.period)}"
     per = f"rows per {series.scale.unit}" if series.column is None else "on average"
+    place = {"weekday": "on", "hour": "at"}.get(classes.noun, "in")
     statement = (
         f"{what} follows {kind} cycle{span}, which explains {cycle.strength:.0%} of what is not trend over {cycle.cycles:,.0f} "
-        f"cycles. It is highest in {classes.name(high[0])} ({_short(high[1])} {per}) and lowest in {classes.name(low[0])} "
-        f"({_short(low[1])})."
-    ).replace("in Mon", "on Mon").replace("highest in ", "highest in " if classes.noun in ("month", "quarter") else "highest at ")
-    statement = statement.replace("lowest in ", "lowest in " if classes.noun in ("month", "quarter") else "lowest at ")
-    if classes.noun == "weekday":
-        statement = statement.replace("highest at ", "highest on ").replace("lowest at ", "lowest on ")
+        f"cycles. It is highest {place} {classes.name(high[0])} ({_short(high[1])} {per}) and lowest {place} "
+        f"{classes.name(low[0])} ({_short(low[1])})."
+    )
     time = [series.scale.order.column.name] if series.scale.order.column else []
     sure = cycle.p_value <= level
     return Finding(
@@ -140,7 +140,9 @@ def _short(value: float) -> str:
     return number(rounded(float(value), 4) or 0.0)
 
 
-def _bars(series: Series, classes: Classes, rows: Sequence[Sequence[Any]], high: Sequence[Any], low: Sequence[Any]) -> dict[str, Any] | None:
+def _bars(
+    series: Series, classes: Classes, rows: Sequence[Sequence[Any]], high: Sequence[Any], low: Sequence[Any]
+) -> dict[str, Any] | None:
     if len(rows) > FIGURE_BARS:
         return None
     return {
@@ -150,7 +152,8 @@ def _bars(series: Series, classes: Classes, rows: Sequence[Sequence[Any]], high:
         "x_label": classes.noun,
         "y_label": f"mean of {series.column}" if series.column else f"rows per {series.scale.unit}",
         "bars": [
-            {"label": classes.name(row[0]), "value": rounded(float(row[1]), 6), "highlight": row[0] in (high[0], low[0])} for row in rows
+            {"label": classes.name(row[0]), "value": rounded(float(row[1]), 6), "highlight": row[0] in (high[0], low[0])}
+            for row in rows
         ],
     }
 
@@ -198,14 +201,13 @@ def month_finding(dataset: Dataset, series: Series, edge: MonthEdge) -> Finding:
     time = series.scale.order.sql_name
     day = f"CAST({time} AS DATE)"
     distance = f"datediff('day', {day}, last_day({day}))" if edge.last else f"day({day}) - 1"
-    assert series.scale.grid is not None
-    first, last = (time_text(int(series.scale.grid.starts[k])) for k in (1 if series.column is None else 0, -2 if series.column is None else -1))
+    first, last = (series.scale.label(k) for k in (1, len(series.scale) - 2))
     if series.column is None:
+        spell = f"generate_series(TIMESTAMP '{first}', TIMESTAMP '{last}', INTERVAL '1 day')"
         sql = (
-            f"WITH days AS (SELECT CAST(unnest(generate_series(TIMESTAMP '{first}', TIMESTAMP '{last}', INTERVAL '1 day')) AS DATE) AS s), "
-            f"counted AS (SELECT {day} AS s, count(*) AS c FROM data WHERE {time} IS NOT NULL GROUP BY 1) SELECT "
-            f"{distance.replace(day, 'days.s')} < {EDGE_DAYS} AS edge, avg(coalesce(c, 0)) AS mean, count(*) AS n FROM days LEFT JOIN counted "
-            "ON days.s = counted.s GROUP BY edge ORDER BY edge"
+            f"WITH days AS (SELECT CAST(unnest({spell}) AS DATE) AS s), counted AS (SELECT {day} AS s, count(*) AS c FROM data "
+            f"WHERE {time} IS NOT NULL GROUP BY 1) SELECT {distance.replace(day, 'days.s')} < {EDGE_DAYS} AS edge, "
+            "avg(coalesce(c, 0)) AS mean, count(*) AS n FROM days LEFT JOIN counted ON days.s = counted.s GROUP BY 1 ORDER BY 1"
         )
     else:
         sql = (
@@ -216,19 +218,25 @@ def month_finding(dataset: Dataset, series: Series, edge: MonthEdge) -> Finding:
     (_, rest, _), (_, at_edge, n) = evidence["result"]
     subject = series.name if series.column else "The number of rows"
     column = series.scale.order.column
+    per = "rows per day" if series.column is None else "on average"
     verb = "higher" if edge.difference > 0 else "lower"
     return Finding(
         kind="seasonality",
         title=f"{subject} is {verb} at the {what} of the month",
         statement=(
-            f"{subject} is {verb} in the {'last' if edge.last else 'first'} {EDGE_DAYS} days of a month: {_short(at_edge)} "
-            f"{'rows per day' if series.column is None else 'on average'}, against {_short(rest)} on the other days, over {edge.months} months."
+            f"{subject} is {verb} in the {'last' if edge.last else 'first'} {EDGE_DAYS} days of a month: {_short(at_edge)} {per}, "
+            f"against {_short(rest)} on the other days, over {edge.months} months."
         ),
         columns=[*([series.column] if series.column else []), *([column.name] if column else [])],
         severity="notice",
         confidence=round(1 - edge.p_value, 3),
         statistics={
-            "effect": {"name": "ratio to the other days", "value": rounded(at_edge / rest if rest else None), "low": None, "high": None},
+            "effect": {
+                "name": "ratio to the other days",
+                "value": rounded(at_edge / rest if rest else None),
+                "low": None,
+                "high": None,
+            },
             "test": "t-test over months, the weekly cycle taken out",
             "p_value": rounded(edge.p_value, 4),
             "n": n,

@@ -22,10 +22,10 @@ def trend_finding(dataset: Dataset, series: Series, trend: Trend, p_value: float
     way = abs(last - first) / abs(first) if first and last and first * last > 0 else None
     share = f", {'a plus' if last > first else 'a minus'} of {way:.0%}" if way is not None and 0.005 <= way < 10 else ""
     reach = f"{_short(trend.low)} to {_short(trend.high)}"
-    unit_words = f"{unit}" if not unit[0].isdigit() else f"step of {unit}"
+    step, steps = (f"step of {unit}", f"steps of {unit}") if unit[0].isdigit() else (unit, f"{unit}s")
     statement = (
-        f"{what} {verb} by {_short(abs(slope))} per {unit_words} (Sen's slope; 95 % interval {reach}): the line goes from {_short(first)} "
-        f"at the beginning to {_short(last)} at the end of {n:,} {unit_words if unit[0].isdigit() else unit}s{share}."
+        f"{what} {verb} by {_short(abs(slope))} per {step} (Sen's slope; 95 % interval {reach}): the line goes from "
+        f"{_short(first)} at the beginning to {_short(last)} at the end of {n:,} {steps}{share}."
     )
     return Finding(
         kind="trend",
@@ -94,7 +94,7 @@ def _line(series: Series, trend: Trend) -> dict[str, Any] | None:
     return {
         "type": "line",
         "title": f"{series.name if series.column else 'Rows'} per {scale.unit}",
-        "summary": f"Kendall's tau is {number(rounded(trend.tau, 3) or 0.0)}: of all pairs of points, {(1 + abs(trend.tau)) / 2:.0%} agree.",
+        "summary": f"Of all pairs of points {(1 + abs(trend.tau)) / 2:.0%} agree in direction (Kendall's tau {trend.tau:.2f}).",
         "x_label": scale.order.column.name if scale.order.column else "row",
         "y_label": series.column or f"rows per {scale.unit}",
         "points": [[place, rounded(float(values[k]), 6)] for place, k in zip(x, present, strict=True)],

@@ -1,16 +1,15 @@
 """Steps of the calendar without rows where rows were due: single ones in a regular series, and silences in a stream of events."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from trend_series import Scale
 
 from harness_core.sdk import Dataset, Finding
 from harness_core.sdk.statistics.seasonality import Cycle
-from harness_core.sdk.statistics.series import time_text
+from harness_core.sdk.statistics.series import DAY, time_text
 from harness_core.sdk.statistics.wording import number, rounded
 
 REGULAR_SHARE = 0.9
@@ -19,8 +18,8 @@ SURE = 1e-4
 
 @dataclass(frozen=True)
 class Gap:
-    """Steps ``start`` to ``end`` - 1 without a row; ``due`` rows were to be expected; ``p_value`` is None where the series is regular
-    and the gap a plain fact."""
+    """Steps ``start`` to ``end`` - 1 without a row; ``due`` rows were to be expected; ``p_value`` is None where the series is
+    regular and the gap a plain fact."""
 
     start: int
     end: int
@@ -30,8 +29,7 @@ class Gap:
 
 def gaps(scale: Scale, found_cycles: Sequence[Cycle]) -> list[Gap]:
     """The silences, longest first."""
-    assert scale.grid is not None
-    counts = scale.grid.counts.astype(np.float64)
+    counts = scale.calendar.counts.astype(np.float64)
     empty = np.concatenate([[0], (counts == 0).astype(int), [0]])
     starts, ends = np.flatnonzero(np.diff(empty) == 1), np.flatnonzero(np.diff(empty) == -1)
     if not len(starts):
@@ -48,49 +46,51 @@ def gaps(scale: Scale, found_cycles: Sequence[Cycle]) -> list[Gap]:
     return sorted(found, key=lambda gap: (-gap.due, gap.start))
 
 
-def gap_finding(dataset: Dataset, scale: Scale, gap: Gap, others: int, settings: Mapping[str, Any]) -> Finding:
-    assert scale.grid is not None and scale.order.column is not None
-    time, starts = scale.order.sql_name, scale.grid.starts
+def gap_finding(dataset: Dataset, scale: Scale, gap: Gap, others: int) -> Finding:
+    grid, time = scale.calendar, scale.order.sql_name
+    starts, name = grid.starts, scale.time_name
     low, high = (f"TIMESTAMP '{time_text(int(starts[k]))}'" for k in (gap.start, min(gap.end, len(starts) - 1)))
     sql = (
-        f"SELECT count(*) FILTER (WHERE {time} >= {low} AND {time} < {high}) AS inside, CAST(max({time}) FILTER (WHERE {time} < {low}) AS "
-        f"VARCHAR) AS before, CAST(min({time}) FILTER (WHERE {time} >= {high}) AS VARCHAR) AS after FROM data"
+        f"SELECT count(*) FILTER (WHERE {time} >= {low} AND {time} < {high}) AS inside, "
+        f"CAST(max({time}) FILTER (WHERE {time} < {low}) AS VARCHAR) AS before, "
+        f"CAST(min({time}) FILTER (WHERE {time} >= {high}) AS VARCHAR) AS after FROM data"
     )
     evidence = dataset.evidence(sql)
     _, before, after = evidence["result"][0]
     steps = gap.end - gap.start
-    unit = scale.grid.step.name
-    length = f"{steps:,} × {unit}" if unit[0].isdigit() else f"{steps:,} {unit}{'' if steps == 1 else 's'}"
+    unit = grid.step.name
+    length = _length(scale, gap)
     more = f" There are {others:,} more such gaps." if others else ""
     due = "" if gap.p_value is None else f", though about {number(round(gap.due))} rows were due by then"
     return Finding(
         kind="gap",
         title=f"No rows for {length} from {time_text(int(starts[gap.start]))} on",
-        statement=f'"{scale.order.column.name}" has no value between {before} and {after}: {length} without a row{due}.{more}',
-        columns=[scale.order.column.name],
+        statement=f'"{name}" has no value between {before} and {after}: {length} without a row{due}.{more}',
+        columns=[name],
         severity="notice",
         statistics={
             "effect": {"name": "steps without a row", "value": steps, "low": None, "high": None},
-            "p_value": rounded(gap.p_value, 4),
             "n": scale.order.length,
             "steps": steps,
             "step": unit,
             "from": time_text(int(starts[gap.start])),
-            "expected_rows": rounded(gap.due, 6),
             "row_index": scale.order.row(int(scale.edges[gap.end])),
-        } if gap.p_value is not None else {
-            "effect": {"name": "steps without a row", "value": steps, "low": None, "high": None},
-            "n": scale.order.length, "steps": steps, "step": unit, "from": time_text(int(starts[gap.start])),
-            "row_index": scale.order.row(int(scale.edges[gap.end])),
+            **({} if gap.p_value is None else {"p_value": rounded(gap.p_value, 4), "expected_rows": rounded(gap.due, 6)}),
         },
         recommendation="Find out whether nothing happened then, or whether it was not recorded.",
         evidence=[evidence],
         subject=f"gap from {time_text(int(starts[gap.start]))}",
-    )  # fmt: skip
+    )
+
+
+def _length(scale: Scale, gap: Gap) -> str:
+    """In days where it is whole days, else in steps."""
+    steps, step = gap.end - gap.start, scale.calendar.step
+    if step.micros and step.micros < DAY and steps * step.micros >= DAY:
+        days = steps * step.micros // DAY
+        return f"{days:,} day{'' if days == 1 else 's'}"
+    return f"{steps:,} × {step.name}" if step.name[0].isdigit() else f"{steps:,} {step.name}{'' if steps == 1 else 's'}"
 
 
 def missing_steps(scale: Scale) -> int:
-    assert scale.grid is not None
-    return int((scale.grid.counts == 0).sum())
-
-
+    return int((scale.calendar.counts == 0).sum())

@@ -8,6 +8,8 @@ import numpy as np
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.statistics.series import (
+    DAY,
+    STEPS,
     Floats,
     Grid,
     Integers,
@@ -16,9 +18,9 @@ from harness_core.sdk.statistics.series import (
     block_means,
     choose_step,
     even_edges,
+    finite_sql,
     numbers,
     time_text,
-    view_name,
 )
 
 ENOUGH = 16
@@ -39,6 +41,17 @@ class Scale:
     @property
     def step(self) -> Step | None:
         return self.grid.step if self.grid else None
+
+    @property
+    def calendar(self) -> Grid:
+        """The steps of time; raises ValueError for rows as they stand."""
+        if self.grid is None:
+            raise ValueError("rows as they stand have no calendar")
+        return self.grid
+
+    @property
+    def time_name(self) -> str:
+        return self.order.column.name if self.order.column else "row"
 
     @property
     def unit(self) -> str:
@@ -87,16 +100,25 @@ class Series:
         return int(present.sum()) >= max(ENOUGH, SOME_ROWS * len(present)) and float(np.ptp(self.values[present])) > 0
 
 
-def scales(order: Order, settings: Mapping[str, Any]) -> tuple[Scale | None, Scale | None]:
-    """(the fine one for cycles, the coarse one for trends); None where the rows are too few."""
+@dataclass(frozen=True)
+class Scales:
+    """The fine one for cycles, the coarse one for trends, and days, where the fine one is finer than they are; None where rows are
+    too few."""
+
+    fine: Scale | None
+    coarse: Scale | None
+    days: Scale | None = None
+
+
+def scales(order: Order, settings: Mapping[str, Any]) -> Scales:
     if order.times is None:
         if order.length < ENOUGH:
-            return None, None
-        fine = Scale(order, None, even_edges(order.length, min(order.length, settings["max_steps"])))
-        return fine, Scale(order, None, even_edges(order.length, min(order.length, settings["trend_steps"])))
-    fine_step = choose_step(order.times, settings["max_steps"]) or choose_step(order.times, settings["max_steps"], 2.0, 0.2)
-    coarse_step = choose_step(order.times, settings["trend_steps"])
-    return tuple(_calendar(order, step) for step in (fine_step, coarse_step))  # type: ignore[return-value]
+            return Scales(None, None)
+        fine, coarse = (min(order.length, int(settings[key])) for key in ("max_steps", "trend_steps"))
+        return Scales(Scale(order, None, even_edges(order.length, fine)), Scale(order, None, even_edges(order.length, coarse)))
+    step = choose_step(order.times, settings["max_steps"]) or choose_step(order.times, settings["max_steps"], 2.0, 0.2)
+    days = next(item for item in STEPS if item.name == "day") if step is not None and 0 < step.micros < DAY else None
+    return Scales(*(_calendar(order, item) for item in (step, choose_step(order.times, settings["trend_steps"]), days)))
 
 
 def _calendar(order: Order, step: Step | None) -> Scale | None:
@@ -118,10 +140,8 @@ def row_counts(scale: Scale) -> Series | None:
 
 def measure_series(dataset: Dataset, scale_pair: Sequence[Scale | None], names: Sequence[str]) -> Iterator[list[Series | None]]:
     """Per measure its series on each scale."""
-    types = {column.name: column.type for column in dataset.columns}
     for name, values in numbers(dataset, names):
-        quoted = view_name(name)
-        sql = f"CASE WHEN isfinite({quoted}) THEN {quoted} END" if types[name] == "float" else f"CAST({quoted} AS DOUBLE)"
+        sql = finite_sql(dataset.column(name))
         found: list[Series | None] = []
         for scale in scale_pair:
             if scale is None:

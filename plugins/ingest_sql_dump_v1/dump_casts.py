@@ -14,6 +14,7 @@ _DATE = re.compile(_DATE_PARTS + r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?")
 _MOMENT = re.compile(_DATE_PARTS + r"(?:[ T]" + _TIME_PARTS + r"0*)?")
 _ZONED = re.compile(_DATE_PARTS + r"[ T]" + _TIME_PARTS + r"0*\s?(Z|[+-]\d{2}(?::?\d{2})?)")
 _TIME = re.compile(_TIME_PARTS)
+DATE_LENGTH = 10
 _TRUE, _FALSE = frozenset({"t", "true", "1", "y", "yes", "on"}), frozenset({"f", "false", "0", "n", "no", "off"})
 
 
@@ -27,7 +28,15 @@ def cast(payload: pyarrow.Array, kind: Kind, dialect: str) -> pyarrow.Array | No
         return None
     if kind.name in ("text", "unknown"):
         return texts
+    if dialect == "sqlite" and kind.name == "timestamp" and not _have_times(texts):
+        return None
     return _CASTS[kind.name](texts, kind)
+
+
+def _have_times(texts: pyarrow.Array) -> bool:
+    """SQLite keeps the text of a moment: one without a time of day is no other way to write one with it."""
+    shortest = pyarrow.compute.min(pyarrow.compute.utf8_length(texts)).as_py()
+    return shortest is None or bool(shortest > DATE_LENGTH)
 
 
 def _binary(payload: pyarrow.Array, dialect: str) -> pyarrow.Array | None:
@@ -61,6 +70,16 @@ def _whole(text: str) -> str:
 
 def _number(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
     return _tried(pyarrow.compute.utf8_trim_whitespace(texts), kind.arrow)
+
+
+def _single(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
+    """The shortest decimal that names the 32-bit number, as a double: 45.9000015 and 45.9 are the same one."""
+    narrow = _tried(pyarrow.compute.utf8_trim_whitespace(texts), pyarrow.float32())
+    if narrow is None:
+        return None
+    wide = _tried(narrow.cast(pyarrow.string()), kind.arrow)
+    full = _number(texts, kind)
+    return wide if wide is not None and pyarrow.compute.is_inf(wide).equals(pyarrow.compute.is_inf(full)) else None
 
 
 def _date(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
@@ -124,6 +143,7 @@ def _distinct(texts: pyarrow.Array, change: Callable[[str], str]) -> pyarrow.Arr
 
 
 _CASTS: dict[str, Callable[[pyarrow.Array, Kind], pyarrow.Array | None]] = {
-    "integer": _integer, "bits": _integer, "decimal": _number, "float": _number, "date": _date, "timestamp": _moment,
+    "integer": _integer, "bits": _integer, "decimal": _number, "float": _number, "single": _single,
+    "date": _date, "timestamp": _moment,
     "zoned": _zoned, "time": _time, "boolean": _boolean,
 }  # fmt: skip

@@ -12,7 +12,7 @@ from dump_casts import cast
 from dump_dialects import Dialect
 from dump_literals import Value
 from dump_rows import FIELD, Rows
-from dump_types import BINARY, FLOAT, INTEGER, MAX_DIGITS, TEXT, Kind, decimal_of
+from dump_types import BINARY, DATE, FLOAT, INTEGER, MAX_DIGITS, TEXT, Kind, decimal_of
 from dump_values import copied, with_line_ends, written
 from dump_words import shown
 
@@ -47,7 +47,7 @@ class Seen:
     misfits: int = 0
 
     def measure(self, payload: pyarrow.Array) -> None:
-        """Take in values: ``integer``, ``decimal``, ``float`` or ``text``."""
+        """Take in values: ``integer``, ``decimal``, ``float``, ``date`` or ``text``."""
         try:
             texts = payload.cast(pyarrow.string()).drop_null()
         except pyarrow.ArrowInvalid:
@@ -57,8 +57,9 @@ class Seen:
             return
         compute = pyarrow.compute
         if not compute.all(compute.match_substring_regex(texts, DECIMAL_PATTERN)).as_py():
-            is_float = cast(texts.cast(pyarrow.binary()), FLOAT, "") is not None
-            self.forms.add("float" if is_float else "text")
+            payload = texts.cast(pyarrow.binary())
+            fitting = (kind.name for kind in (FLOAT, DATE) if cast(payload, kind, "") is not None)
+            self.forms.add(next(fitting, "text"))
             return
         bare = compute.utf8_trim(compute.utf8_trim_whitespace(texts), "+-")
         points, sizes = compute.find_substring(bare, "."), compute.utf8_length(bare)
@@ -79,6 +80,7 @@ class ColumnReading:
     final: bool = False
     seen: Seen = field(default_factory=Seen)
     has_failed: bool = False
+    has_fitted: bool = False
     expressions: int = 0
     mended: int = 0
 
@@ -99,6 +101,8 @@ class ColumnReading:
             return self._mend(payload)
         if found is None:
             self._fail(payload, dialect)
+        elif payload.null_count < len(payload):
+            self.has_fitted = True
         return self.noted(found)
 
     def noted(self, array: pyarrow.Array | None) -> pyarrow.Array | None:
@@ -152,7 +156,7 @@ class ColumnReading:
             whole = declared if self.kind.name == "decimal" else BIGINT_DIGITS
             found = decimal_of(max(whole, self.seen.integer_digits), max(self.kind.scale or 0, self.seen.scale))
             return found or TEXT
-        return TEXT
+        return DATE if self.kind.name == "timestamp" and self.seen.forms == {"date"} and not self.has_fitted else TEXT
 
     def _told_by_values(self) -> Kind:
         forms = self.seen.forms

@@ -74,7 +74,9 @@ def _literal(raw: bytes, dialect: Dialect) -> Value | None:
         return _composed(raw, found, dialect)
     piece = found.group()
     if kind == "text" or (kind == "quoted" and dialect.name == "mysql"):
-        return Value("text", _plain_text(piece, dialect))
+        text = _plain_text(piece, dialect)
+        is_padded = dialect.name == "postgresql" and piece[:1] in b"nN"  # N'…' is a char(n) there: blanks at its end are padding
+        return Value("text", text.rstrip(b" ") if is_padded else text)
     if kind == "escaped":
         return Value("text", _ESCAPE.sub(_postgresql_escape, piece[2:-1]))
     if kind == "unicode":

@@ -75,7 +75,7 @@ def judge(found: Sequence[Token]) -> Verdict:
             return Verdict("refused", f"{first} … SONAME", "it would load code")
     if first == "PRAGMA":
         return _pragma(words)
-    if first == "DELETE" and "SQLITE_SEQUENCE" in words[:4]:
+    if first == "DELETE" and b"sqlite_sequence" in [token.raw.strip(b"\"`[]").lower() for token in found[:4]]:
         return PASS
     if first == "VACUUM" and "INTO" not in words:
         return PASS

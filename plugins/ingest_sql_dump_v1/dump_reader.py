@@ -9,14 +9,16 @@ from dump_columns import Batch
 from dump_copy import scan_copy
 from dump_dialects import Dialect
 from dump_inserts import Head, copy_head, insert_head
-from dump_policy import HARMLESS_META, REFUSED, alters_columns, judge
+from dump_policy import HARMLESS_META, alters_columns, judge
 from dump_rows import Rows, exact_rows, scan_rows
-from dump_schema import NotUnderstood
+from dump_schema import NotUnderstood, RowsFromQuery
 from dump_settings import Settings
 from dump_tables import DumpTable
 from dump_tokens import SPACE_OR_COMMENT, Token, qualified, tokens
 from dump_window import Incomplete, Window
 from dump_words import refused, rejected, shown, syntax, truncated
+
+from harness_core.sdk import InputRejected
 
 LEAST_REACH = 8 << 10
 FIRST_REACH = 256 << 10
@@ -59,7 +61,7 @@ class DumpReader:
         while self._to_statement():
             self._statement()
             self.progress(self.window.offset)
-        self._flush()
+        self.flush()
 
     # -- between statements
 
@@ -154,6 +156,9 @@ class DumpReader:
             self._insert(head, found[-1].end - window.at, to_remember=True)
             return
         line = window.line
+        if first in ("INSERT", "REPLACE"):
+            window.skip(end - window.at)
+            return
         if first == "COPY":
             head = copy_head(found, self.dialect, line)
             if self.dialect.name != "postgresql":
@@ -223,10 +228,10 @@ class DumpReader:
         if first == "CREATE":
             try:
                 self.catalog.create(found, at, self.dialect, line)
-            except NotUnderstood as reason:
-                if "query" not in str(reason):
-                    raise syntax(line, f"A CREATE TABLE cannot be read: {reason}.") from reason
+            except RowsFromQuery:
                 self.catalog.leave_out("CREATE TABLE … AS SELECT", "queries are never run", line)
+            except NotUnderstood as reason:
+                raise syntax(line, f"A CREATE TABLE cannot be read: {reason}.") from reason
         elif first == "DROP":
             while at < len(found):
                 parts, behind = qualified(found, at, self.dialect)
@@ -327,6 +332,8 @@ class DumpReader:
                 last.reach = 2 * max(last.reach, len(block))
                 window.fill(last.reach)
                 continue
+            except InputRejected as reason:
+                raise _placed(reason, window.line) from None
             if rows.size * 2 > len(block):
                 last.reach = min(max(FIRST_REACH, 4 * last.reach), max(self.settings.block_bytes, FIRST_REACH))
             elif rows.size * 8 < len(block):
@@ -337,12 +344,12 @@ class DumpReader:
         """Rows found one by one are collected into batches worth casting."""
         self.catalog.count(table, batch.rows.count, self.settings.max_rows)
         if batch.rows.body is not None:
-            self._flush(table)
+            self.flush(table)
             self.take(table, batch)
             return
         waiting = self.pending.get(id(table))
         if waiting is not None and waiting[1].columns != batch.columns:
-            self._flush(table)
+            self.flush(table)
             waiting = None
         if waiting is None:
             self.pending[id(table)] = (table, batch)
@@ -351,9 +358,10 @@ class DumpReader:
         rows.fields += batch.rows.fields
         rows.count += batch.rows.count
         if rows.count >= PENDING_ROWS:
-            self._flush(table)
+            self.flush(table)
 
-    def _flush(self, table: DumpTable | None = None) -> None:
+    def flush(self, table: DumpTable | None = None) -> None:
+        """Hand on the rows that wait, of one table or of all."""
         for key in [id(table)] if table is not None else list(self.pending):
             if key in self.pending:
                 self.take(*self.pending.pop(key))
@@ -404,14 +412,14 @@ class DumpReader:
                     raise _too_long(self.settings.max_row_bytes, window.line) from None
                 window.grow()
                 continue
-            except Exception as reason:
-                raise self._placed(reason)
+            except InputRejected as reason:
+                raise _placed(reason, window.line) from None
             rows.count = rows.count or len(rows.fields)
             if rows.count:
                 self._hand_on(table, Batch(rows, columns, window.line, self.dialect, True, head.delimiter, head.null))
             window.jump(rows.size, rows.lines)
             self.progress(window.offset)
-        self._flush(table)
+        self.flush(table)
 
     def _copy_width(self, head: Head) -> int:
         window = self.window
@@ -426,6 +434,12 @@ def _nesting(token: Token, found: Sequence[Token]) -> int:
     if token.upper in ("IF", "LOOP", "WHILE", "REPEAT") and found[-2].upper == "END":
         return 1
     return -1 if token.upper == "END" else 0
+
+
+def _placed(reason: InputRejected, line: int) -> InputRejected:
+    """A refusal whose line was counted from the first of its block."""
+    reason.line = line + (reason.line or 0)
+    return reason
 
 
 def _too_long(limit: int, line: int) -> Exception:

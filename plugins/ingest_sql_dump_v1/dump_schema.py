@@ -7,9 +7,8 @@ from dump_dialects import Dialect
 from dump_tokens import NAMES, Token, name_of, qualified
 from dump_types import UNKNOWN, Kind, kind_of
 
-CONSTRAINTS = {
-    "PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE", "LIKE", "KEY", "INDEX", "FULLTEXT", "SPATIAL", "PERIOD",
-}  # fmt: skip
+CONSTRAINTS = {"PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE", "LIKE"}
+INDEXES = {"KEY", "INDEX", "FULLTEXT", "SPATIAL", "PERIOD"}
 AFTER_TYPE = {
     "NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "REFERENCES", "CHECK", "CONSTRAINT", "COLLATE", "AUTO_INCREMENT", "AUTOINCREMENT",
     "COMMENT", "GENERATED", "ON", "AS", "KEY", "STORAGE", "COMPRESSION", "INVISIBLE", "VISIBLE", "COLUMN_FORMAT", "ENCODE",
@@ -19,6 +18,10 @@ AFTER_TYPE = {
 
 class NotUnderstood(Exception):
     """A definition that does not have the form it should."""
+
+
+class RowsFromQuery(NotUnderstood):
+    """CREATE TABLE … AS SELECT: the rows are not in the dump."""
 
 
 @dataclass
@@ -60,6 +63,8 @@ def create_table(found: list[Token], at: int, dialect: Dialect, domains: dict[st
         parent, _ = qualified(found, at + 2, dialect)
         table.parents.append(tuple(parent))
         return table
+    if at < len(found) and found[at].upper in ("AS", "SELECT", "LIKE"):
+        raise RowsFromQuery
     if at >= len(found) or not found[at].is_sign(b"("):
         raise NotUnderstood("no list of columns follows its name")
     items, at = _items(found, at)
@@ -91,7 +96,7 @@ def _items(found: list[Token], at: int) -> tuple[list[list[Token]], int]:
 
 
 def _define(table: Definition, item: list[Token], dialect: Dialect, domains: dict[str, str]) -> None:
-    if item[0].upper in CONSTRAINTS and not _is_column(item):
+    if item[0].upper in CONSTRAINTS or _is_index(item, dialect):
         constraint(table, item, dialect)
         return
     if item[0].kind not in (*NAMES, "text"):
@@ -105,11 +110,11 @@ def _define(table: Definition, item: list[Token], dialect: Dialect, domains: dic
     table.columns.append(column)
 
 
-def _is_column(item: list[Token]) -> bool:
-    """A column may be called ``key`` or ``index``: then a type follows, and no list."""
-    if item[0].upper not in ("KEY", "INDEX", "PERIOD", "LIKE") or len(item) < 2 or item[1].kind != "word":
+def _is_index(item: list[Token], dialect: Dialect) -> bool:
+    """MySQL lists indexes among the columns; elsewhere a column may be called ``key``, and its type follows."""
+    if item[0].upper not in INDEXES or dialect.name == "postgresql":
         return False
-    return not any(token.is_sign(b"(") for token in item[2:3]) or item[1].upper in ("VARCHAR", "CHAR", "INT", "DECIMAL", "NUMERIC")
+    return dialect.name == "mysql" or any(token.is_sign(b"(") for token in item[2:3]) and item[1].kind != "word"
 
 
 def _is_charset(item: list[Token], place: int) -> bool:
@@ -185,4 +190,4 @@ def _trailing(table: Definition, rest: list[Token], dialect: Dialect) -> None:
             items, _ = _items(rest, place + 1)
             table.parents += [tuple(qualified(item, 0, dialect)[0]) for item in items]
         if token.upper in ("SELECT", "VALUES"):
-            raise NotUnderstood("its rows come from a query")
+            raise RowsFromQuery

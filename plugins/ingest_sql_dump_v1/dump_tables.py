@@ -12,7 +12,9 @@ import pyarrow.parquet
 from dump_columns import Batch, ColumnReading, read_batch
 from dump_schema import Definition, DumpColumn, ForeignKey
 from dump_types import Kind
-from dump_words import rejected
+from dump_words import Notes, rejected
+
+from harness_core.sdk import InputRejected
 
 GROUP_ROWS = 122_880
 GROUP_BYTES = 48 << 20
@@ -34,9 +36,21 @@ class DumpTable:
     row_count: int = 0
     null_counts: list[int] = field(default_factory=list)
     is_spoilt: bool = False
+    is_active: bool = True
     dropped: bool = False
+    rows_source: int | None = None
     joint: bytes | None = None
     left_out: set[str] = field(default_factory=set)
+    first_readings: list[ColumnReading] = field(default_factory=list)
+    notes: Notes = field(default_factory=Notes)
+    title: str = ""
+
+    def __post_init__(self) -> None:
+        self.title = self.key[1]
+
+    def is_called(self, names: frozenset[str]) -> bool:
+        """Whether one of the lower-case names means this table, with or without its schema."""
+        return bool({self.key[1].lower(), ".".join(self.key).lower()} & names)
 
     @property
     def place_of(self) -> dict[str, int]:
@@ -48,13 +62,13 @@ class DumpTable:
         return cls(key, line, source, True, columns, definition.primary_key, definition.foreign_keys)
 
     def begin_pass(self, kinds: list[Kind] | None) -> None:
-        """Forget the rows; ``kinds`` are final where they are given."""
+        """Make ready for rows; ``kinds`` are final where they are given."""
         kinds_now = kinds or [column.kind for column in self.columns]
         self.readings = [
             ColumnReading(column.name, kind, column.default, final=kinds is not None)
             for column, kind in zip(self.columns, kinds_now, strict=True)
         ]
-        self.row_count, self.null_counts, self.is_spoilt = 0, [0] * len(self.columns), False
+        self.null_counts, self.is_spoilt, self.is_active = [0] * len(self.columns), False, True
 
     def schema(self) -> pyarrow.Schema:
         return pyarrow.schema([(reading.name, reading.kind.arrow) for reading in self.readings])
@@ -139,6 +153,9 @@ class TableStore:
     def _cast(self, table: DumpTable, batch: Batch) -> "Future[None] | None":
         try:
             arrays = read_batch(batch, table.readings)
+        except InputRejected as reason:
+            reason.line = reason.line or batch.line
+            raise
         except pyarrow.ArrowCapacityError as reason:
             raise rejected("row_too_long", "A block of rows is too large.", "Lower max_row_bytes.", batch.line) from reason
         writer = self._writers.get(id(table))

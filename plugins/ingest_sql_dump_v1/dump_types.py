@@ -17,8 +17,8 @@ _MYSQL = {
 }  # fmt: skip
 _POSTGRESQL = {
     "integer": "smallint integer int int2 int4 int8 bigint serial bigserial smallserial serial2 serial4 serial8 oid xid",
-    "decimal": "numeric decimal dec", "float": "real double float float4 float8", "date": "date", "timestamp": "timestamp",
-    "zoned": "timestamptz", "time": "time", "boolean": "boolean bool", "binary": "bytea",
+    "decimal": "numeric decimal dec", "float": "double float float8", "single": "real float4", "date": "date",
+    "timestamp": "timestamp", "zoned": "timestamptz", "time": "time", "boolean": "boolean bool", "binary": "bytea",
 }  # fmt: skip
 _KINDS = {
     dialect: {word: kind for kind, words in table.items() for word in words.split()}
@@ -32,16 +32,12 @@ _SQLITE = (
 
 @dataclass(frozen=True)
 class Kind:
-    """``name``: integer, decimal, float, boolean, date, timestamp, zoned, time, bits, binary, text, or unknown (to be seen from
+    """``name``: integer, decimal, float, single (32 bits, kept as the double that is written the same), boolean, date, timestamp, zoned, time, bits, binary, text, or unknown (to be seen from
     the values). ``scale`` None: as many digits behind the point as the values have."""
 
     name: str
     precision: int = MAX_DIGITS
     scale: int | None = 0
-
-    @property
-    def is_numeric(self) -> bool:
-        return self.name in ("integer", "decimal", "float", "bits")
 
     @property
     def arrow(self) -> pyarrow.DataType:
@@ -61,19 +57,20 @@ class Kind:
 
 
 _ARROW = {
-    "integer": pyarrow.int64(), "bits": pyarrow.int64(), "float": pyarrow.float64(), "boolean": pyarrow.bool_(),
+    "integer": pyarrow.int64(), "bits": pyarrow.int64(), "float": pyarrow.float64(), "single": pyarrow.float64(),
+    "boolean": pyarrow.bool_(),
     "date": pyarrow.date32(), "timestamp": pyarrow.timestamp("us"), "zoned": pyarrow.timestamp("us"),
     "time": pyarrow.time64("us"), "binary": pyarrow.binary(), "text": pyarrow.string(), "unknown": pyarrow.string(),
 }  # fmt: skip
 _LOGICAL: dict[str, ColumnType] = {
-    "integer": "integer", "bits": "integer", "float": "float", "decimal": "decimal", "boolean": "boolean", "date": "date",
+    "integer": "integer", "bits": "integer", "float": "float", "single": "float", "decimal": "decimal", "boolean": "boolean", "date": "date",
     "timestamp": "timestamp", "zoned": "timestamp", "time": "time", "binary": "binary", "text": "text", "unknown": "text",
 }  # fmt: skip
 _STORAGE = {
-    "integer": "BIGINT", "bits": "BIGINT", "float": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP",
+    "integer": "BIGINT", "bits": "BIGINT", "float": "DOUBLE", "single": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP",
     "zoned": "TIMESTAMP", "time": "TIME", "binary": "BLOB", "text": "VARCHAR", "unknown": "VARCHAR",
 }  # fmt: skip
-TEXT, UNKNOWN, INTEGER, FLOAT, BINARY = (Kind(name) for name in ("text", "unknown", "integer", "float", "binary"))
+TEXT, UNKNOWN, INTEGER, FLOAT, BINARY, DATE = (Kind(name) for name in ("text", "unknown", "integer", "float", "binary", "date"))
 
 
 def decimal_of(integer_digits: int, scale: int) -> Kind | None:
@@ -95,6 +92,8 @@ def kind_of(declared: str, dialect: str) -> Kind:
         return Kind("zoned")
     if found.name == "time" and "with time zone" in words.lower():
         return TEXT
+    if found.name == "float" and numbers and numbers[0] <= 24 and lowered[0] == "float" and dialect == "postgresql":
+        return Kind("single")
     if found.name == "bits" and numbers and numbers[0] > 63:
         return BINARY
     return _decimal(numbers, dialect) if found.name == "decimal" else found

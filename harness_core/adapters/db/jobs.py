@@ -11,7 +11,16 @@ from sqlmodel import Session, col, select
 from harness_core.adapters.db.engine import Database
 from harness_core.adapters.db.opening import OPEN_STATES, open_what_is_ready
 from harness_core.adapters.db.records import append_event, execution_row, job_record, run_record
-from harness_core.adapters.db.tables import ArtifactRow, AttemptRow, DatasetVersionRow, ExecutionRow, JobRow, RunRow
+from harness_core.adapters.db.remembering import keep_insights
+from harness_core.adapters.db.tables import (
+    ArtifactRow,
+    AttemptRow,
+    DatasetVersionRow,
+    ExecutionRow,
+    JobRow,
+    RunDatasetRow,
+    RunRow,
+)
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import LeaseLost
 from harness_core.domain.runs import (
@@ -166,10 +175,8 @@ class SqlJobs:
         session.exec(old)
         for artifact in commit.artifacts:
             session.add(ArtifactRow(**asdict(artifact)))
-        for dataset in commit.datasets:
-            if session.get(DatasetVersionRow, dataset.dataset_version_id) is None:
-                session.add(_dataset_row(dataset))
         if commit.datasets:
+            _need_datasets(session, run, commit.datasets)
             run.dataset_version_id = commit.datasets[0].dataset_version_id
             run.datasets = [{"role": item.role, "dataset_version_id": item.dataset_version_id} for item in commit.datasets]
         if run.first_result_at is None and commit.finding_count:
@@ -225,6 +232,7 @@ class SqlJobs:
             )
             for artifact in closing.artifacts:
                 session.add(ArtifactRow(**asdict(artifact)))
+            keep_insights(session, run.run_id, closing.insights)
             at = run.ended_at or self._clock.now()
             append_event(session, run, at, "run.ended", status=closing.status, insights=closing.insight_count)
 
@@ -342,6 +350,17 @@ def _promised() -> Any:
     """Megabytes that running executions may use together."""
     other = aliased(JobRow)
     return select(func.coalesce(func.sum(other.memory_mb), 0)).where(col(other.state) == JobState.LEASED)
+
+
+def _need_datasets(session: Session, run: RunRow, datasets: Sequence[DatasetVersion]) -> None:
+    """Record what the run has read; its data are there now, whatever was deleted or collected before."""
+    for dataset in {item.dataset_version_id: item for item in datasets}.values():
+        row = session.get(DatasetVersionRow, dataset.dataset_version_id)
+        if row is None:
+            row = _dataset_row(dataset)
+        row.deleted_at = row.purged_at = None
+        session.add(row)
+        session.merge(RunDatasetRow(run_id=run.run_id, dataset_version_id=dataset.dataset_version_id))
 
 
 def _dataset_row(dataset: DatasetVersion) -> DatasetVersionRow:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from sqlalchemy import and_, or_
-from sqlmodel import col, select
+from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
 from harness_core.adapters.db.records import record
@@ -38,21 +38,15 @@ class SqlLibrary:
 
     def dataset_version(self, dataset_version_id: str) -> DatasetVersion:
         with self._db.reading() as session:
-            row = session.get(DatasetVersionRow, dataset_version_id)
-            if row is None and len(dataset_version_id) >= SHORTEST_PREFIX:
-                starts = col(DatasetVersionRow.dataset_version_id).startswith(dataset_version_id, autoescape=True)
-                found = session.exec(select(DatasetVersionRow).where(starts).limit(2)).all()
-                row = found[0] if len(found) == 1 else None
-            if row is None:
-                raise NotFound(
-                    "no_such_dataset_version", f"There is no dataset version {dataset_version_id!r}.",
-                    next_step="List them with `harness datasets list`.",
-                )  # fmt: skip
-            return record(DatasetVersion, row)
+            return record(DatasetVersion, find_dataset_version(session, dataset_version_id))
 
-    def dataset_versions(self, *, after: str | None = None, limit: int = 50) -> tuple[Sequence[DatasetVersion], str | None]:
+    def dataset_versions(
+        self, *, after: str | None = None, limit: int = 50, deleted: bool = False
+    ) -> tuple[Sequence[DatasetVersion], str | None]:
         newest = (col(DatasetVersionRow.created_at).desc(), col(DatasetVersionRow.dataset_version_id).desc())
         query = select(DatasetVersionRow).order_by(*newest).limit(limit + 1)
+        if not deleted:
+            query = query.where(col(DatasetVersionRow.deleted_at).is_(None), col(DatasetVersionRow.purged_at).is_(None))
         if after is not None:
             at, name = decode_cursor(after)
             same = and_(col(DatasetVersionRow.created_at) == at, col(DatasetVersionRow.dataset_version_id) < name)
@@ -77,3 +71,17 @@ class SqlLibrary:
         with self._db.reading() as session:
             row = session.exec(select(DatasetVersionRow).where(named).order_by(*newest).limit(1)).first()
             return record(DatasetVersion, row) if row is not None else None
+
+
+def find_dataset_version(session: Session, name: str) -> DatasetVersionRow:
+    """The one of that id, or the only one whose id begins so. Raises NotFound."""
+    row = session.get(DatasetVersionRow, name)
+    if row is None and len(name) >= SHORTEST_PREFIX:
+        starts = col(DatasetVersionRow.dataset_version_id).startswith(name, autoescape=True)
+        found = session.exec(select(DatasetVersionRow).where(starts).limit(2)).all()
+        row = found[0] if len(found) == 1 else None
+    if row is None:
+        raise NotFound(
+            "no_such_dataset_version", f"There is no dataset version {name!r}.", next_step="List them with `harness datasets list`."
+        )
+    return row

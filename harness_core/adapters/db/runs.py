@@ -10,7 +10,17 @@ from sqlmodel import Session, col, select
 from harness_core.adapters.db.engine import Database
 from harness_core.adapters.db.opening import OPEN_STATES, open_what_is_ready
 from harness_core.adapters.db.records import append_event, execution_record, execution_row, record, run_record, run_row
-from harness_core.adapters.db.tables import ArtifactRow, AttemptRow, EventRow, ExecutionRow, JobRow, RunRow
+from harness_core.adapters.db.remembering import note_scopes
+from harness_core.adapters.db.tables import (
+    ArtifactRow,
+    AttemptRow,
+    EventRow,
+    ExecutionRow,
+    JobRow,
+    RunInputRow,
+    RunRow,
+    UploadRow,
+)
 from harness_core.domain.errors import Conflict, NotFound, UsageError
 from harness_core.domain.runs import (
     EXECUTION_OK,
@@ -50,6 +60,8 @@ class SqlRuns:
             row = run_row(run, idempotency_key, idempotency_digest)
             session.add(row)
             session.flush()
+            _need_inputs(session, run)
+            note_scopes(session, run)
             for execution in executions:
                 session.add(execution_row(execution))
             append_event(session, row, run.created_at, "run.queued", fingerprint=run.fingerprint)
@@ -58,10 +70,20 @@ class SqlRuns:
 
     def get(self, run_id: str) -> Run:
         with self._db.reading() as session:
-            return run_record(_find(session, run_id))
+            return run_record(find_run(session, run_id))
 
-    def page(self, *, after: str | None = None, limit: int = 50, statuses: Collection[RunStatus] = (), text: str = "") -> RunPage:
+    def page(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        statuses: Collection[RunStatus] = (),
+        text: str = "",
+        deleted: bool = False,
+    ) -> RunPage:
         query = select(RunRow).order_by(col(RunRow.created_at).desc(), col(RunRow.run_id).desc()).limit(limit + 1)
+        if not deleted:
+            query = query.where(col(RunRow.deleted_at).is_(None))
         if statuses:
             query = query.where(col(RunRow.status).in_(statuses))
         if text:
@@ -78,7 +100,8 @@ class SqlRuns:
 
     def counts(self) -> Mapping[str, int]:
         with self._db.reading() as session:
-            return dict(session.exec(select(RunRow.status, func.count()).group_by(RunRow.status)).all())
+            there = select(RunRow.status, func.count()).where(col(RunRow.deleted_at).is_(None))
+            return dict(session.exec(there.group_by(RunRow.status)).all())
 
     def alike(self, fingerprint: str, limit: int = 20) -> Sequence[Run]:
         query = select(RunRow).where(col(RunRow.fingerprint) == fingerprint).order_by(col(RunRow.created_at).desc()).limit(limit)
@@ -118,7 +141,9 @@ class SqlRuns:
             return [record(Event, row) for row in session.exec(query.order_by(col(EventRow.seq)).limit(limit))]
 
     def reusable(self, fingerprint: str) -> Execution | None:
-        query = select(ExecutionRow).where(col(ExecutionRow.fingerprint) == fingerprint, col(ExecutionRow.status).in_(("OK", "NA")))
+        ended_well = col(ExecutionRow.status).in_(("OK", "NA"))
+        kept = select(RunRow.run_id).where(col(RunRow.run_id) == col(ExecutionRow.run_id), col(RunRow.purged_at).is_(None)).exists()
+        query = select(ExecutionRow).where(col(ExecutionRow.fingerprint) == fingerprint, ended_well, kept)
         with self._db.reading() as session:
             row = session.exec(query.order_by(col(ExecutionRow.ended_at).desc()).limit(1)).first()
             return execution_record(row) if row is not None else None
@@ -143,7 +168,7 @@ class SqlRuns:
     def request_cancel(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         now = self._clock.now()
         with self._db.writing() as session:
-            run = _find(session, run_id)
+            run = find_run(session, run_id)
             _refuse_ended(run, "cancel")
             if not run.cancel_requested:
                 run.cancel_requested = True
@@ -161,10 +186,11 @@ class SqlRuns:
     def retry(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         now = self._clock.now()
         with self._db.writing() as session:
-            run = _find(session, run_id)
+            run = find_run(session, run_id)
             if RunStatus(run.status) not in RUN_ENDED:
                 raise Conflict("run_under_way", f"Run {run.run_id} has not ended, so there is nothing to retry yet.",
                                next_step="Watch it with `harness runs watch`, or cancel it first.")  # fmt: skip
+            _refuse_deleted(run)
             rows = session.exec(select(ExecutionRow).where(col(ExecutionRow.run_id) == run.run_id)).all()
             failed = [row for row in rows if ExecutionStatus(row.status) not in EXECUTION_OK]
             if not failed and run.error is None:
@@ -181,7 +207,7 @@ class SqlRuns:
     def resume(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         now = self._clock.now()
         with self._db.writing() as session:
-            run = _find(session, run_id)
+            run = find_run(session, run_id)
             _refuse_ended(run, "resume")
             run.reserved_for = None
             of_run = col(JobRow.run_id) == run.run_id
@@ -218,7 +244,30 @@ def _refuse_ended(run: RunRow, verb: str) -> None:
         )
 
 
-def _find(session: Session, run_id: str) -> RunRow:
+def _need_inputs(session: Session, run: Run) -> None:
+    """Record that the run needs these bytes; raises NotFound where they were collected since somebody looked at them."""
+    for item in {item.upload_id: item for item in run.config.inputs}.values():
+        upload = session.get(UploadRow, item.upload_id)
+        if upload is not None and upload.purged_at is not None:
+            again = select(UploadRow.upload_id).where(col(UploadRow.sha256) == item.sha256, col(UploadRow.purged_at).is_(None))
+            if session.exec(again.limit(1)).first() is None:
+                raise NotFound(
+                    "upload_gone", f"The bytes of upload {item.upload_id} are no longer kept.", next_step="Upload the file again."
+                )
+        session.add(RunInputRow(run_id=run.run_id, upload_id=item.upload_id, sha256=item.sha256))
+
+
+def _refuse_deleted(run: RunRow) -> None:
+    if run.purged_at is not None:
+        raise Conflict("run_not_kept", f"The files of run {run.run_id} are no longer kept, so it cannot go on from them.",
+                       next_step="Submit its file again.")  # fmt: skip
+    if run.deleted_at is not None:
+        raise Conflict("run_deleted", f"Run {run.run_id} is deleted.",
+                       next_step=f"Take that back first: harness runs undelete {run.run_id}")  # fmt: skip
+
+
+def find_run(session: Session, run_id: str) -> RunRow:
+    """The run of that id, or the only one whose id begins so. Raises NotFound."""
     row = session.get(RunRow, run_id)
     if row is None and len(run_id) >= SHORTEST_PREFIX:
         found = session.exec(select(RunRow).where(col(RunRow.run_id).startswith(run_id, autoescape=True)).limit(2)).all()

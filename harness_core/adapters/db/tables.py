@@ -228,3 +228,106 @@ class WorkerRow(SQLModel, table=True):
     concurrency: int
     draining: bool = False
     version: str = ""
+
+
+class ErpRow(SQLModel, table=True):
+    """One ERP; ``document`` is what is exported."""
+
+    __tablename__ = "erp"
+    name: str = Field(primary_key=True)
+    document: dict[str, Any] = Field(sa_column=_json())
+    sha256: str
+    created_at: float
+    updated_at: float
+
+
+class PresetContentRow(SQLModel, table=True):
+    """What presets say, each content once."""
+
+    __tablename__ = "preset_content"
+    sha256: str = Field(primary_key=True)
+    content: dict[str, Any] = Field(sa_column=_json())
+
+
+class PresetRow(SQLModel, table=True):
+    """A name for a content."""
+
+    __tablename__ = "preset"
+    name: str = Field(primary_key=True)
+    sha256: str = Field(foreign_key="preset_content.sha256", index=True)
+    notes: str
+    created_at: float
+
+
+class RawFormatRow(SQLModel, table=True):
+    """One raw format and what is remembered of it."""
+
+    __tablename__ = "raw_format"
+    format_id: str = Field(primary_key=True)
+    name: str = Field(unique=True)
+    notes: str
+    roles: dict[str, str] = Field(sa_column=_json())
+    settings: dict[str, Any] = Field(sa_column=_json())
+    filename: str
+    created_at: float
+    updated_at: float
+
+
+class RawFormatHeaderRow(SQLModel, table=True):
+    """One header by which a raw format is recognised."""
+
+    __tablename__ = "raw_format_header"
+    fingerprint: str = Field(primary_key=True)
+    format_id: str = Field(foreign_key="raw_format.format_id", index=True)
+    header: list[list[str]] = Field(sa_column=_json())
+    seen_at: float
+
+
+class DatasetRolesRow(SQLModel, table=True):
+    """The roles that somebody gave to columns of one file's content."""
+
+    __tablename__ = "dataset_roles"
+    input_sha256: str = Field(primary_key=True)
+    roles: dict[str, str] = Field(sa_column=_json())
+    updated_at: float
+
+
+class RunScopeRow(SQLModel, table=True):
+    """What a run belongs to: the content of its file, its raw format, its ERP."""
+
+    __tablename__ = "run_scope"
+    kind: str = Field(primary_key=True)
+    name: str = Field(primary_key=True)
+    run_id: str = Field(primary_key=True, foreign_key="run.run_id", index=True)
+
+
+class InsightRow(SQLModel, table=True):
+    """An insight of an ended run, kept when its report is not."""
+
+    __tablename__ = "insight"
+    run_id: str = Field(primary_key=True, foreign_key="run.run_id")
+    finding_id: str = Field(primary_key=True)
+    rank: int
+    plugin_id: str
+    kind: str
+    columns: list[str] = Field(sa_column=_json())
+    severity: str
+    title: str
+    statement: str
+    effect: dict[str, Any] | None = Field(default=None, sa_column=_json(nullable=True))
+
+
+class DecisionRow(SQLModel, table=True):
+    """An insight that somebody accepted or suppressed."""
+
+    __tablename__ = "insight_decision"
+    decision_id: str = Field(primary_key=True)
+    state: str
+    reason: str
+    kind: str
+    columns: list[str] = Field(sa_column=_json())
+    pattern: str
+    scope_kind: str
+    scope_name: str
+    created_at: float
+    expires_at: float | None = None

@@ -14,6 +14,7 @@ from harness_core.adapters.wall.guests import Guest, Starter, compile_guest, sta
 from harness_core.adapters.wall.level import EVERYTHING, NOTHING, Layers, WallLevel, described, offered
 from harness_core.adapters.wall.logs import BoundedLog, printable
 from harness_core.adapters.wall.orders import wall_order
+from harness_core.adapters.wall.warm import WarmStart
 from harness_core.adapters.wall.watcher import Verdict, Watcher
 from harness_core.domain.errors import PolicyRefused
 from harness_core.ports.launcher import Ending, GuestOutcome, GuestRequest, Progress
@@ -43,7 +44,8 @@ MAX_REASON = 1000
 class ProcessLauncher:
     """A :class:`harness_core.ports.launcher.Launcher`. Several threads may use one.
 
-    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. ``layers`` are the most that the wall
+    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. With ``warm``, and a filter of calls to
+    keep guests from multiplying, it is a copy of a warm process once :meth:`warm_up` was called. ``layers`` are the most that the wall
     is made of, and ``policy`` whether Python's own hook names what is refused, both for trials of what is left without some.
     ``allow_unwalled`` runs guests where there is neither Landlock nor seccomp.
     """
@@ -53,13 +55,15 @@ class ProcessLauncher:
         python: str = sys.executable,
         *,
         start: Starter | None = None,
+        warm: bool = False,
         layers: Layers = EVERYTHING,
         allow_unwalled: bool = False,
         policy: bool = True,
     ) -> None:
         compile_guest()
-        self._start: Starter = start or partial(start_process, python)
         self._layers = offered().at_most(layers)
+        self._cold: Starter = start or partial(start_process, python)
+        self._warm = WarmStart(python) if warm and start is None and self._layers.seccomp else None
         self._stood: Layers | None = None
         self._allow_unwalled, self._policy = allow_unwalled, policy
         if not self._layers.landlock_abi:
@@ -69,6 +73,20 @@ class ProcessLauncher:
     def level(self) -> WallLevel:
         """The wall as it stood around the last guest; before the first one, what is known without a trial."""
         return described(self._stood or replace(self._layers, namespaces=False))
+
+    def warm_up(self) -> None:
+        """For those who are going to run many guests: load what they need once, in the background."""
+        if self._warm is not None:
+            self._warm.warm_up()
+
+    def wait_until_warm(self, timeout_s: float) -> bool:
+        """Whether guests are started warm from now on; False where they never are."""
+        return self._warm is not None and self._warm.wait_until_warm(timeout_s)
+
+    def close(self) -> None:
+        """End the warm process; guests go on, and later ones start cold."""
+        if self._warm is not None:
+            self._warm.close()
 
     def run(
         self,
@@ -84,14 +102,18 @@ class ProcessLauncher:
         """
         if self._layers.level == "C" and not self._allow_unwalled:
             raise unwalled()
-        outcome = self._run(request, on_progress, on_log, cancelled)
-        if outcome.exit_code == NO_IDENTITY and self._layers.namespaces and outcome.wall_level == "C":
+        callbacks = on_progress, on_log, cancelled
+        outcome = self._run(self._warm or self._cold, request, *callbacks)
+        if self._warm is not None and outcome.details["before_wall"]:
+            outcome = self._run(self._cold, request, *callbacks)
+        if outcome.exit_code == NO_IDENTITY and self._layers.namespaces and outcome.details["before_wall"]:
             self._layers = replace(self._layers, namespaces=False)
-            outcome = self._run(request, on_progress, on_log, cancelled)
+            outcome = self._run(self._cold, request, *callbacks)
         return outcome
 
     def _run(
         self,
+        start: Starter,
         request: GuestRequest,
         on_progress: Callable[[Progress], None],
         on_log: Callable[[Mapping[str, Any]], None],
@@ -104,7 +126,7 @@ class ProcessLauncher:
             logs = (BoundedLog(request.stdout_path, request.max_log_bytes), BoundedLog(request.stderr_path, request.max_log_bytes))
             for log in logs:
                 stack.callback(log.close)
-            guest = self._start(request)
+            guest = start(request)
             try:
                 watcher = Watcher(guest, request, message, answers, logs, cancelled)
                 watcher.watch()
@@ -139,7 +161,13 @@ def _outcome(
         stderr_bytes=logs[1].size_bytes,
         truncated=any(log.cut_bytes for log in logs),
         wall_level=(answers.layers or NOTHING).level,
-        details={"processes_left": watcher.survivors, "policy": answers.policy, "layers": asdict(answers.layers or NOTHING)},
+        details={
+            "processes_left": watcher.survivors,
+            "policy": answers.policy,
+            "layers": asdict(answers.layers or NOTHING),
+            "start": "cold" if guest.process is not None else "warm",
+            "before_wall": verdict.ending == "crashed" and answers.layers is None,
+        },
     )
 
 

@@ -1,7 +1,8 @@
 """Trend without assumptions on its shape: the Mann-Kendall test, also for series with memory, and the slope of Theil and Sen.
 
 Sources: H. B. Mann, Econometrica 13 (1945) 245-259; P. K. Sen, J. Am. Stat. Assoc. 63 (1968) 1379-1389; K. H. Hamed and A. R. Rao,
-J. Hydrol. 204 (1998) 182-196. Every function takes values in order of time, all finite; memory grows with the square of their number.
+J. Hydrol. 204 (1998) 182-196. Every function takes values in order of time, all finite; the memory used
+grows with the square of their number.
 """
 
 import math
@@ -81,7 +82,7 @@ def mann_kendall(values: Floats, rng: np.random.Generator) -> Trend:
     if memory > NO_MEMORY:  # one standard error more: an underrated memory makes a trend of every swing
         used = max(variance, simulated_variance(n, min(MOST_MEMORY, memory + math.sqrt((1 - memory**2) / n)), rng))
     reach = 1.959963984540054 * math.sqrt(used)
-    low, high = (pairs[min(max(int(round((len(pairs) + way * reach) / 2)), 0), len(pairs) - 1)] for way in (-1, 1))
+    low, high = (pairs[min(max(round((len(pairs) + way * reach) / 2), 0), len(pairs) - 1)] for way in (-1, 1))
     return Trend(
         n, s, variance, 2 * s / (n * (n - 1)), normal_p(s, variance), normal_p(s, used), memory,
         slope, float(low), float(high), float(np.median(values) - slope * (n - 1) / 2),

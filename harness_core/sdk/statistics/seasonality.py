@@ -7,7 +7,7 @@ Strength is that of X. Wang, K. Smith and R. Hyndman, Data Min. Knowl. Discov. 1
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,6 +24,7 @@ LEAST_VALUES = 16
 LONGEST_PERIOD = 2100
 PEAKS = 8
 NEARLY = 0.9
+HALF = 0.5
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,10 @@ def find_cycle(values: Floats, level: float, suggested: Sequence[int] = ()) -> C
 
     sure = [item for item in judged if p_value(item) <= level]
     best = max(sure, key=lambda item: (item.criterion, -item.period)) if sure else min(judged, key=p_value)
-    best = next((item for item in sure if best.period % item.period == 0 and item.strength >= NEARLY * best.strength), best)
+    for item in sure:  # a part of the period that does most of it alone is the period; the rest is found in what it leaves over
+        if best.period % item.period == 0 and item.strength >= (HALF if item.period in named else NEARLY) * best.strength:
+            best = item
+            break
     return Cycle(best.period, best.profile, best.strength, p_value(best), n / best.period)
 
 
@@ -118,16 +122,19 @@ def _judge(values: Floats, period: int) -> _Judged | None:
     n = len(values)
     rest = values - moving_average(values, period)
     profile = folded(rest, period)
-    smooth, parameters = _smoothed(profile)
-    left = rest - smooth[np.arange(n) % period]
-    whiten = _autoregression(left)
-    before, after = whiten(rest), whiten(left)
-    unexplained, total = float(after @ after), float(before @ before)
-    if total <= 0 or unexplained >= total or len(after) <= 2 * parameters:
+    left = rest - profile[np.arange(n) % period]
+    criterion = -math.inf
+    for shape, parameters in _shapes(profile):
+        whiten = _autoregression(rest - shape[np.arange(n) % period])
+        before, after = whiten(rest), whiten(rest - shape[np.arange(n) % period])
+        share = float(after @ after) / max(float(before @ before), 1e-300)
+        if 0 <= share < 1 and len(after) > 2 * parameters:
+            gain = -len(after) * math.log(max(share, 1e-15)) - parameters * math.log(len(after))
+            criterion = max(criterion, gain)
+    if criterion == -math.inf:
         return None
-    share = max(unexplained / total, 1e-15)
-    criterion = -len(after) * math.log(share) - parameters * math.log(len(after))
-    strength = max(0.0, 1 - float(left.var()) / float(rest.var()))
+    chance = n / max(1.0, n - period)  # so much less than the truth is left over where every phase has a mean of its own
+    strength = max(0.0, 1 - chance * float(left.var()) / max(float(rest.var()), 1e-300))
     return _Judged(criterion, period, steady_wave_p(rest, period), profile, strength)
 
 
@@ -160,17 +167,17 @@ def folded(rest: Floats, period: int) -> Floats:
     return np.asarray(profile - profile.mean(), dtype=np.float64)
 
 
-def _smoothed(profile: Floats) -> tuple[Floats, int]:
-    """The profile by its first harmonics, where it is longer than they need, and the number of parameters."""
+def _shapes(profile: Floats) -> list[tuple[Floats, int]]:
+    """The profile, and where it is longer than its first harmonics need, these alone; each with its number of parameters."""
     period = len(profile)
     if period <= 2 * HARMONICS + 1:
-        return profile, period - 1
+        return [(profile, period - 1)]
     waves = np.fft.rfft(profile)
     waves[HARMONICS + 1 :] = 0
-    return np.fft.irfft(waves, period), 2 * HARMONICS
+    return [(profile, period - 1), (np.fft.irfft(waves, period), 2 * HARMONICS)]
 
 
-def _autoregression(left: Floats):  # type: ignore[no-untyped-def]
+def _autoregression(left: Floats) -> Callable[[Floats], Floats]:
     """A filter that takes the memory of ``left`` out of a series (Yule-Walker)."""
     n = len(left)
     order = min(AR_ORDER, max(1, n // 20))

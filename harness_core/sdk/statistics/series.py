@@ -22,6 +22,7 @@ SECOND = 1_000_000
 DAY = 86_400 * SECOND
 MONDAY = 4 * DAY  # 1970-01-05 in microseconds, where weeks begin
 LEAST_COVERAGE = 0.6
+LEAST_TIMED = 0.5
 
 
 @dataclass(frozen=True)
@@ -131,6 +132,42 @@ def time_columns(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list
     return sorted((column for column in found if known.get(column.name, {}).get("role") != "constant"), key=rank)
 
 
+class NoCourse(Exception):
+    """The rows follow one another in no order that says anything: the reason as a code and as a sentence."""
+
+    def __init__(self, code: str, sentence: str) -> None:
+        super().__init__(sentence)
+        self.code, self.sentence = code, sentence
+
+
+def rows_in_course(dataset: Dataset, profile: Sequence[Mapping[str, Any]], time_column: str = "") -> Order:
+    """The rows by ``time_column``, or by the likeliest time column, or as they stand; raises :class:`NoCourse`.
+
+    A file without time that is sorted by a column with repeated values is grouped: what changes from row to row is that column.
+    """
+    columns = time_columns(dataset, profile)
+    if time_column:
+        columns = [column for column in columns if column.name == time_column]
+        if not columns:
+            raise NoCourse("no_time_column", f'There is no date or time column "{time_column}".')
+    if columns:
+        order = rows_in_time(dataset, columns[0])
+        if order.times is not None and order.length > LEAST_TIMED * dataset.row_count and order.times[0] < order.times[-1]:
+            return order
+    for entry in profile:
+        few = 2 <= int(entry.get("distinct_count") or 0) <= dataset.row_count / 2
+        if entry.get("is_sorted") is not None and few and entry.get("role") != "constant":
+            sentence = f'The rows are sorted by "{entry["name"]}" and there is no time, so their order is no course of events.'
+            raise NoCourse("rows_are_grouped", sentence)
+    return rows_as_they_stand(dataset)
+
+
+def finite_sql(column: Column) -> str:
+    """A numeric column of ``data`` as a double, NULL where it is missing or no finite number."""
+    name = view_name(column.name)
+    return f"CASE WHEN isfinite({name}) THEN CAST({name} AS DOUBLE) END" if column.type == "float" else f"CAST({name} AS DOUBLE)"
+
+
 def rows_as_they_stand(dataset: Dataset) -> Order:
     return Order(None, None, None, dataset.row_count)
 
@@ -209,7 +246,7 @@ def _is_even(entry: Mapping[str, Any]) -> bool:
     return high > low and abs((middle - low) / (high - low) - 0.5) < 0.05
 
 
-def choose_step(times: Integers, max_steps: int, least_rows: float = 1.0, coverage: float = LEAST_COVERAGE) -> Step | None:
+def choose_step(times: Integers, max_steps: int, least_rows: float = 0.0, coverage: float = LEAST_COVERAGE) -> Step | None:
     """The finest step of which the span holds at most ``max_steps``, at least the share ``coverage`` of them with rows, and
     ``least_rows`` rows each on average; None where no step will do. ``times`` ascend."""
     for step in STEPS:

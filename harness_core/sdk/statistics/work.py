@@ -52,8 +52,8 @@ class Work:
     def service(self) -> Integers:
         return np.asarray(self.end - self.start)
 
-    def of(self, chosen: NDArray[np.bool_]) -> "Work":
-        """The chosen pieces of work."""
+    def of(self, chosen: NDArray[np.bool_] | Integers) -> "Work":
+        """The chosen pieces of work, or all in the order given."""
         parts = ("queued", "start", "end", "rows", "resource", "activity")
         return replace(self, **{name: getattr(self, name)[chosen] for name in parts})
 

@@ -25,7 +25,7 @@ def raise_wall(order: Mapping[str, Any]) -> dict[str, Any]:
     where the system counts them for this process alone), ``landlock`` (the highest version to use, 0 for none), ``seccomp`` and
     ``namespaces`` (whether to use them).
     """
-    if _threads() != 1:
+    if thread_count() != 1:
         raise WallRefused("a thread that is there already would stay outside the wall")
     namespaces = privileges.enter_namespaces() if order["namespaces"] else []
     privileges.drop_capabilities()
@@ -42,7 +42,8 @@ def raise_wall(order: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _threads() -> int:
+def thread_count() -> int:
+    """The threads of this process."""
     return len(os.listdir("/proc/self/task"))  # noqa: PTH208 - it is run before each guest
 
 

@@ -11,6 +11,7 @@ PR_SET_PDEATHSIG = 1
 PR_SET_DUMPABLE = 4
 PR_CAPBSET_DROP = 24
 PR_SET_CHILD_SUBREAPER = 36
+PR_GET_CHILD_SUBREAPER = 37
 PR_SET_NO_NEW_PRIVS = 38
 PR_SET_MDWE = 65
 PR_MDWE_REFUSE_EXEC_GAIN = 1
@@ -25,6 +26,13 @@ def prctl(option: int, first: int = 0, second: int = 0) -> int:
     """Raises OSError, also where the system knows no such option."""
     words = (ctypes.c_ulong(item) for item in (first, second, 0, 0))
     return _checked(_libc.prctl(option, *words))
+
+
+def is_subreaper() -> bool:
+    """Whether this process adopts what its descendants orphan."""
+    answer = ctypes.c_int()
+    prctl(PR_GET_CHILD_SUBREAPER, ctypes.addressof(answer))
+    return bool(answer.value)
 
 
 def unshare(flags: int) -> None:
