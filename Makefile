@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/sales_orders.csv
 
-.PHONY: help run test setup system check format lint types imports unit reference bench lock clean
+.PHONY: help run test setup system check format lint types imports unit reference bench screenshots lock clean
 
 help:             ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -55,6 +55,9 @@ reference: setup  ## scores on the reference data in $HARNESS_REFERENCE_DATA, be
 
 bench: setup      ## figures, as ratios against the raw tools in the same run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+screenshots: setup system  ## docs/images, from a real run of the example in a real browser
+	@$(BIN)/python -m tests.browser.screenshots docs/images
 
 lock: setup       ## resolve the dependencies anew, with hashes
 	@$(BIN)/python -m pip install --quiet uv

@@ -1,4 +1,4 @@
-"""What the kernel adds to an execution: a plan of ten trivial plugins, beside the bare processes that it starts.
+"""What the kernel adds to an execution: a plan of ten trivial plugins, beside the bare processes that it starts, cold and warm.
 
 Prints medians in milliseconds: `python -c pass`, a Python that imports what a guest imports, and the whole of an execution as the
 state database saw it (claim, start, watch, check, commit), with the time from queued to started.
@@ -26,6 +26,12 @@ TRIVIAL = "from harness_core.sdk import PluginResult\ndef run(ctx):\n    return 
 
 
 def main() -> None:
+    for warm in (False, True):
+        print("guests copied from a warm process" if warm else "guests started as fresh interpreters")
+        measure(warm=warm)
+
+
+def measure(*, warm: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         catalog = small_catalog(root / "plugins")
@@ -33,9 +39,10 @@ def main() -> None:
             make_plugin(root / "plugins", f"analysis_t{number}", "analysis", TRIVIAL, retries=0)
         table = root / "table.csv"
         table.write_text("a,b\n1,2\n")
-        core = open_core(read_settings({}, home=root / "home"), catalog=catalog)
+        core = open_core(read_settings({"HARNESS_WARM_START": str(int(warm))}, home=root / "home"), catalog=catalog)
         worker = WorkerRuntime(core, kind="worker", places=2)
         worker.start()
+        core.launcher.wait_until_warm(60.0)
         names = [f"analysis_t{number}" for number in range(PLUGINS)]
         took: list[tuple[float, float, float]] = []
         bare: list[float] = []

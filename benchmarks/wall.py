@@ -5,6 +5,8 @@ Every figure stands beside the same thing without the wall, measured in turns in
 
 import json
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -15,6 +17,7 @@ import psutil
 import pyarrow
 import pyarrow.parquet
 
+from harness_core.adapters.wall.guests import FLAGS
 from harness_core.adapters.wall.launcher import ProcessLauncher
 from harness_core.adapters.wall.level import NOTHING
 from harness_core.ports.launcher import GuestOutcome, GuestRequest
@@ -23,9 +26,11 @@ STARTS, BOMBS, ENDS, WORKLOADS = 60, 15, 10, 9
 CAP_MB = 512
 ROWS = 4_000_000
 WALLED = ProcessLauncher()
+WARM = ProcessLauncher(warm=True)
 BARE = ProcessLauncher(layers=NOTHING, allow_unwalled=True, policy=False)
 
 NOTHING_MUCH = "return {}"
+LIBRARIES = "import numpy, pyarrow.parquet, duckdb\n    return {}"
 BOMB = {
     "bytes": "held = []\n    while True: held.append(bytearray(b'x') * 4_000_000)",
     "numpy": "import numpy\n    held = []\n    while True: held.append(numpy.ones(500_000))",
@@ -85,6 +90,31 @@ def start_up(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def warm_start(folder: Path) -> dict[str, Any]:
+    """A whole guest, walled in and copied from the warm process, beside an interpreter that does nothing and cold guests."""
+    WARM.warm_up()
+    assert WARM.wait_until_warm(60.0)
+    command = [sys.executable, *FLAGS, "-c", "pass"]
+    cases: dict[str, Callable[[], object]] = {
+        "python -c pass": lambda: subprocess.run(command, check=True),
+        "warm": lambda: run(WARM, folder, NOTHING_MUCH),
+        "cold": lambda: run(WALLED, folder, NOTHING_MUCH),
+        "warm with libraries": lambda: run(WARM, folder, LIBRARIES),
+        "cold with libraries": lambda: run(WALLED, folder, LIBRARIES),
+    }
+    took: dict[str, list[float]] = {name: [] for name in cases}
+    for _ in range(STARTS):
+        for name, go in cases.items():
+            started = time.perf_counter()
+            go()
+            took[name].append((time.perf_counter() - started) * 1000)
+    assert run(WARM, folder, LIBRARIES).details["start"] == "warm"
+    WARM.close()
+    found = {name: {"median_ms": round(statistics.median(all_), 1), "min_ms": round(min(all_), 1)} for name, all_ in took.items()}
+    over = [one - other for one, other in zip(took["warm"], took["python -c pass"], strict=True)]
+    return {**found, "warm_over_python_ms": round(statistics.median(over), 1), "target_ms": 15}
+
+
 def overshoot(folder: Path) -> dict[str, Any]:
     """Megabytes above the budget at the moment of the end, as the kernel's own high-water mark has them."""
     found: dict[str, Any] = {}
@@ -136,7 +166,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "data.parquet").touch()
-        for measure in (start_up, overshoot, time_to_empty, throughput):
+        for measure in (start_up, warm_start, overshoot, time_to_empty, throughput):
             print(json.dumps({measure.__name__: measure(folder)}), flush=True)
         print(json.dumps({"level": WALLED.level.level}))
 

@@ -18,6 +18,9 @@ class RunRequest(BaseModel):
         None, description="The plugins to run, and what they build on; the planner chooses if absent."
     )
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict, description="Settings by plugin id; defaults fill the rest.")
+    erp: str | None = Field(None, description="The ERP the files come from: its settings, roles and known issues.")
+    presets: list[str] = Field(default_factory=list, description="Settings presets by name; the last is the strongest.")
+    sample: float | None = Field(None, gt=0, le=1, description="The share of the rows to read; all if absent.")
     seed: int = Field(0, ge=0, lt=2**63, description="0 has it derived from the run's fingerprint.")
     reuse: bool | None = Field(None, description="Take results with the same execution fingerprint; true if absent.")
     force: bool | None = Field(None, description="Compute everything again: the opposite of reuse.")

@@ -102,6 +102,7 @@ class Core:
     overview: Overview
 
     def close(self) -> None:
+        self.launcher.close()
         self.database.close()
 
     # What proves and keeps is loaded when it is asked for: most commands never do.
@@ -229,7 +230,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     library, workers = SqlLibrary(database), SqlWorkers(database, clock)
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
     catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
-    launcher = ProcessLauncher(allow_unwalled=settings.allow_unwalled)
+    launcher = ProcessLauncher(warm=settings.warm_start, allow_unwalled=settings.allow_unwalled)
     guests = SecretKeeping(launcher, os.environ)
     engine = engine_facts()
     inspecting = Inspecting(guests, store, blobs, names)

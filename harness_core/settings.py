@@ -47,7 +47,8 @@ class Settings:
     retention_newest: int = field(default=10, metadata={"help": "So many runs, the newest, never expire."})
     retention_runs: int = field(default=0, metadata={"help": "Runs beyond so many expire, the oldest first; 0 for no such bound."})
     retention_bytes: int = field(
-        default=0, metadata={"help": "Runs expire, the oldest first, until what is kept fits in so many bytes; 0 for no such bound."}
+        default=0,
+        metadata={"help": "Runs expire, the oldest first, until what is kept fits in so many bytes; 0 for no such bound."},
     )
     retention_grace_days: float = field(
         default=7.0, metadata={"help": "Days between the deletion of a run or dataset version and the end of its files."}
@@ -55,6 +56,9 @@ class Settings:
     allow_unwalled: bool = field(
         default=False,
         metadata={"help": "Run plugins although this system can hold them back neither with Landlock nor with seccomp (level C)."},
+    )
+    warm_start: bool = field(
+        default=True, metadata={"help": "Start plugins as copies of a process that has their libraries loaded, where that is safe."}
     )
     log_level: str = field(default="warning", metadata={"help": "debug, info, warning or error."})
     sources: Mapping[str, str] = field(default_factory=dict, compare=False)
@@ -195,5 +199,6 @@ _PARSERS: Mapping[str, Any] = {
     "retention_bytes": _count,
     "retention_grace_days": _days,
     "allow_unwalled": _flag,
+    "warm_start": _flag,
     "log_level": _level,
 }

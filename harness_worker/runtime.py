@@ -61,6 +61,7 @@ class WorkerRuntime:
                 concurrency=self._places, version=__version__,
             )
         )  # fmt: skip
+        core.launcher.warm_up()
         core.bell.listen(self.handle)
         rescue(core.jobs, core.workers, core.overview, core.bell)
         prune(core.store, core.blobs)

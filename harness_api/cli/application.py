@@ -7,14 +7,21 @@ import typer
 from harness_api.cli import (
     datasets_commands,
     doctor_command,
+    erp_commands,
+    evaluate_command,
+    formats_commands,
+    insights_commands,
     keeping_commands,
     migrate_command,
     options,
     plugins_commands,
+    presets_commands,
     proof_commands,
+    retention_command,
     run_command,
     runs_commands,
     serve_command,
+    settings_command,
     submit_command,
     worker_command,
 )
@@ -52,15 +59,23 @@ options.command(app, "run")(run_command.run)
 options.command(app, "submit")(submit_command.submit)
 options.command(app, "serve")(serve_command.serve)
 options.command(app, "worker")(worker_command.worker)
+options.command(runs_commands.runs, "settings")(settings_command.show_settings)
 app.add_typer(runs_commands.runs)
+options.command(datasets_commands.datasets, "roles")(formats_commands.dataset_roles)
 app.add_typer(datasets_commands.datasets)
 app.add_typer(plugins_commands.plugins)
+app.add_typer(erp_commands.erp)
+app.add_typer(presets_commands.presets)
+app.add_typer(formats_commands.formats)
+app.add_typer(insights_commands.insights)
 options.command(app, "replay")(proof_commands.replay)
 options.command(app, "verify")(proof_commands.verify)
 options.command(app, "export")(proof_commands.export)
 options.command(app, "diag")(proof_commands.diag)
+options.command(app, "evaluate")(evaluate_command.evaluate_report)
 options.command(app, "doctor")(doctor_command.doctor)
 options.command(app, "check")(keeping_commands.check)
 options.command(app, "backup")(keeping_commands.backup)
 options.command(app, "restore")(keeping_commands.restore)
+options.command(app, "retention")(retention_command.retention)
 options.command(app, "migrate")(migrate_command.migrate)

@@ -41,6 +41,16 @@ ConfigOption = Annotated[
     ),
 ]
 SeedOption = Annotated[int | None, typer.Option("--seed", metavar="N", help="The run's seed; 0 derives it from the fingerprint.")]
+PresetOption = Annotated[
+    list[str], typer.Option("--preset", metavar="NAME", help="Settings of a preset; may be repeated, the last is the strongest.")
+]
+ErpOption = Annotated[
+    str | None, typer.Option("--erp", metavar="NAME", help="The ERP the files come from: its settings, roles and known issues.")
+]
+SampleOption = Annotated[
+    float | None,
+    typer.Option("--sample", metavar="FRACTION", help="Read this share of the rows only; everything then says SAMPLED."),
+]
 StrictOption = Annotated[bool, typer.Option("--strict/--best-effort", help="A partial run counts as failed (exit 3).")]
 AllowPartialOption = Annotated[
     bool, typer.Option("--allow-partial", help="A partial run counts as done (exit 0).", show_default=False)
@@ -57,8 +67,17 @@ TimeoutOption = Annotated[
 ]
 WaitOption = Annotated[bool, typer.Option("--wait", help="Follow the run until it ends.", show_default=False)]
 RunArgument = Annotated[str, typer.Argument(metavar="RUN", help="A run id, or its beginning.")]
+RunsArgument = Annotated[list[str], typer.Argument(metavar="RUN", help="Run ids, or their beginnings.", show_default=False)]
 LimitOption = Annotated[int, typer.Option("--limit", metavar="N", min=1, max=500, help="How many at most.")]
 AfterOption = Annotated[str | None, typer.Option("--after", metavar="CURSOR", help="Go on where an earlier list said `next`.")]
+
+DaysOption = Annotated[
+    float | None, typer.Option("--days", metavar="N", min=0, help="Instead of HARNESS_RETENTION_DAYS: what is older expires.")
+]
+GraceOption = Annotated[
+    float | None,
+    typer.Option("--grace-days", metavar="N", min=0, help="Instead of HARNESS_RETENTION_GRACE_DAYS: days until the files end."),
+]
 
 Body = Callable[..., Exit | None]
 

@@ -55,6 +55,8 @@ def conclude(session: Session, core: "Core", followed: Followed, verdict: Verdic
     tell_outcome(console, read_report(folder), folder)
     executions = core.runs.executions(run.run_id)
     console.say(summary_line(run, executions))
+    if (known := core.insights.retrospect(run)).scope is not None:
+        console.say(f"{known.sentence} See `harness insights show {run.run_id}`.")
     if executions and all(item.status == "REUSED" for item in executions):
         console.say("Nothing was computed: an earlier run had the same fingerprints. `--force` computes everything again.")
     return verdict.exit_of(run.status, run.worst_severity)
@@ -69,6 +71,8 @@ def read_report(folder: Path) -> Mapping[str, Any]:
 def tell_outcome(console: Console, report: Mapping[str, Any], folder: Path | None) -> None:
     """The insights, most valuable first, what went wrong, and where in ``folder`` to read on."""
     width = min(MAX_WIDTH, max(40, shutil.get_terminal_size().columns))
+    if report.get("coverage", {}).get("sampled"):
+        console.say(paint(sampled_line(report["coverage"]), "yellow") + "\n")
     for rank, insight in enumerate(report.get("insights", ()), 1):
         console.say("\n".join(insight_lines(rank, insight, width)) + "\n")
     if report and not report["insights"]:
@@ -79,6 +83,12 @@ def tell_outcome(console: Console, report: Mapping[str, Any], folder: Path | Non
     found = [folder / name for name in ("report.html", "report.md") if (folder / name).is_file()] if folder else []
     if found:
         console.say(f"Report: {found[0]}")
+
+
+def sampled_line(coverage: Mapping[str, Any]) -> str:
+    """What is said above everything else of a run that read a part of the rows."""
+    read, total = coverage["rows_analyzed"], coverage["rows_total"]
+    return f"SAMPLED: {read:,} of {total:,} rows were read (fraction {coverage['fraction']:g}, seed {coverage['seed']})."
 
 
 def insight_lines(rank: int, insight: Mapping[str, Any], width: int) -> list[str]:

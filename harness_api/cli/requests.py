@@ -16,8 +16,17 @@ EXAMPLE = "write `plugins: [analysis_outliers]`, `seed: 7`, or a plugin's id wit
 
 
 @dataclass(frozen=True)
+class Remembered:
+    """What the settings build on, and the share of the rows to read (None: all)."""
+
+    presets: tuple[str, ...] = ()
+    erp: str | None = None
+    sample: float | None = None
+
+
+@dataclass(frozen=True)
 class Request:
-    """What to do with which files; ``settings`` holds only what was given."""
+    """What to do with which files; ``settings`` holds only what was given, ``file_settings`` those of ``--config``."""
 
     files: tuple[Path, ...]
     plugins: tuple[str, ...] | None = None
@@ -25,20 +34,26 @@ class Request:
     seed: int = 0
     reuse: bool = True
     strict: bool = False
+    file_settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    known: Remembered = Remembered()
 
     def submission(self, upload_ids: Sequence[str], reserved_for: "WorkerId | None" = None) -> "Submission":
         from harness_core.services.submitting import Submission
 
         return Submission(
             upload_ids, plugins=self.plugins, settings=self.settings, seed=self.seed, reuse=self.reuse, strict=self.strict,
-            reserved_for=reserved_for,
+            reserved_for=reserved_for, file_settings=self.file_settings, erp=self.known.erp, presets=self.known.presets,
+            sample=self.known.sample,
         )  # fmt: skip
 
     def body(self, upload_ids: Sequence[str]) -> dict[str, Any]:
         """The same as JSON, for the service."""
-        body: dict[str, Any] = {
-            "settings": dict(self.settings), "seed": self.seed, "reuse": self.reuse, "strict": self.strict,
-        }  # fmt: skip
+        from harness_core.domain.settings_resolution import merge
+
+        settings, known = merge(self.file_settings, self.settings), self.known
+        body: dict[str, Any] = {"settings": settings, "seed": self.seed, "reuse": self.reuse, "strict": self.strict}
+        more = {"erp": known.erp, "presets": list(known.presets), "sample": known.sample}
+        body |= {key: value for key, value in more.items() if value not in (None, [])}
         body |= {"upload_id": upload_ids[0]} if len(upload_ids) == 1 else {"upload_ids": list(upload_ids)}
         return body if self.plugins is None else body | {"plugins": list(self.plugins)}
 
@@ -49,6 +64,7 @@ def read_request(
     assignments: Sequence[str],
     config: Path | None,
     seed: int | None,
+    known: Remembered = Remembered(),
     *,
     reuse: bool,
     strict: bool,
@@ -57,16 +73,16 @@ def read_request(
 
     Raises UsageError for options and InputRefused for files that are not there.
     """
-    from harness_core.domain.settings_resolution import layer_of, merge
+    from harness_core.domain.settings_resolution import layer_of
 
     given = _read_config(config) if config else {}
     wanted = _plugin_ids(plugins) if plugins is not None else given.get("plugins")
     layers = {name: value for name, value in given.items() if name not in TOP_KEYS}
-    settings = merge(layers, layer_of(assignments))
+    settings = layer_of(assignments)
     _check_files(files)
     return Request(
         files=tuple(files), plugins=None if wanted is None else tuple(wanted), settings=settings,
-        seed=seed if seed is not None else given.get("seed", 0), reuse=reuse, strict=strict,
+        seed=seed if seed is not None else given.get("seed", 0), reuse=reuse, strict=strict, file_settings=layers, known=known,
     )  # fmt: skip
 
 
@@ -117,6 +133,11 @@ def _read_config(path: Path) -> dict[str, Any]:
             return dict(value)
     raise UsageError("invalid_config", f"The configuration {path} cannot be used.", problems=problems,
                      next_step="Correct what is named above.")  # fmt: skip
+
+
+def read_settings_file(path: Path) -> dict[str, Any]:
+    """The settings per plugin in a configuration file, without what it says of plugins and seed."""
+    return {name: value for name, value in _read_config(path).items() if name not in TOP_KEYS}
 
 
 def _config_problems(value: Any, where: str) -> list[Problem]:

@@ -9,7 +9,7 @@ from harness_api.cli.exits import Exit, Verdict
 from harness_api.cli.following import Deadline, Followed, embedded_worker, follow, give, take_files
 from harness_api.cli.outcomes import conclude, prepare_out, run_document
 from harness_api.cli.progress import ProgressView
-from harness_api.cli.requests import read_request
+from harness_api.cli.requests import Remembered, read_request
 from harness_api.cli.session import Session
 from harness_api.cli.stopping import Stopped
 from harness_core.domain.runs import RUN_ENDED, Run
@@ -27,6 +27,9 @@ def run(
     plugins: options.PluginsOption = None,
     assignments: options.SetOption = [],  # noqa: B006 - Typer copies it
     config: options.ConfigOption = None,
+    preset: options.PresetOption = [],  # noqa: B006 - Typer copies it
+    erp: options.ErpOption = None,
+    sample: options.SampleOption = None,
     seed: options.SeedOption = None,
     strict: options.StrictOption = False,
     allow_partial: options.AllowPartialOption = False,
@@ -41,7 +44,8 @@ def run(
     the same happens when the time is over.
     """
     verdict = options.verdict_of(strict, allow_partial, fail_on)
-    request = read_request(files, plugins, assignments, config, seed, reuse=reuse, strict=strict)
+    known = Remembered(tuple(preset), erp, sample)
+    request = read_request(files, plugins, assignments, config, seed, known, reuse=reuse, strict=strict)
     prepare_out(out)
     deadline = Deadline(timeout)
     with session.core(OWN_QUEUE) as core:

@@ -1,9 +1,9 @@
-"""`harness runs …`: the runs there are, each one in detail, and steering them."""
+"""`harness runs …`: the runs there are, each one in detail, steering, keeping and comparing them."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +16,7 @@ from harness_api.cli.progress import COLOUR_OF, ProgressView, took
 from harness_api.cli.run_command import OWN_QUEUE, do_here
 from harness_api.cli.session import Session
 from harness_api.cli.submit_command import wait_for
+from harness_core.domain.datasets import Upload
 from harness_core.domain.runs import RUN_ENDED, Execution, Run, RunStatus
 
 if TYPE_CHECKING:
@@ -25,11 +26,18 @@ COLOUR_OF_STATUS = {"COMPLETED": "green", "PARTIAL": "yellow", "FAILED": "red", 
 StatusOption = Annotated[
     list[RunStatus], typer.Option("--status", help="Only runs of this status; may be repeated.", case_sensitive=False)
 ]
+DeletedOption = Annotated[
+    bool,
+    typer.Option("--deleted", help="Also runs that are deleted, and those of which only the record is kept.", show_default=False),
+]
+OffOption = Annotated[bool, typer.Option("--off", help="Unpin it.", show_default=False)]
+FirstArgument = Annotated[str, typer.Argument(metavar="BEFORE", help="The id of the run that was, or its beginning.")]
+SecondArgument = Annotated[str, typer.Argument(metavar="AFTER", help="The id of the run that is, or its beginning.")]
 TextOption = Annotated[
     str, typer.Option("--text", metavar="TEXT", help="Only runs whose file name holds this, or whose id begins so.")
 ]
 
-runs = options.group("runs", "List, show and steer runs.")
+runs = options.group("runs", "List, show, steer, compare, pin and delete runs.")
 
 
 @options.command(runs, "list")
@@ -37,6 +45,7 @@ def list_runs(
     session: Session,
     status: StatusOption = [],  # noqa: B006 - Typer copies it
     text: TextOption = "",
+    deleted: DeletedOption = False,
     limit: options.LimitOption = 50,
     after: options.AfterOption = None,
 ) -> Exit:
@@ -44,8 +53,8 @@ def list_runs(
     with session.core() as core:
         from harness_api.documents import run_summary
 
-        page = core.overview.page(after=after, limit=limit, statuses=status, text=text)
-        session.console.document = {"runs": [run_summary(run) for run in page.runs], "next": page.next}
+        page = core.overview.page(after=after, limit=limit, statuses=status, text=text, deleted=deleted)
+        session.console.document = {"runs": [run_summary(run) | kept_document(run) for run in page.runs], "next": page.next}
         rows = [_row(run) for run in page.runs]
         heads = ("RUN", "STATUS", "QUEUED (UTC)", "TOOK", "INSIGHTS", "FILE")
         session.console.result(table(heads, rows, right=frozenset({3, 4})) if rows else "No runs.")
@@ -57,7 +66,22 @@ def list_runs(
 def _row(run: Run) -> tuple[str, ...]:
     status = paint(str(run.status), COLOUR_OF_STATUS.get(run.status, "faint"))
     insights = str(run.insight_count) if run.status in RUN_ENDED else ""
-    return run.run_id, status, _utc(run.created_at), duration_of(run), insights, run.filename
+    kept = _kept(run)
+    return run.run_id, status, _utc(run.created_at), duration_of(run), insights, run.filename + (f" ({kept})" if kept else "")
+
+
+def _kept(run: Run) -> str:
+    """What somebody or the policy decided about it."""
+    if run.purged_at is not None:
+        return "only the record is kept"
+    return "deleted" if run.deleted_at is not None else "pinned" if run.pinned else ""
+
+
+def kept_document(run: Run) -> dict[str, Any]:
+    """The same for programs."""
+    from harness_core.domain.run_manifests import iso_time
+
+    return {"pinned": run.pinned, "deleted_at": iso_time(run.deleted_at), "purged_at": iso_time(run.purged_at)}
 
 
 def _utc(at: float | None) -> str:
@@ -72,22 +96,40 @@ def show_run(session: Session, run_id: options.RunArgument) -> Exit:
 
         run = core.overview.run(run_id)
         executions, because = core.runs.executions(run.run_id), core.overview.waiting_because(run)
+        uploads = [core.library.upload(item.upload_id) for item in run.config.inputs]
         folder = core.store.run_folder(run.run_id)
         report = folder / "report.json"
         session.console.document = {
             **run_document(run, executions, because),
+            **kept_document(run),
+            "uploads": [upload_record(item) for item in uploads],
             "run_dir": str(folder),
             "report": str(report) if report.is_file() else None,
         }
-        session.console.result(_shown(run, executions, folder, because, session.console.width))
+        session.console.result(_shown(run, executions, uploads, folder, because, session.console.width))
     return Exit.OK
 
 
-def _shown(run: Run, executions: Sequence[Execution], folder: Path, because: str | None, width: int | None) -> str:
+def upload_record(upload: Upload) -> dict[str, Any]:
+    """What is known of an upload as long as there is a record at all."""
+    from harness_core.domain.run_manifests import iso_time
+
+    return {
+        "upload_id": upload.upload_id, "filename": upload.filename, "original_path": upload.original_path or None,
+        "uploaded_at": iso_time(upload.created_at), "sha256": upload.sha256, "bytes": upload.size_bytes,
+        "purged_at": iso_time(upload.purged_at),
+    }  # fmt: skip
+
+
+def _shown(
+    run: Run, executions: Sequence[Execution], uploads: Sequence[Upload], folder: Path, because: str | None, width: int | None
+) -> str:
+    sources = [f"{item.original_path or item.filename}, uploaded {_utc(item.created_at)} UTC" for item in uploads]
     facts = {
         "Run": run.run_id,
         "Status": paint(str(run.status), COLOUR_OF_STATUS.get(run.status, "faint")) + (f" — {because}" if because else ""),
-        "File": ", ".join(f"{item.filename} (sha256 {item.sha256[:12]}…, {item.size_bytes:,} bytes)" for item in run.config.inputs),
+        "File": ", ".join(f"{item.filename} (sha256 {item.sha256}, {item.size_bytes:,} bytes)" for item in run.config.inputs),
+        "From": "; ".join(sources),
         "Dataset": run.dataset_version_id or "none yet",
         "Fingerprint": run.fingerprint,
         "Seed": f"{run.resolved_seed}" + (" (derived from the fingerprint)" if run.config.seed == 0 else ""),
@@ -96,6 +138,7 @@ def _shown(run: Run, executions: Sequence[Execution], folder: Path, because: str
         "Ended": f"{_utc(run.ended_at)} UTC, after {duration_of(run)}" if run.ended_at else "not yet",
         "Findings": f"{run.finding_count}, {run.insight_count} of them insights; worst severity: {run.worst_severity or 'none'}",
         "Folder": str(folder),
+        **({"Kept": _kept(run)} if _kept(run) else {}),
     }
     head = "\n".join(f"{name + ':':<13}{value}" for name, value in facts.items())
     return f"{head}\n\n{_executions_table(executions, width)}"
@@ -203,3 +246,58 @@ def _take_up(
 
 def _steer(core: "Core", verb: str, run_id: str) -> Run:
     return core.controlling.retry(run_id) if verb == "retry" else core.controlling.resume(run_id)
+
+
+@options.command(runs, "pin")
+def pin_run(session: Session, run_id: options.RunArgument, off: OffOption = False) -> Exit:
+    """Pin a run: nothing deletes it, neither the retention policy nor a person, until it is unpinned with --off."""
+    with session.core() as core:
+        run = core.retaining.pin(run_id, pinned=not off)
+    session.console.document = {"run_id": run.run_id, **kept_document(run)}
+    session.console.result(f"Run {run.run_id} is {'pinned' if run.pinned else 'not pinned'}.")
+    return Exit.OK
+
+
+@options.command(runs, "delete")
+def delete_runs(session: Session, run_ids: options.RunsArgument) -> Exit:
+    """Delete runs, all of those named or none; `undelete` takes it back.
+
+    They are hidden at once, and everything of them stays for the days of grace. `harness retention --apply` ends them after that.
+    """
+    with session.core() as core:
+        deleted = core.retaining.delete_runs(run_ids)
+        grace = core.retaining.policy.grace_days
+    session.console.document = {"runs": [{"run_id": run.run_id, **kept_document(run)} for run in deleted], "grace_days": grace}
+    for run in deleted:
+        session.console.result(f"Run {run.run_id} is deleted.")
+    gone = [run for run in deleted if run.purged_at is None]
+    if gone:
+        names = " ".join(run.run_id for run in gone[:3]) + (" …" if len(gone) > 3 else "")
+        session.console.note(f"For at least {grace:g} days it can be taken back: harness runs undelete {names}")
+    return Exit.OK
+
+
+@options.command(runs, "undelete")
+def undelete_runs(session: Session, run_ids: options.RunsArgument) -> Exit:
+    """Take back the deletion of runs, all of those named or none."""
+    with session.core() as core:
+        back = core.retaining.undelete_runs(run_ids)
+    session.console.document = {"runs": [{"run_id": run.run_id, **kept_document(run)} for run in back]}
+    for run in back:
+        session.console.result(f"Run {run.run_id} is there.")
+    return Exit.OK
+
+
+@options.command(runs, "compare")
+def compare_runs(session: Session, before: FirstArgument, after: SecondArgument) -> Exit:
+    """Compare two runs and show only what differs: configuration, code, data, insights and findings.
+
+    Exit 0 whether they differ or not; with --json, `equal` says it.
+    """
+    from harness_api.cli.comparison import show_comparison
+
+    with session.core() as core:
+        first, second, found = core.comparing.compare(before, after)
+    session.console.document = {"before": first.run_id, "after": second.run_id, **found.as_dict()}
+    show_comparison(session.console, found)
+    return Exit.OK

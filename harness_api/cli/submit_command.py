@@ -11,7 +11,7 @@ from harness_api.cli.exits import Exit, Verdict
 from harness_api.cli.following import Deadline, WorkerWatch, follow, take_files
 from harness_api.cli.outcomes import REPORT_FILES, conclude, prepare_out, run_document, tell_outcome, write_whole
 from harness_api.cli.progress import ProgressView
-from harness_api.cli.requests import Request, read_request
+from harness_api.cli.requests import Remembered, Request, read_request
 from harness_api.cli.session import Session
 from harness_api.cli.stopping import Stopped
 from harness_core.domain.runs import Run
@@ -36,6 +36,9 @@ def submit(
     plugins: options.PluginsOption = None,
     assignments: options.SetOption = [],  # noqa: B006 - Typer copies it
     config: options.ConfigOption = None,
+    preset: options.PresetOption = [],  # noqa: B006 - Typer copies it
+    erp: options.ErpOption = None,
+    sample: options.SampleOption = None,
     seed: options.SeedOption = None,
     strict: options.StrictOption = False,
     allow_partial: options.AllowPartialOption = False,
@@ -50,7 +53,8 @@ def submit(
     gives up after ten seconds without any worker (exit 8); Ctrl-C and --timeout end the waiting only, never the run.
     """
     verdict = options.verdict_of(strict, allow_partial, fail_on)
-    request = read_request(files, plugins, assignments, config, seed, reuse=reuse, strict=strict)
+    known = Remembered(tuple(preset), erp, sample)
+    request = read_request(files, plugins, assignments, config, seed, known, reuse=reuse, strict=strict)
     prepare_out(out)
     deadline = Deadline(timeout)
     if url is not None:

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi.responses import JSONResponse
 
 from harness_api.documents import run_document, run_summary
 from harness_api.models import Run as RunModel
@@ -40,10 +41,10 @@ def list_runs(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
     status: Annotated[str | None, Query(max_length=200, description="One or several statuses, with commas.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of the file's name, or the beginning of a run id.")] = "",
-) -> dict[str, Any]:
+) -> Response:
     """Newest first, page by page."""
     page = find_runs(service_of(request), after=after, limit=limit, status=status, text=q)
-    return {"runs": [run_summary(run) for run in page.runs], "next": page.next}
+    return JSONResponse({"runs": [run_summary(run) for run in page.runs], "next": page.next})  # ours: not validated again
 
 
 @router.get("/{run_id}", response_model=RunModel, summary="Show a run")
@@ -109,4 +110,7 @@ def _submission(asked: RunRequest, idempotency_key: str | None) -> Submission:
         reuse=asked.reuses,
         strict=asked.strict,
         idempotency_key=idempotency_key,
+        erp=asked.erp,
+        presets=asked.presets,
+        sample=asked.sample,
     )

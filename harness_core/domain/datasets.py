@@ -46,6 +46,13 @@ class DatasetVersion:
     def column_count(self) -> int:
         return len(self.columns)
 
+    @property
+    def sample(self) -> dict[str, Any] | None:
+        """How the rows were chosen where they are a sample (``fraction``, ``method``, ``seed``, ``rows_total``); None for all."""
+        if "sample_fraction" not in self.reading:
+            return None
+        return {name: self.reading.get(f"sample_{name}") for name in ("fraction", "method", "seed", "rows_total")}
+
     def facts(self) -> dict[str, Any]:
         """The content of ``schema.json``: nothing in it but what the bytes and the reading decide."""
         return {

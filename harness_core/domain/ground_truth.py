@@ -1,5 +1,6 @@
-"""Ground truth as a person writes it: which findings a report must have and must not have, read strictly, every mistake with its line."""
+"""Ground truth as a person writes it: the findings a report must and must not have. Read strictly, each mistake with its line."""
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -8,13 +9,12 @@ from typing import Any
 
 from harness_core.domain.errors import Problem
 from harness_core.domain.field_reader import FieldReader, kind_of
-from harness_core.domain.suggestions import did_you_mean, shown
+from harness_core.domain.suggestions import shown
 from harness_core.domain.yaml_documents import YamlDocument, read_yaml
-from harness_core.sdk.contract import KINDS, SEVERITIES
+from harness_core.sdk.contract import MEASURES, SEVERITIES
 
 EXAMPLE = "such as: expect: [{plugin: analysis_outliers, kind: outlier, columns: [price]}]"
 REPORT_STATUSES = ("COMPLETED", "PARTIAL", "FAILED")
-MEASURES = ("MEASURED", "MODELED")
 SELECTING = (
     "plugin", "kind", "columns", "exact_columns", "subject", "rows", "within_rows", "time", "within_time", "severity", "measure",
     "insight", "statistics", "note",
@@ -39,8 +39,8 @@ class Tolerance:
         return abs(actual - expected) <= max(self.absolute, self.relative * abs(expected))
 
     def __str__(self) -> str:
-        return " or ".join(text for text in (
-            f"± {self.absolute:g}" if self.absolute else "", f"± {self.relative:.4g} of it" if self.relative else "") if text)  # fmt: skip
+        parts = [f"± {self.absolute:g}"] if self.absolute else []
+        return " or ".join([*parts, f"± {self.relative * 100:.4g} %"] if self.relative > 1e-6 else parts)
 
 
 @dataclass(frozen=True)
@@ -164,8 +164,6 @@ class _Reading:
     def _line(self, name: str, fields: FieldReader, raw: Mapping[str, Any], *, forbids: bool) -> Line:
         fields.check_keys("", raw, SELECTING if forbids else (*SELECTING, *COUNTING))
         kind, plugin = fields.line("kind", ""), fields.line("plugin", "")
-        if kind and kind not in KINDS:
-            fields.wrong("kind", f"{shown(kind)} is no kind of finding", did_you_mean(kind, KINDS))
         if not kind and not plugin and not fields.problems:
             fields.wrong("", "names neither a plugin nor a kind", "write at least one of them")
         low, high = _counts(fields, raw, forbids=forbids)
@@ -203,12 +201,11 @@ class _Reading:
             own.wrong("value", f"must be a single value, and is {kind_of(value)}")
         if low is not None and high is not None and low > high:
             own.wrong("min", f"{low:g} is above max, {high:g}")
-        tolerance = Tolerance(
-            own.number("absolute", default=self._tolerance.absolute, low=0), own.number("relative", default=self._tolerance.relative, low=0)
-        )  # fmt: skip
+        absolute = own.number("absolute", default=self._tolerance.absolute, low=0)
+        relative = own.number("relative", default=self._tolerance.relative, low=0)
         for problem in own.problems:
             fields.wrong(f"{place}.{problem.field}".rstrip("."), problem.reason, problem.remedy)
-        return Bound(name, value, "value" in raw, tolerance, low, high)
+        return Bound(name, value, "value" in raw, Tolerance(absolute, relative), low, high)
 
 
 def _tolerance(fields: FieldReader, name: str, default: Tolerance) -> Tolerance:
@@ -291,4 +288,4 @@ def _flag(fields: FieldReader, name: str) -> bool | None:
 
 
 def _number(fields: FieldReader, raw: Mapping[str, Any], name: str) -> float | None:
-    return fields.number(name, default=0.0, low=-1e308) if raw.get(name) is not None else None
+    return fields.number(name, default=0.0, low=-math.inf) if raw.get(name) is not None else None

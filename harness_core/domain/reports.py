@@ -71,8 +71,10 @@ def _dataset(version: DatasetVersion) -> dict[str, Any]:
 
 
 def _coverage(datasets: Sequence[DatasetVersion]) -> dict[str, Any]:
-    rows = datasets[0].row_count if datasets else 0
-    return {"sampled": False, "rows_analyzed": rows, "rows_total": rows, "fraction": 1.0, "method": "all rows", "seed": None}
+    rows, sample = (datasets[0].row_count, datasets[0].sample) if datasets else (0, None)
+    if sample is None:
+        return {"sampled": False, "rows_analyzed": rows, "rows_total": rows, "fraction": 1.0, "method": "all rows", "seed": None}
+    return {"sampled": True, "rows_analyzed": rows, **sample}
 
 
 def _findings(item: Ended) -> Iterable[Mapping[str, Any]]:

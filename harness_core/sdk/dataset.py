@@ -119,6 +119,11 @@ class Dataset:
         raise KeyError(f"no column {name!r}; there are: {', '.join(c.name for c in self.columns)}")
 
     @property
+    def is_sample(self) -> bool:
+        """Whether the rows are a sample of the file's, because somebody asked for one."""
+        return "sample_fraction" in self.facts.get("reading", {})
+
+    @property
     def numeric_columns(self) -> tuple[Column, ...]:
         return tuple(column for column in self.columns if column.is_numeric)
 

@@ -22,6 +22,7 @@ from harness_core.sdk.context import InputFile, PluginContext, Upstream
 from harness_core.sdk.contract import RESULT_KEYS, InputRejected, PluginResult
 from harness_core.sdk.dataset import Dataset
 from harness_core.sdk.frames import HEADER, FrameWriter
+from harness_core.sdk.sampling import take_sample
 from harness_core.sdk.wall.policy import Policy, SandboxViolation
 from harness_core.sdk.wall.privileges import NoIdentity
 from harness_core.sdk.wall.raising import raise_wall
@@ -68,6 +69,8 @@ def execute(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) 
         if function is None:
             raise AttributeError(f"{request['module']} has no function {request['function']!r}")
         answer = function(ctx) if request["call"] != "health" else function()
+        for index, declared in enumerate(ctx.written_datasets if request.get("sample") else ()):
+            take_sample(ctx.scratch / "datasets" / str(index), declared, request["sample"])
         return (as_result(answer) if request["call"] == "run" else _plain(answer)), ctx
     except InputRejected as reason:
         error = {"type": "InputRejected", "message": reason.message, "remedy": reason.remedy, "code": reason.code}

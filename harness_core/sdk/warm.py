@@ -2,9 +2,9 @@
 
 Started by the kernel's launcher as ``python -m harness_core.sdk.warm <control-fd>``, with the environment of a guest and nothing of
 the service's. A message on the control socket (JSON, with a guest's four descriptors) asks for a guest; the answer is its pid, or
-:data:`UNSAFE`, :data:`FAILED`. The copy is made twice, and the one in between ends: so the guest becomes a child of the service,
-which is its subreaper for that moment, and has nothing to do with this process any more. Before it does anything else, it is made to
-look like one that was started afresh; then it is a guest like any other (see ``harness_core.sdk.guest``).
+:data:`UNSAFE`, :data:`FAILED`. It is copied twice, and the copy in between ends: so the guest becomes a child of the service, which
+adopts orphans at that moment, and has nothing to do with this process any more. Before it does anything else, it is made to look
+like one that was started afresh; then it is a guest like any other (see ``harness_core.sdk.guest``).
 """
 
 import ctypes
@@ -52,9 +52,7 @@ def main(arguments: list[str]) -> int:
             control.send(control_answer)
 
 
-def _copy(
-    control: socket.socket, environment: Mapping[str, str], ends: Sequence[int], service: int, token_at: int
-) -> bytes | None:
+def _copy(control: socket.socket, environment: Mapping[str, str], ends: Sequence[int], service: int, token_at: int) -> bytes | None:
     """What is left to be answered: nothing, when the process in between said the guest's pid."""
     if thread_count() != 1:
         return UNSAFE  # a copy has one thread only, and whatever the others held locked stays locked in it

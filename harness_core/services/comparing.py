@@ -1,10 +1,13 @@
-"""Two runs side by side: a verdict in words, then only what differs: configuration, schema, columns, findings, times."""
+"""Two runs side by side: a verdict in words, then only what differs: configuration, schema, columns, insights, findings, times."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from harness_core.domain.runs import Execution, Run
+from harness_core.ports.state import Runs
+from harness_core.ports.store import Store
+from harness_core.services.recorded_reports import recorded_report
 
 COLUMN_FACTS = ("row_count", "null_count", "distinct_count", "min", "max", "mean", "std")
 
@@ -40,6 +43,26 @@ class ChangedFinding:
 
 
 @dataclass(frozen=True)
+class Claims:
+    """What became of the claims of a first report in a second one; those that are equal are only counted."""
+
+    added: Sequence[Mapping[str, Any]] = ()
+    removed: Sequence[Mapping[str, Any]] = ()
+    changed: Sequence[ChangedFinding] = ()
+    same: int = 0
+
+    @property
+    def equal(self) -> bool:
+        return not (self.added or self.removed or self.changed)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {
+            "new": [_claim(item) for item in self.added], "gone": [_claim(item) for item in self.removed],
+            "changed": [{"before": _claim(item.before), "after": _claim(item.after)} for item in self.changed], "same": self.same,
+        }  # fmt: skip
+
+
+@dataclass(frozen=True)
 class Comparison:
     """What differs between a first and a second run; everything that was compared and is equal is only counted."""
 
@@ -54,16 +77,19 @@ class Comparison:
     changed: Sequence[ChangedFinding] = ()
     same_findings: int = 0
     times: Sequence[tuple[str, float | None, float | None]] = field(default=())
+    insights: Claims = field(default_factory=Claims)
 
     @property
     def equal(self) -> bool:
-        return not (self.configuration or self.schema or self.columns or self.added or self.removed or self.changed)
+        claims = self.added or self.removed or self.changed or not self.insights.equal
+        return not (self.configuration or self.schema or self.columns or claims)
 
     def as_dict(self) -> dict[str, Any]:
         return {
             "verdict": self.verdict, "equal": self.equal, "compared": dict(self.compared),
             "configuration": [item.as_dict() for item in self.configuration], "schema": [item.as_dict() for item in self.schema],
             "columns": [item.as_dict() for item in self.columns],
+            "insights": self.insights.as_dict(),
             "findings": {
                 "added": [_claim(item) for item in self.added], "removed": [_claim(item) for item in self.removed],
                 "changed": [{"before": _claim(item.before), "after": _claim(item.after)} for item in self.changed],
@@ -73,11 +99,29 @@ class Comparison:
         }  # fmt: skip
 
 
+class Comparing:
+    """Compares ended runs of one home."""
+
+    def __init__(self, runs: Runs, store: Store) -> None:
+        self._runs, self._store = runs, store
+
+    def compare(self, first_id: str, second_id: str) -> tuple[Run, Run, Comparison]:
+        """What was and what is. Raises NotFound, Conflict for a run that has no report, Tampered for one that has changed since."""
+        first, second = self._side(first_id), self._side(second_id)
+        return first.run, second.run, compare(first, second)
+
+    def _side(self, run_id: str) -> Side:
+        run = self._runs.get(run_id)
+        return Side(run, self._runs.executions(run.run_id), recorded_report(self._runs, self._store, run))
+
+
 def compare(first: Side, second: Side) -> Comparison:
     """``first`` is what was, ``second`` what is."""
     configuration = list(_configuration(first.run, second.run))
-    schema, columns = list(_schema(first, second)), list(_columns(first, second))
-    added, removed, changed, same = _findings(first, second)
+    both = first.report is not None and second.report is not None
+    schema, columns = (list(_schema(first, second)), list(_columns(first, second))) if both else ([], [])
+    findings, insights = (_claims(first, second, which) if both else Claims() for which in ("findings", "insights"))
+    added, removed, changed, same = findings.added, findings.removed, findings.changed, findings.same
     compared = {
         "settings": sum(len(values) for values in second.run.config.settings.values()),
         "plugins": len(second.run.config.code),
@@ -88,7 +132,7 @@ def compare(first: Side, second: Side) -> Comparison:
     counts = (len(configuration), len(schema) + len(columns), len(added), len(removed), len(changed))
     return Comparison(
         _verdict(first, second, counts), compared, configuration, schema, columns,
-        list(dict.fromkeys(item.where for item in columns)), added, removed, changed, same, _times(first, second),
+        list(dict.fromkeys(item.where for item in columns)), added, removed, changed, same, _times(first, second), insights,
     )  # fmt: skip
 
 
@@ -150,8 +194,7 @@ def _column_types(side: Side) -> dict[str, str]:
 def _columns(first: Side, second: Side) -> Iterator[Change]:
     """Rows of the table, then each figure of each column that both have."""
     rows = [(side.report or {}).get("dataset") or {} for side in (first, second)]
-    if first.report and second.report:
-        yield from _changes("the table", *({"rows": item.get("row_count")} for item in rows))
+    yield from _changes("the table", *({"rows": item.get("row_count")} for item in rows))
     one, two = _column_facts(first), _column_facts(second)
     for name in one:
         if name in two:
@@ -171,15 +214,12 @@ def profiled(report: Mapping[str, Any] | None) -> dict[str, Mapping[str, Any]]:
     return {}
 
 
-Found = tuple[list[Mapping[str, Any]], list[Mapping[str, Any]], list[ChangedFinding], int]
-
-
-def _findings(first: Side, second: Side) -> Found:
-    """Equal by id and sentence; the same claim by plugin, kind, columns and subject; else new or gone."""
-    one = list((first.report or {}).get("findings", ()))
-    two = list((second.report or {}).get("findings", ()))
+def _claims(first: Side, second: Side, which: str) -> Claims:
+    """Equal by id, sentence and severity; the same claim by plugin, kind, columns and subject; else new or gone."""
+    one = list((first.report or {}).get(which, ()))
+    two = list((second.report or {}).get(which, ()))
     by_id = {item["id"]: item for item in one}
-    same = {item["id"] for item in two if item["id"] in by_id and by_id[item["id"]]["statement"] == item["statement"]}
+    same = {item["id"] for item in two if item["id"] in by_id and _said(by_id[item["id"]]) == _said(item)}
     before: dict[tuple[Any, ...], list[Mapping[str, Any]]] = {}
     for item in one:
         if item["id"] not in same:
@@ -194,7 +234,11 @@ def _findings(first: Side, second: Side) -> Found:
         else:
             added.append(item)
     removed = [item for items in before.values() for item in items]
-    return added, removed, changed, len(same)
+    return Claims(added, removed, changed, len(same))
+
+
+def _said(finding: Mapping[str, Any]) -> tuple[Any, ...]:
+    return finding["statement"], finding["severity"]
 
 
 def _about(finding: Mapping[str, Any]) -> tuple[Any, ...]:

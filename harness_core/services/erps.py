@@ -47,7 +47,8 @@ class Erps:
         """The ERP as it is then, and whether anything changed."""
         erp = self._knowledge.erp(name)
         changed = replace(
-            erp, title=erp.title if title is None else title.strip(), notes=erp.notes if change.notes is None else change.notes.strip(),
+            erp, title=erp.title if title is None else title.strip(),
+            notes=erp.notes if change.notes is None else change.notes.strip(),
             settings=changed_settings(erp.settings, change), roles=with_roles(erp.roles, change.roles),
         )  # fmt: skip
         return changed, self.save(changed, replace_=True)

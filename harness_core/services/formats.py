@@ -1,7 +1,9 @@
 """Raw formats as people keep them: recognised, named, taught further headers, given roles and settings."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
@@ -9,7 +11,7 @@ from harness_core.domain.errors import InputRefused
 from harness_core.domain.formats import Header, RawFormat, fingerprint_of, format_id_of, header_difference, header_of
 from harness_core.domain.presets import Preset
 from harness_core.domain.remembered import check_name, with_roles
-from harness_core.domain.runs import Input
+from harness_core.domain.runs import Input, UploadId
 from harness_core.domain.settings_resolution import resolve_settings
 from harness_core.ports.catalog import Catalog
 from harness_core.ports.knowledge import Knowledge
@@ -57,10 +59,11 @@ class Formats:
         close = near is not None and len(near[0]) <= max(1, len(header) // 4)
         return Recognition(header, None, [], (near[1], near[0]) if near and close else None)
 
-    def header_of_file(self, item: Input) -> Header:
+    def header_of_path(self, path: Path) -> Header:
         """Looks at a file as a run would. Raises InputRefused for one that cannot be read or shows no columns."""
+        item = _as_input(path)
         ingest = choose_ingest(list(self._catalog.plugins().values()), [item])
-        preview = self._inspecting.inspect(ingest, item, resolve_settings(ingest, {})[0]) if ingest else {}
+        preview = self._inspecting.inspect(ingest, item, resolve_settings(ingest, {})[0], path) if ingest else {}
         header = header_in([preview])
         if header is None:
             raise InputRefused("no_header", f"{item.filename} shows no columns.", why="Its reader tells nothing of them.",
@@ -98,6 +101,16 @@ class Formats:
     def save(self, raw_format: RawFormat, *, replace_: bool) -> bool:
         check_settings(raw_format.settings, self._catalog.plugins(), f"raw format {raw_format.name}")
         return self._knowledge.save_format(raw_format, replace=replace_)
+
+
+def _as_input(path: Path) -> Input:
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        return Input(UploadId(""), path.name, sha256, path.stat().st_size)
+    except OSError as reason:
+        raise InputRefused("file_unreadable", f"{path} cannot be read.", why=f"{reason.strerror}.",
+                           next_step="Give the path of a file that you may read.") from reason  # fmt: skip
 
 
 def format_document(raw_format: RawFormat) -> dict[str, Any]:

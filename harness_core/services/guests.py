@@ -146,6 +146,8 @@ class Preparing:
                 "plan": [candidate(item) for name, item in self._catalog.plugins().items() if name in run.config.code],
                 "report": {},
             }
+        if plugin.manifest.type in SEES_INPUTS and run.config.sample is not None:
+            return {"plan": [], "report": {}, "sample": sample_of(run.config.sample, run.config.seed)}
         if plugin.manifest.type != "report":
             return {"plan": [], "report": {}}
         ended = ended_executions(
@@ -155,6 +157,11 @@ class Preparing:
             "plan": [planned(item.execution, item.status) for item in ended if item.execution.plugin_type != "report"],
             "report": assemble(run, ended, versions),
         }
+
+
+def sample_of(fraction: float, seed: int) -> dict[str, Any]:
+    """What an ingest plugin's guest is told of the share of rows that is wanted; ``seed`` as it was asked for, 0 included."""
+    return {"fraction": fraction, "seed": seed}
 
 
 def candidate(plugin: Plugin) -> dict[str, Any]:

@@ -96,8 +96,8 @@ class Insights:
         """Record a decision; the same one again is the one there is. Raises UsageError for one that says nothing."""
         check_decision(kind, columns, pattern, reason)
         made = Decision(
-            self._names.fresh("decision"), state, reason.strip(), kind, tuple(sorted(set(columns))), pattern, scope, self._clock.now(),
-            expires_at,
+            self._names.fresh("decision"), state, reason.strip(), kind, tuple(sorted(set(columns))), pattern, scope,
+            self._clock.now(), expires_at,
         )  # fmt: skip
         return self._memory.add_decision(made)
 

@@ -4,6 +4,7 @@ The look happens in a guest process, because parsers of other people's files are
 """
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from harness_core.domain.errors import InputRefused, UsageError
@@ -26,20 +27,20 @@ class Inspecting:
         self._launcher, self._store, self._blobs, self._names = launcher, store, blobs, names
         self._known: dict[str, Mapping[str, Any]] = {}
 
-    def inspect(self, plugin: Plugin, item: Input, settings: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The preview of one file. Raises InputRefused, with line and remedy, for what cannot be read."""
+    def inspect(self, plugin: Plugin, item: Input, settings: Mapping[str, Any], path: Path | None = None) -> Mapping[str, Any]:
+        """The preview of one file, of those taken in or at ``path``. Raises InputRefused, with line and remedy."""
         key = digest_of([plugin.code_hash, item.sha256, item.filename, settings])
         if key not in self._known:
             while len(self._known) >= KEPT_PREVIEWS:
                 del self._known[next(iter(self._known))]
-            self._known[key] = self._ask(plugin, item, settings)
+            self._known[key] = self._ask(plugin, item, settings, path)
         return self._known[key]
 
-    def _ask(self, plugin: Plugin, item: Input, settings: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _ask(self, plugin: Plugin, item: Input, settings: Mapping[str, Any], path: Path | None) -> Mapping[str, Any]:
         name = self._names.fresh("inspect")
         scratch = self._store.scratch(name)
         try:
-            raw = {**item.as_dict(), "path": str(self._blobs.path(item.sha256))}
+            raw = {**item.as_dict(), "path": str(path.resolve() if path else self._blobs.path(item.sha256))}
             message = guest_message(plugin, call="inspect", settings=settings, inputs=[raw], scratch=str(scratch))
             request = GuestRequest(
                 message=message, scratch=scratch, stdout_path=scratch / "stdout.log", stderr_path=scratch / "stderr.log",

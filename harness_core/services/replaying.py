@@ -11,6 +11,7 @@ from typing import Any
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import Conflict, NotFound, Tampered
 from harness_core.domain.proofs import MANIFEST, REPORT, Documents, Mismatch, Records, document_mismatches, record_mismatches
+from harness_core.domain.run_manifests import iso_time
 from harness_core.domain.runs import RUN_ENDED, Artifact, Run
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.store import Store
@@ -155,6 +156,7 @@ def refuse_purged(run: Run) -> None:
     """Raises NotFound for a run of which only the record is left."""
     if run.purged_at is not None:
         raise NotFound("run_not_kept", f"The files of run {run.run_id} are no longer kept; only its record is.",
+                       why=f"It was deleted, and its grace ended on {iso_time(run.purged_at)}.",
                        next_step="Submit its file again; the same file and settings give the same report.")  # fmt: skip
 
 

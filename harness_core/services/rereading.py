@@ -14,7 +14,7 @@ from harness_core.ports.catalog import Catalog
 from harness_core.ports.launcher import GuestOutcome, GuestRequest, Launcher
 from harness_core.ports.store import RefusedFile, Store
 from harness_core.sdk.canonical import canonical_bytes
-from harness_core.services.guests import guest_message
+from harness_core.services.guests import guest_message, sample_of
 
 SAME_WRITER = ("pyarrow", "duckdb")
 
@@ -44,7 +44,7 @@ class Rereading:
         config = documents.manifest["config"]
         message = guest_message(
             plugin, settings=config["settings"][plugin.id], seed=plugin_seed(documents.manifest["seeds"]["run_seed"], plugin),
-            inputs=inputs, scratch=str(scratch),
+            inputs=inputs, scratch=str(scratch), **_sample(config),
         )  # fmt: skip
         request = GuestRequest(
             message=message, scratch=scratch, stdout_path=scratch / "stdout.log", stderr_path=scratch / "stderr.log",
@@ -102,6 +102,10 @@ class Rereading:
             f"The Parquet of {name} has other bytes here, where other versions of its writers are installed; the queries decide."
         )
         return found
+
+
+def _sample(config: Mapping[str, Any]) -> dict[str, Any]:
+    return {} if config.get("sample") is None else {"sample": sample_of(config["sample"], config["seed"])}
 
 
 def _matched(manifest: Mapping[str, Any], files: Sequence[Path]) -> list[dict[str, Any]]:

@@ -17,7 +17,7 @@ from harness_core.sdk.statistics.effects import Z95
 
 HEAPS = (5, 10, 50, 100, 500, 1000)
 NEIGHBOURS = 4
-LEAST_SPREAD = 4
+LEAST_SPREAD = 1.5
 SAME_DIGITS = 0.2
 MATTERS = 0.01  # of the median: heaps at every twentieth of a cent of a hundred change nothing
 LEAST_HEAPS = 10

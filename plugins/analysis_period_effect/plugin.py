@@ -40,7 +40,8 @@ def run(ctx: PluginContext) -> PluginResult:
     if days is None or not usable:
         ends = found["month"].ends if found else 0
         least = ctx.settings["least_cycles"]
-        sentence = f'"{time.name}" covers {ends} ends of months with whole months on both sides; at least {least} are needed.'
+        counted = f"{ends} end{'' if ends == 1 else 's'} of months"
+        sentence = f'"{time.name}" covers {counted} with whole months on both sides; at least {least} are needed.'
         return PluginResult.na("few_cycles", sentence)
     return _looked(ctx, profile, roles, time, days, counts, {cycle: found[cycle.name] for cycle in usable})
 

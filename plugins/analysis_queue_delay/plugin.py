@@ -12,10 +12,10 @@ from queue_measures import (
     Waiting,
     capacity,
     crowding,
-    groups,
     little,
     load,
     resource_table,
+    slowest_group,
     waiting,
 )
 
@@ -59,9 +59,9 @@ def _analysed(ctx: PluginContext, roles: Roles, work: Work) -> PluginResult:
     settings = ctx.settings
     found, waits = load(work), waiting(work, settings["blocks"])
     room, crowd = capacity(work, found, settings["blocks"]), crowding(work, settings["blocks"])
-    by_role = {role: groups(work, role, settings) for role in ("resource", "activity")}
+    slowest = {role: slowest_group(work, role, settings) for role in ("resource", "activity")}
     ctx.progress(2, 3, "compared")
-    tests = sum(len(members) for members in by_role.values()) + (room is not None and room.found is not None) + (crowd is not None)
+    tests = sum(count for _, count in slowest.values()) + (room is not None and room.found is not None) + (crowd is not None)
     table, law = resource_table(work, settings["max_groups"]), little(work)
     metrics = {
         "jobs": len(work), "rows_left_out": work.left_out, "servers": found.servers,
@@ -72,7 +72,7 @@ def _analysed(ctx: PluginContext, roles: Roles, work: Work) -> PluginResult:
     findings = [
         *([words.overall(roles, waits, law)] if waits and waits.share.value >= settings["min_waiting_share"] else []),
         *_about_room(roles, room, found, waits, level, settings),
-        *_about_groups(roles, by_role, table, level, settings),
+        *_about_groups(roles, {role: group for role, (group, _) in slowest.items()}, table, level, settings),
         *_about_crowds(roles, crowd, level, settings),
     ]
     if not findings:
@@ -107,7 +107,7 @@ def _about_room(
 
 def _about_groups(
     roles: Roles,
-    by_role: Mapping[str, Sequence[Group]],
+    slowest: Mapping[str, Group | None],
     table: Sequence[Mapping[str, Any]],
     level: float,
     settings: Mapping[str, Any],
@@ -116,7 +116,7 @@ def _about_groups(
     busy = {entry["name"]: entry for entry in table}
     told = []
     for role, column in (("resource", roles.resource), ("activity", roles.activity)):
-        worst = next(iter(by_role[role]), None)
+        worst = slowest[role]
         if column and worst and worst.found.effect.value >= settings["min_effect"] and worst.found.p_value <= level:
             mine = busy.get(worst.name) if role == "resource" else None
             told.append(words.slow_group(roles, role, column, worst, mine, worst.found.p_value))

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness_core.sdk.statistics.blocked import Comparison, compare, even_blocks, ratio_of_sums
+from harness_core.sdk.statistics.blocked import Comparison, compare, compare_ranked, even_blocks, ranks_within, ratio_of_sums
 from harness_core.sdk.statistics.effects import Effect
 from harness_core.sdk.statistics.events import MICROSECONDS, Integers
 from harness_core.sdk.statistics.wording import rounded
-from harness_core.sdk.statistics.work import Work, busy_time, seconds, servers, time_at_level, under_way
+from harness_core.sdk.statistics.work import Work, busy_time, seconds, servers, time_at_level, total_s, under_way
 
 MOST_LEVELS_SHOWN = 101
 EDGE = 0.1
@@ -99,8 +99,8 @@ def capacity(work: Work, found: Load, blocks: int) -> Capacity | None:
     often = found.full_share >= LEAST_FULL
     compared = compare(known.waiting[order], full[order], even_blocks(len(known), blocks)) if often else None
     waits = known.waiting
-    total = math.fsum(seconds(waits))
-    share = math.fsum(seconds(waits[~full])) / total if total else 0.0
+    total = total_s(waits)
+    share = total_s(waits[~full]) / total if total else 0.0
     return Capacity(int(full.sum()), int((~full).sum()), median_s(waits[full]), median_s(waits[~full]), share, compared)
 
 
@@ -116,8 +116,8 @@ class Group:
     found: Comparison
 
 
-def groups(work: Work, role: str, settings: Mapping[str, Any]) -> list[Group]:
-    """The resources or activities with enough work, the one that makes for the longest waits first.
+def slowest_group(work: Work, role: str, settings: Mapping[str, Any]) -> tuple[Group | None, int]:
+    """The resource or activity that makes for the longest waits, and how many were compared.
 
     Resources are compared with the others that do the same activities, activity by activity, where the log has activities.
     """
@@ -130,18 +130,20 @@ def groups(work: Work, role: str, settings: Mapping[str, Any]) -> list[Group]:
     member, waits = codes[order], work.waiting[order]
     kinds = work.activity[order] + 1 if role == "resource" else np.zeros(len(order), dtype=np.int64)
     block = even_blocks(len(order), settings["blocks"]) * (len(work.activities) + 1) + kinds
+    ranks = ranks_within(waits, block) if len(order) else np.empty(0)
     counts = np.bincount(member, minlength=len(names))
-    found = []
+    compared: list[tuple[int, Comparison]] = []
     for code in np.argsort(-counts, kind="stable")[: settings["max_groups"]].tolist():
-        if counts[code] < settings["min_jobs"]:
-            continue
-        alike = np.isin(kinds, np.unique(kinds[member == code]))
-        chosen, same = (member == code)[alike], waits[alike]
-        compared = compare(same, chosen, block[alike])
-        if compared is not None:
-            numbers = int(chosen.sum()), int((~chosen).sum())
-            found.append(Group(names[code], *numbers, median_s(same[chosen]), median_s(same[~chosen]), compared))
-    return sorted(found, key=lambda group: (-round(group.found.effect.value, 9), group.name))
+        found = compare_ranked(ranks, member == code, block) if counts[code] >= settings["min_jobs"] else None
+        if found is not None:
+            compared.append((code, found))
+    if not compared:
+        return None, 0
+    code, found = min(compared, key=lambda item: (-round(item[1].effect.value, 9), names[item[0]]))
+    chosen = member == code
+    others = ~chosen & np.isin(kinds, np.unique(kinds[chosen]))
+    numbers = int(chosen.sum()), int(others.sum())
+    return Group(names[code], *numbers, median_s(waits[chosen]), median_s(waits[others]), found), len(compared)
 
 
 @dataclass(frozen=True)
@@ -192,9 +194,9 @@ def little(work: Work) -> dict[str, float] | None:
     inside = np.clip(known.end, begin, end) - np.clip(known.queued, begin, end)
     arrived = (known.queued >= begin) & (known.queued < end)
     length = (end - begin) / MICROSECONDS
-    number = math.fsum(seconds(inside)) / length
+    number = total_s(inside) / length
     rate = int(arrived.sum()) / length
-    took = math.fsum(seconds((known.end - known.queued)[arrived])) / max(1, int(arrived.sum()))
+    took = total_s((known.end - known.queued)[arrived]) / max(1, int(arrived.sum()))
     facts = {"number_in_system": number, "arrivals_per_s": rate, "mean_time_in_system_s": took, "product": rate * took}
     return {name: float(rounded(value, 6) or 0.0) for name, value in facts.items()}
 
@@ -203,9 +205,11 @@ def resource_table(work: Work, most: int) -> list[dict[str, Any]]:
     """Per resource, those with most work first: jobs, the share of its time from first to last job in which it works, how many jobs
     it has at once while it does, and its medians."""
     counts = np.bincount(work.resource[work.resource >= 0], minlength=len(work.resources))
+    order = np.argsort(work.resource, kind="stable")
+    ends = np.cumsum(counts) + int((work.resource < 0).sum())
     table = []
     for code in np.argsort(-counts, kind="stable")[:most].tolist():
-        own = work.of(work.resource == code)
+        own = work.of(order[int(ends[code] - counts[code]) : int(ends[code])])
         if len(own):
             table.append({"name": work.resources[code], "jobs": len(own), **_busyness(own)})
     return table
@@ -216,7 +220,7 @@ def _busyness(own: Work) -> dict[str, Any]:
     known: NDArray[np.bool_] = own.waited
     return {
         "busy_share": rounded(busy / whole) if whole else 0.0,
-        "at_once": rounded(math.fsum(seconds(own.service)) * MICROSECONDS / busy) if busy else 0.0,
+        "at_once": rounded(total_s(own.service) * MICROSECONDS / busy) if busy else 0.0,
         "median_waiting_s": median_s(own.waiting[known]) if known.any() else None,
         "median_service_s": median_s(own.service),
     }

@@ -11,7 +11,7 @@ import numpy as np
 
 from harness_core.sdk.statistics.blocked import ranks_within
 from harness_core.sdk.statistics.events import Floats, Integers
-from harness_core.sdk.statistics.work import Work, servers, time_at_level
+from harness_core.sdk.statistics.work import Work, servers, time_at_level, total_s
 
 CHUNK = 500_000
 LEAST_JOBS = 200
@@ -86,6 +86,4 @@ def _centred(ranks: Floats) -> Floats:
 
 
 def mean_s(values: Integers) -> float:
-    """The mean in seconds of microseconds that are not negative, added as whole numbers."""
-    total = (int((values >> 20).sum()) << 20) + int((values & 0xFFFFF).sum())
-    return total / len(values) / 1e6 if len(values) else 0.0
+    return total_s(values) / len(values) if len(values) else 0.0

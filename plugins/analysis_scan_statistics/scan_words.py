@@ -72,8 +72,8 @@ def group_finding(
         title=f'Unusually many rows where "{column[0]}" is {name}, {span(grid, window)}',
         statement=(
             f'{span(grid, window).capitalize()} there are {observed:,} rows where "{column[0]}" is {name}, '
-            f"{number(rounded(observed / expected, 3) or 0.0)} times the {number(round(expected, 1))} that its share of all rows would "
-            f"give among the {of_time:,} rows of that time."
+            f"{number(rounded(observed / expected, 3) or 0.0)} times the {number(round(expected, 1))} that its share of all rows "
+            f"would give among the {of_time:,} rows of that time."
         ),
         columns=[column[0], order.column.name if order.column else ""],
         severity="notice",
@@ -98,6 +98,7 @@ def time_finding(
 ) -> Finding:
     """Rows altogether; what was due in each step is an artifact, because it is beyond one query."""
     time, (low, high) = order.sql_name, bounds(grid, window)
+    ratio = window.observed / window.expected
     sql = f"SELECT count(*) AS observed FROM data WHERE {time} >= TIMESTAMP '{low}' AND {time} < TIMESTAMP '{high}'"
     labels = [grid.label(k) for k in range(len(grid))]
     steps = [
@@ -105,14 +106,13 @@ def time_finding(
         for label, count, due in zip(labels, counts, expected, strict=True)
     ]
     ctx.write_artifact("expected_rows.json", {"step": grid.step.name, "steps": steps})
-    ratio = window.observed / window.expected
     name = order.column.name if order.column else ""
     return Finding(
         kind="scan_cluster",
         title=f"Unusually many rows {span(grid, window)}",
         statement=(
-            f"{span(grid, window).capitalize()} there are {int(window.observed):,} rows, {number(rounded(ratio, 3) or 0.0)} times the "
-            f"{number(round(window.expected, 1))} that the time of the week or year and the weeks around would give."
+            f"{span(grid, window).capitalize()} there are {int(window.observed):,} rows, {number(rounded(ratio, 3) or 0.0)} times "
+            f"the {number(round(window.expected, 1))} that the time of the week or year and the weeks around would give."
         ),
         columns=[name],
         severity="notice" if ratio >= STRONG_RATIO else "info",

@@ -18,8 +18,9 @@ from dump_words import shown
 
 NULLS = [b"NULL", b"null", b"Null"]
 NULL_TEXTS = [sign + text.decode() for sign in ("", " ") for text in NULLS]
-DIRECT = frozenset({"integer", "bits", "decimal", "float"})
+DIRECT = frozenset({"integer", "bits", "decimal", "float", "boolean"})
 COPY_DIRECT = DIRECT | {"date", "timestamp", "text"}
+TRUE, FALSE = ["t", "true", "TRUE"], ["f", "false", "FALSE"]
 DECIMAL_PATTERN = r"^\s*[+-]?\d*\.?\d*\s*$"
 EXAMPLES = 3
 BIGINT_DIGITS = 19
@@ -72,7 +73,8 @@ class Seen:
 
 @dataclass
 class ColumnReading:
-    """One column in one pass over the dump. ``final``: it is read as ``kind`` whatever comes, which all values are known to fit."""
+    """One column in one pass over the dump. ``final``: it is read as ``kind`` whatever comes, which all values are known to fit;
+    ``is_quoted``: its numbers come as texts, which Arrow's CSV reader does not see through."""
 
     name: str
     kind: Kind
@@ -83,6 +85,7 @@ class ColumnReading:
     has_fitted: bool = False
     expressions: int = 0
     mended: int = 0
+    is_quoted: bool = False
 
     @property
     def is_open(self) -> bool:
@@ -102,7 +105,7 @@ class ColumnReading:
         if found is None:
             self._fail(payload, dialect)
         elif payload.null_count < len(payload):
-            self.has_fitted = True
+            self.has_fitted = self.is_quoted = True
         return self.noted(found)
 
     def noted(self, array: pyarrow.Array | None) -> pyarrow.Array | None:
@@ -200,7 +203,7 @@ def _typed_at_once(batch: Batch, given: Sequence[ColumnReading]) -> list[pyarrow
     direct = COPY_DIRECT if batch.is_copy else DIRECT
     types = [
         reading.kind.arrow
-        if reading.kind.name in direct and not reading.is_open and (reading.kind.name != "decimal" or reading.kind.scale is not None)
+        if reading.kind.name in direct and not reading.is_open and not reading.is_quoted and (reading.kind.name != "decimal" or reading.kind.scale is not None)
         else pyarrow.binary()
         for reading in given
     ]
@@ -233,7 +236,7 @@ def _parse(batch: Batch, types: Sequence[pyarrow.DataType]) -> list[pyarrow.Arra
         ),
         convert_options=pyarrow.csv.ConvertOptions(
             column_types=dict(zip(names, types, strict=True)), null_values=[batch.null] if batch.is_copy else NULL_TEXTS,
-            strings_can_be_null=True,
+            strings_can_be_null=True, true_values=TRUE, false_values=FALSE,
         ),
     )  # fmt: skip
     if table.num_rows != batch.rows.count:

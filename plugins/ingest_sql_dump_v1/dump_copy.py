@@ -7,7 +7,7 @@ from dump_rows import Rows, uneven
 from dump_window import Incomplete
 from dump_words import rejected
 
-END = re.compile(rb"^\\\.\r?(?:\n|\Z)", re.MULTILINE)
+END = re.compile(rb"\\\.\r?(?:\n|\Z)")
 
 
 def scan_copy(block: bytes, width: int, delimiter: bytes, *, ended: bool) -> tuple[Rows, bool]:
@@ -15,7 +15,7 @@ def scan_copy(block: bytes, width: int, delimiter: bytes, *, ended: bool) -> tup
 
     Raises Incomplete where no row is whole; where the file has ended without the mark too, and InputRejected for uneven rows.
     """
-    mark = END.search(block)
+    mark = _end_mark(block)
     if mark is not None and mark.end() == len(block) and not block.endswith(b"\n") and not ended:
         mark = None
     end = mark.start() if mark else block.rfind(b"\n") + 1
@@ -42,6 +42,19 @@ def scan_copy(block: bytes, width: int, delimiter: bytes, *, ended: bool) -> tup
     return Rows(0, used, lines, fields=_exact(head, width, delimiter)), mark is not None
 
 
+def _end_mark(block: bytes) -> re.Match[bytes] | None:
+    """The line ``\\.``, which no row can be."""
+    place = 0 if block.startswith(b"\\.") else block.find(b"\n\\.") + 1
+    while place or block.startswith(b"\\."):
+        found = END.match(block, place)
+        if found is not None:
+            return found
+        place = block.find(b"\n\\.", place) + 1
+        if not place:
+            break
+    return None
+
+
 def _before_open_line(block: bytes, end: int) -> int:
     """A line that ends in a lone backslash goes on in the next: stop before it."""
     while end:
@@ -55,7 +68,9 @@ def _before_open_line(block: bytes, end: int) -> int:
 
 def _is_plain(head: bytes, delimiter: bytes) -> bool:
     """No backslash stands before a line end or a delimiter, and nothing that Arrow takes for its own."""
-    if b"\\" in head and (b"\\\n" in head or b"\\\r" in head or b"\\" + delimiter in head):
+    data = numpy.frombuffer(head, numpy.uint8)
+    following = data[numpy.flatnonzero(data[:-1] == 0x5C) + 1]
+    if any((following == sign).any() for sign in b"\r\n" + delimiter):
         return False
     return not head.startswith(b"\xef\xbb\xbf")
 

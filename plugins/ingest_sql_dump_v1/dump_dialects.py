@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-HEAD_BYTES = 256 << 10
+HEAD_BYTES = 64 << 10
 _TEXT = rb"'[^']*+(?:''[^']*+)*+'"
 _ESCAPED_TEXT = rb"'[^'\\]*+(?:(?:\\.|'')[^'\\]*+)*+'"
 _NAME = rb'"[^"]*+(?:""[^"]*+)*+"'

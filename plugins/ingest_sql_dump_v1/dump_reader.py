@@ -20,6 +20,7 @@ from dump_words import refused, rejected, shown, syntax, truncated
 
 from harness_core.sdk import InputRejected
 
+HEAD_BYTES = 64
 LEAST_REACH = 8 << 10
 FIRST_REACH = 256 << 10
 PENDING_ROWS = 4096
@@ -69,10 +70,10 @@ class DumpReader:
         """Move on to the next statement; False at the end of the file."""
         window = self.window
         while True:
-            window.fill(LEAST_REACH)
+            window.fill(HEAD_BYTES)
             found = SPACE_OR_COMMENT[self.dialect.name].match(window.data, window.at)
             window.skip(found.end() - window.at if found else 0)
-            if window.left >= 16 or window.ended:
+            if window.left >= HEAD_BYTES // 4 or window.ended:
                 break
         if not window.left:
             return False
@@ -251,14 +252,12 @@ class DumpReader:
         window, last = self.window, self.last
         line = window.line
         written = window.data[window.at : window.at + size]
-        begin = window.at - (window.offset - last.end)
-        before = window.data[begin : window.at] if last.head == head and 0 <= begin <= window.at else b""
         window.skip(size)
         self._to_bracket()
         table = self.catalog.table_for(head, lambda: self._width(), line)
-        if before and last.end >= 0:
-            joint = before + written
-            table.joint = joint if len(joint) < MAX_JOINT and window.data[window.at - 1 : window.at] == written[-1:] else None
+        between = window.offset - last.end
+        if last.head == head and last.end >= 0 and between <= min(window.at, MAX_JOINT):
+            table.joint = window.data[window.at - between : window.at]
         if head.may_drop:
             self.catalog.note_may_drop(table, line)
         columns = self.catalog.columns_of(table, head.columns, line)
@@ -369,7 +368,7 @@ class DumpReader:
     def _goes_on(self) -> bool:
         """After a row: whether another follows."""
         window = self.window
-        window.fill(LEAST_REACH)
+        window.fill(HEAD_BYTES)
         self._skip_space()
         sign = window.data[window.at : window.at + 1]
         if sign == b",":

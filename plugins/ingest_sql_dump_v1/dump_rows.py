@@ -19,7 +19,7 @@ Bytes = numpy.typing.NDArray[numpy.uint8]
 Places = numpy.typing.NDArray[numpy.int64]
 FIELD, RECORD, LINE_FEED, RETURN, JOINT = 0x1F, 0x0A, 0x1E, 0x1C, b"\x1d"
 CONTROLS = bytes((FIELD, LINE_FEED, RETURN, JOINT[0]))
-QUOTE, OPEN, CLOSE, COMMA = b"'(),"
+QUOTE, OPEN, CLOSE, COMMA, BLANK = b"'(), "
 OTHER_QUOTES = b'"`#$['
 MAX_GAP = 64
 
@@ -183,6 +183,11 @@ def _body(data: Bytes, separators: Places, opens: Places, closes: Places) -> tup
         body[closes[:-1][sizes >= step] + step] = RECORD
     for place in numpy.flatnonzero(sizes > 4):
         body[closes[place] : opens[place + 1] + 1] = RECORD
+    blanks = separators[body[separators + 1] == BLANK] + 1
+    if len(blanks):
+        keep = numpy.ones(len(body), numpy.bool_)
+        keep[blanks] = False
+        body = body[keep]
     return body, has_line_ends
 
 

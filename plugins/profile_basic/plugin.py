@@ -27,6 +27,7 @@ def run(ctx: PluginContext) -> PluginResult:
     for chunk in _chunks(views, dataset.row_count):
         columns += _profile_chunk(dataset, chunk, limits)
         ctx.progress(len(columns), len(views), "columns profiled")
+    columns = [_with_role(column, ctx.settings["roles"]) for column in columns]
     names = {view.name: view.sql for view in views}
     keys = candidate_keys(dataset, columns, names, ctx.settings["max_key_checks"])
     metrics = {
@@ -35,9 +36,15 @@ def run(ctx: PluginContext) -> PluginResult:
         "columns": columns,
         "keys": keys,
         "roles": {column["name"]: column["role"] for column in columns},
-        "sampled": False,
+        "sampled": dataset.is_sample,
     }
     return PluginResult.ok(_summary(dataset.row_count, columns, keys), metrics=metrics)
+
+
+def _with_role(column: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:
+    """The column with the role that a person gave it, where one did; what the values suggest is kept beside it."""
+    role = given.get(column["name"], column["role"])
+    return column if role == column["role"] else {**column, "role": role, "role_by_values": column["role"]}
 
 
 def _limits(settings: Mapping[str, Any], width: int) -> dict[str, int]:

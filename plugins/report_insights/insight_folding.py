@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 from insight_claims import Claim
 
+from harness_core.sdk.contract import KINDS
+
 DESCRIPTIONS = ("distribution_shape", "heavy_tail", "multimodality", "digit_preference", "benford")
 PAIRS = ("dependence", "group_difference", "association_rule", "interaction", "functional_dependency", "duplicate_columns")
 CLEARLY_STRONGER = 0.1
@@ -89,6 +91,14 @@ def by_proxy(cause: Claim, symptom: Claim, table: Table) -> bool:
     return stands_for and symptom.strength <= cause.strength + CLEARLY_STRONGER
 
 
+def known_as(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """A confirmed known issue is about this kind of claim, these columns, and rows or a number of rows that the symptom has too."""
+    named = cause.statistics.get("confirmed") is True and cause.statistics.get("issue_kind") == symptom.kind
+    if not (named and same_columns(cause, symptom, table)):
+        return False
+    return not (cause.rows and symptom.rows) or same_count(cause, symptom, table)
+
+
 @dataclass(frozen=True)
 class Rule:
     cause: str
@@ -99,6 +109,7 @@ class Rule:
 # Read as: a CAUSE explains a SYMPTOM when the RELATION holds. The first rule that fits decides.
 RULES: tuple[Rule, ...] = (
     #    cause                    symptoms                                                                  relation
+    Rule("known_issue",           tuple(kind for kind in KINDS if kind != "known_issue"),                   known_as),
     Rule("constant",              (*PAIRS, *DESCRIPTIONS, "concentration", "outlier", "missingness"),       mentions),
     Rule("duplicate_columns",     ("dependence", "identity", "functional_dependency", "group_difference",
                                    "association_rule", "missingness"),                                      within),

@@ -7,6 +7,7 @@ from typing import Any
 from insight_claims import FACTS, RELATIONS, Claim
 from insight_folding import fold, known_relations
 from insight_ranking import Ranked, rank, why
+from insight_suppression import suppressed
 
 from harness_core.sdk import SEVERITIES, PluginContext, PluginResult
 from harness_core.sdk.statistics.multiplicity import q_values
@@ -30,16 +31,20 @@ def run(ctx: PluginContext) -> PluginResult:
     row_count = _row_count(ctx)
     claims = [Claim(raw, q.get(raw["id"]), row_count) for raw in findings]
     discovered = [claim for claim in claims if claim.q_value is None or claim.q_value <= settings["alpha"]]
+    silenced = suppressed(discovered, settings["suppressed"])
     parents = fold(discovered, known_relations(discovered, _time_columns(ctx))) if settings["fold_symptoms"] else {}
-    worthy = _worthy(discovered, parents, settings)
+    worthy = [claim for claim in _worthy(discovered, parents, settings) if claim.id not in silenced]
     ranked = rank(worthy, _beneath(discovered, parents), settings["max_insights"])
     if not worthy:
         ranked = rank(
-            _facts(discovered, parents), _beneath(discovered, parents), min(settings["max_facts"], settings["max_insights"])
+            [claim for claim in _facts(discovered, parents) if claim.id not in silenced],
+            _beneath(discovered, parents),
+            min(settings["max_facts"], settings["max_insights"]),
         )
     left_out = {
         "not_significant": len(claims) - len(discovered),
-        "facts": len(discovered) - len(parents) - max(len(worthy), len(ranked)),
+        "suppressed": len(silenced),
+        "facts": len(discovered) - len(parents) - len(silenced.keys() - parents.keys()) - max(len(worthy), len(ranked)),
         "beyond_the_cap": max(0, len(worthy) - len(ranked)),
     }
     metrics = {
@@ -50,8 +55,12 @@ def run(ctx: PluginContext) -> PluginResult:
         "method": settings["method"],
         "dependence_note": DEPENDENCE_NOTE[settings["method"]],
         "left_out": left_out,
+        "suppressed": [{"finding_id": name, "reason": silenced[name]} for name in sorted(silenced)],
     }
-    return PluginResult.ok(_summary(ranked, worthy, claims, ctx), metrics=metrics, references=REFERENCES)
+    summary = _summary(ranked, worthy, claims, ctx)
+    if silenced:
+        summary += f" {_count(len(silenced), 'finding')} {'is' if len(silenced) == 1 else 'are'} suppressed by a decision."
+    return PluginResult.ok(summary, metrics=metrics, references=REFERENCES)
 
 
 def _findings(ctx: PluginContext) -> list[dict[str, Any]]:

@@ -14,7 +14,9 @@ from harness_core.bootstrap import Core
 from tests.api.conftest import Archive
 
 STATIC = Path(__file__).resolve().parents[2] / "ui_static"
-PAGES = ("/", "/runs", "/runs?status=COMPLETED&q=table", "/runs/{run}", "/datasets", "/datasets/{dataset}", "/plugins",
+PAGES = ("/", "/runs", "/runs?status=COMPLETED&q=table", "/runs/{run}", "/runs/{run}/findings", "/runs/{run}/columns",
+         "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/config", "/runs/{run}/lineage", "/compare?a={run}&b={run}",
+         "/compare?a={run}", "/compare", "/files", "/diagnostics", "/datasets", "/datasets/{dataset}", "/plugins",
          "/plugins/analysis_count", "/start?upload={upload}", "/runs/{run}/retry", "/runs/none")  # fmt: skip
 VOID = {"meta", "link", "input", "br"}
 

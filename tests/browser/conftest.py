@@ -59,12 +59,17 @@ class Watched:
 Open = Callable[..., Page]
 
 
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def chromium() -> str:
+    """Where Debian's browser is."""
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "the browser tests need chromium: apt-get install chromium"
+    return path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=path, args=["--no-sandbox"])
+        opened = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
         yield opened
         opened.close()
 
@@ -74,7 +79,8 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """`harness serve` with its worker, the product's plugins, and one that takes as long as it is told to."""
     root = tmp_path_factory.mktemp("browser")
     make_plugin(root / "slow", "analysis_slow", "analysis", SLOW, config=SECONDS)
-    with Served(root / "home", "--product-plugins", plugin_path=str(root / "slow"), drain_s="1") as served:
+    options = {"plugin_path": str(root / "slow"), "import_path": str(EXAMPLE.parent), "drain_s": "1"}
+    with Served(root / "home", "--product-plugins", **options) as served:
         yield served
 
 

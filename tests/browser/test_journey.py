@@ -110,7 +110,7 @@ def test_without_a_script_everything_can_be_read_and_started(open_page: Open, se
     expect(page.locator("#run-state .badge").first).to_have_text(ENDED)
     expect(page.locator(".insights > li").first).to_be_visible()
     page.get_by_role("link", name=re.compile(r"20,000 rows")).click()
-    expect(page.get_by_role("table").locator("tbody tr")).to_have_count(50)
+    expect(page.locator("table.data tbody tr")).to_have_count(50)
     page.get_by_role("link", name="After").click()
     expect(page.locator("#row-50")).to_be_visible()
 
@@ -121,3 +121,60 @@ def test_without_a_script_everything_can_be_read_and_started(open_page: Open, se
     page.get_by_role("button", name="Cancel the run").click()
     page.get_by_role("navigation", name="Main").get_by_role("link", name="Runs").click()
     expect(page.get_by_role("row", name=re.compile(r"shops\.csv")).first).to_be_visible()
+
+
+def test_a_file_on_this_machine_needs_no_upload(open_page: Open) -> None:
+    """From the overview to the allowed folder, to the file, to where its run is started."""
+    page = open_page("/", java_script_enabled=False)
+    page.get_by_role("link", name="or take a file on this machine").click()
+    page.get_by_label("sales_orders.csv").check()
+    page.get_by_role("button", name="Read and look at it").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("sales_orders.csv")
+    expect(page.locator("table.data tbody tr")).to_have_count(50)
+
+
+def test_a_setting_is_set_in_its_field_and_stands_in_the_command(open_page: Open, service: Served) -> None:
+    """Checked before anything runs: a wrong value is told at its field, a right one is in the address and in the command."""
+    upload_id = service.upload(TABLE.encode(), "shops.csv")
+    page = open_page(f"/start?upload={upload_id}")
+    page.get_by_text("Settings", exact=True).click()
+    page.get_by_text("analysis_slow, 1 setting").click()
+    page.get_by_label("seconds").fill("many")
+    page.get_by_role("button", name="Check again").click()
+    expect(page.get_by_role("alert")).to_contain_text("seconds")
+    expect(page.locator(".wrong-words")).to_be_visible()
+    page.get_by_label("seconds").fill("0.5")
+    page.get_by_role("button", name="Check again").click()
+    expect(page.get_by_text("--set analysis_slow.seconds=0.5")).to_be_visible()
+    assert "set.analysis_slow.seconds=0.5" in page.url
+
+
+def test_reading_a_finding_without_a_script(open_page: Open, example_run: str) -> None:
+    """Facets, one finding with its rows and its query, its column, and back: all by links."""
+    page = open_page(f"/runs/{example_run}", java_script_enabled=False)
+    page.get_by_role("navigation", name="This run").get_by_role("link", name="Findings").click()
+    facet = page.get_by_role("list", name="Column").get_by_role("link", name=re.compile("unit_price"))
+    count = int(re.findall(r"\d+", facet.inner_text())[-1])
+    facet.click()
+    expect(page.locator(".found > li")).to_have_count(count)
+    page.get_by_role("link", name=re.compile("too high to belong")).first.click()
+    expect(page.locator("pre.sql").first).to_contain_text("SELECT")
+    expect(page.locator("table.data td.own").first).to_be_visible()
+    page.locator("dl.line a").first.click()
+    expect(page.get_by_role("img", name=re.compile("^Histogram of"))).to_be_visible()
+
+
+def test_a_question_is_a_dialog_that_can_be_left_by_keyboard(open_page: Open, service: Served) -> None:
+    """Escape leaves the run as it is and gives the focus back; the button does what the page of its own would do."""
+    settings = {"analysis_slow": {"seconds": 60}}
+    run_id = service.start(service.upload(TABLE.encode(), "asked.csv"), plugins=["analysis_slow"], settings=settings, force=True)
+    page = open_page(f"/runs/{run_id}")
+    page.get_by_role("link", name="Cancel…").press("Enter")
+    dialog = page.get_by_role("dialog", name="Cancel this run?")
+    expect(dialog).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    assert page.url.endswith(run_id)
+    page.get_by_role("link", name="Cancel…").press("Enter")
+    dialog.get_by_role("button", name="Cancel the run").click()
+    expect(page.locator("#run-state .badge").first).to_have_text(re.compile("Cancelled"), timeout=10_000)

@@ -5,7 +5,9 @@ import pytest
 from tests.browser.conftest import Open
 
 WIDTHS = (1440, 1024, 360, 320)
-PAGES = ("/", "/runs", "/runs/{run}", "/runs/{run}/report", "/datasets", "/plugins", "/plugins/analysis_outliers", "/start?upload={upload}",
+PAGES = ("/", "/runs", "/runs/{run}", "/runs/{run}/report", "/runs/{run}/findings", "/runs/{run}/findings/{finding}",
+         "/runs/{run}/columns", "/runs/{run}/columns/unit_price", "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/config",
+         "/runs/{run}/lineage", "/compare?a={run}&b={run}", "/compare?b={run}", "/files", "/diagnostics", "/datasets", "/plugins", "/plugins/analysis_outliers", "/start?upload={upload}",
          "/datasets/{dataset}", "/runs/{run}/retry", "/nothing-here")  # fmt: skip
 TOO_FAINT = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
@@ -44,7 +46,13 @@ TOO_SMALL = """() => [...document.querySelectorAll('button, .button, input[type=
 @pytest.fixture(scope="module")
 def places(service: "object", example_run: str) -> list[str]:
     run = service.client.get(f"/api/v1/runs/{example_run}").json()  # type: ignore[attr-defined]
-    facts = {"run": example_run, "dataset": run["dataset_version_id"], "upload": run["inputs"][0]["upload_id"]}
+    findings = service.client.get(f"/api/v1/runs/{example_run}/findings").json()["findings"]  # type: ignore[attr-defined]
+    facts = {
+        "run": example_run,
+        "finding": findings[0]["id"],
+        "dataset": run["dataset_version_id"],
+        "upload": run["inputs"][0]["upload_id"],
+    }
     return [path.format(**facts) for path in PAGES]
 
 

@@ -26,9 +26,19 @@ FINE = "return PluginResult('ok', 'fine')"
 SLACK_S = 0.3
 
 
-@pytest.fixture
-def house(tmp_path: Path) -> House:
-    return House(tmp_path, ProcessLauncher())
+@pytest.fixture(scope="module")
+def warm() -> Iterator[ProcessLauncher]:
+    launcher = ProcessLauncher(warm=True)
+    launcher.warm_up()
+    assert launcher.wait_until_warm(60.0)
+    yield launcher
+    launcher.close()
+
+
+@pytest.fixture(params=["cold", "warm"])
+def house(tmp_path: Path, request: pytest.FixtureRequest) -> House:
+    """Guests as fresh interpreters and as copies of a warm process: whichever it is, nobody can tell."""
+    return House(tmp_path, request.getfixturevalue("warm") if request.param == "warm" else ProcessLauncher())
 
 
 @pytest.fixture
@@ -519,7 +529,7 @@ def test_the_environment_holds_nothing_of_ours(house: House, monkeypatch: pytest
         "TMPDIR": str(house.scratch), "PYTHONPATH": str(PACKAGE_PARENT), "PYTHONHASHSEED": "0", "PYTHONUNBUFFERED": "1",
         "PYTHONFAULTHANDLER": "1", "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1",
         "NUMEXPR_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2", "ARROW_DEFAULT_MEMORY_POOL": "system",
-        "SLURM_CPUS_ON_NODE": "1", "SLURM_MEM_PER_NODE": "300M",
+        "JE_ARROW_MALLOC_CONF": "background_thread:false", "SLURM_CPUS_ON_NODE": "1", "SLURM_MEM_PER_NODE": "300M",
     }  # fmt: skip
 
 

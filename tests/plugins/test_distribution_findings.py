@@ -76,9 +76,9 @@ def test_the_sentences_carry_the_facts(answer: dict[str, Any]) -> None:
 
 
 def test_effects_hold_the_truth(answer: dict[str, Any]) -> None:
-    """Guards the estimates: about 27 % of the weights heaped beyond chance, a tail index of 1/1.2, each within its interval."""
+    """Guards the estimates: three in ten weights estimated, a tail index of 1/1.2, each within its interval."""
     heap = told(answer)["weight", "digit_preference"]["statistics"]["effect"]
-    assert heap["low"] < 0.27 < heap["high"]
+    assert heap["low"] < 0.3 < heap["high"]
     tail = told(answer)["claim", "heavy_tail"]["statistics"]["effect"]
     assert tail["low"] < 1 / 1.2 < tail["high"]
 

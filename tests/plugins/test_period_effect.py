@@ -59,7 +59,9 @@ def test_every_number_comes_from_a_query(tmp_path: Path) -> None:
     """Guards citeability, in calendar days and days with rows, for volume, measures and durations."""
     for weekends in (True, False):
         table = ledger(weekends=weekends)
-        table = table.append_column("cleared", pa.array(table["posted"].to_numpy() + (table["minutes"].to_numpy() * 6e7).astype("m8[us]")))
+        table = table.append_column(
+            "cleared", pa.array(table["posted"].to_numpy() + (table["minutes"].to_numpy() * 6e7).astype("m8[us]"))
+        )
         answer = analysed(PLUGIN, table)
         assert {"minutes", "cleared"} <= set(answer["findings"][0]["columns"])
         assert stands(table, answer, tmp_path) >= 3

@@ -1,6 +1,7 @@
 """The process sequence: exact counts against a plain count in Python, planted loops and bottlenecks, evidence, and silence."""
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def test_counts_are_those_of_a_plain_count(log: Any, answer: dict[str, Any]) -> 
     """Guards exactness: variants, directly-follows, starts, ends and durations, counted once more without the plugin's code."""
     cases, metrics = traces(log), answer["metrics"]
     paths = Counter(tuple(what for *_, what in events) for events in cases.values())
-    steps = Counter((a, b) for path in paths.elements() for a, b in zip(path[:-1], path[1:], strict=True))
+    steps = Counter((a, b) for path in paths.elements() for a, b in pairwise(path))
     assert (metrics["cases"], metrics["events"], metrics["variants"]) == (len(cases), len(log), len(paths))
     assert {(e["from"], e["to"]): e["count"] for e in metrics["directly_follows"]} == steps
     assert metrics["start_activities"] == {"receive": len(cases)}

@@ -26,7 +26,9 @@ def crowded_log(seed: int = 5, jobs: int = 4000) -> Any:
     ends: list[float] = []
     for begun, base in zip(at, rng.gamma(4, 60, len(at)), strict=True):
         ends.append(begun + base * (1 + 0.25 * sum(end > begun for end in ends[-40:])))
-    return pa.table({"asked": seconds(at - 1), "begun": seconds(at), "done": seconds(np.array(ends)), "x": rng.normal(size=len(at))})
+    return pa.table(
+        {"asked": seconds(at - 1), "begun": seconds(at), "done": seconds(np.array(ends)), "x": rng.normal(size=len(at))}
+    )
 
 
 def test_a_saturated_queue_is_told_without_a_comparison(tmp_path: Path) -> None:

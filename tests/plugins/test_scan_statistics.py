@@ -70,13 +70,13 @@ def test_p_values_are_uniform_under_the_null() -> None:
     """Guards the Monte-Carlo p-values by group: about a tenth of them below one tenth, about half below one half."""
     rng = np.random.default_rng(5)
     p_values = []
-    for _ in range(40):
+    for _ in range(24):
         stamps = np.sort(rng.integers(0, 60, 600)).astype("timedelta64[D]") + np.datetime64("2024-01-01")
         table = {"at": stamps, "g": rng.choice(list("abcd"), 600)}
-        (scan,) = [item for item in analysed(NAME, table, max_draws=199)["metrics"]["scans"] if item["column"] == "g"]
+        (scan,) = [item for item in analysed(NAME, table, max_draws=99)["metrics"]["scans"] if item["column"] == "g"]
         p_values.append(scan["p_value"])
-    assert sum(p <= 0.1 for p in p_values) <= 9
-    assert 10 <= sum(p <= 0.5 for p in p_values) <= 30
+    assert sum(p <= 0.1 for p in p_values) <= 6
+    assert 6 <= sum(p <= 0.5 for p in p_values) <= 18
 
 
 def test_the_example_has_no_cluster() -> None:

@@ -67,9 +67,13 @@ return {**PluginResult('ok', 'tried').as_dict(), 'metrics': found}
 """
 
 
-def test_nothing_gets_through_from_a_guest_as_it_is_started(tmp_path: Path) -> None:
+@pytest.mark.parametrize("start", ["cold", "warm"])
+def test_nothing_gets_through_from_a_guest_as_it_is_started(tmp_path: Path, start: str) -> None:
     """The same attempts from a plugin, with the order, the environment and the descriptors that the launcher really gives."""
-    house = House(tmp_path, ProcessLauncher(policy=False))
+    house = House(tmp_path, ProcessLauncher(policy=False, warm=True))
+    if start == "warm":
+        house.launcher.warm_up()
+        assert house.launcher.wait_until_warm(60.0)
     with Surroundings(os.geteuid()) as world:
         request = house.request(INSIDE, {**vars(world), "scratch": str(house.scratch)}, memory_mb=1500, timeout_s=60.0)
         copied = house.folder / "plugin" / "tests" / "wall"
@@ -80,7 +84,9 @@ def test_nothing_gets_through_from_a_guest_as_it_is_started(tmp_path: Path) -> N
             (copied / source.name).write_bytes(source.read_bytes())
         given = {"path": world.given, "filename": "given", "sha256": "", "size_bytes": 0}
         outcome = house.launcher.run(replace(request, message={**request.message, "inputs": [given]}))
+    house.launcher.close()
     assert outcome.answer is not None, (outcome.reason, house.stderr)
+    assert outcome.details["start"] == start
     found = outcome.answer["metrics"]
     assert len(found) >= 190
     assert through(found) == set()

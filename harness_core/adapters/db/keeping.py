@@ -68,6 +68,7 @@ class SqlKeeping:
             for run in runs:
                 if run.purged_at is not None:
                     raise Conflict("run_not_kept", f"The files of run {run.run_id} are no longer kept, so it cannot come back.",
+                                   why="Its grace is over, and only its record is left.",
                                    next_step="Submit its file again.")  # fmt: skip
                 if run.deleted_at is not None:
                     run.deleted_at = None
@@ -182,7 +183,7 @@ def _refuse_needed(run: RunRow) -> None:
         raise Conflict("run_under_way", f"Run {run.run_id} has not ended ({run.status}).",
                        next_step=f"Cancel it first: harness runs cancel {run.run_id}")  # fmt: skip
     if run.pinned:
-        raise Conflict("run_pinned", f"Run {run.run_id} is pinned, so that nothing deletes it.",
+        raise Conflict("run_pinned", f"Run {run.run_id} is pinned.", why="A pinned run is deleted by nothing and nobody.",
                        next_step=f"Unpin it first: harness runs pin {run.run_id} --off")  # fmt: skip
 
 

@@ -26,9 +26,10 @@ ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUM
 class Guest:
     """A started guest: this side's ends of its pipes, none of which blocks, and the right to reap it.
 
-    ``process`` is None for a copy of a warm process. ``exit_fd`` becomes readable the moment the process has ended; None where the system knows no such descriptor.
-    ``token`` stands in the environment of the guest and of all that it starts. ``pinned`` keeps names below /proc in the kernel's
-    memory: were they dropped and made anew, the guest's right to read them would be gone, and DuckDB ends a process over that.
+    ``process`` is None for a copy of a warm process. ``exit_fd`` becomes readable the moment the process has ended; None where the
+    system knows no such descriptor. ``token`` stands in the environment of the guest and of all that it starts. ``pinned`` keeps
+    names below /proc in the kernel's memory: were they dropped and made anew, the guest's right to read them would be gone, and
+    DuckDB ends a process over that.
     """
 
     pid: int

@@ -44,9 +44,9 @@ MAX_REASON = 1000
 class ProcessLauncher:
     """A :class:`harness_core.ports.launcher.Launcher`. Several threads may use one.
 
-    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. With ``warm``, and a filter of calls to
-    keep guests from multiplying, it is a copy of a warm process once :meth:`warm_up` was called. ``layers`` are the most that the wall
-    is made of, and ``policy`` whether Python's own hook names what is refused, both for trials of what is left without some.
+    ``start`` is how a guest comes to be; by default as a fresh interpreter, ``python``. With ``warm``, and where a filter of calls
+    keeps guests from multiplying, it is a copy of a warm process once :meth:`warm_up` was called. ``layers`` are the most that the
+    wall is made of, and ``policy`` whether Python's own hook names what is refused, both for trials of what is left without some.
     ``allow_unwalled`` runs guests where there is neither Landlock nor seccomp.
     """
 
@@ -103,11 +103,13 @@ class ProcessLauncher:
         if self._layers.level == "C" and not self._allow_unwalled:
             raise unwalled()
         callbacks = on_progress, on_log, cancelled
-        outcome = self._run(self._warm or self._cold, request, *callbacks)
-        if self._warm is not None and outcome.details["before_wall"]:
-            outcome = self._run(self._cold, request, *callbacks)
+        start = self._warm or self._cold
+        outcome = self._run(start, request, *callbacks)
         if outcome.exit_code == NO_IDENTITY and self._layers.namespaces and outcome.details["before_wall"]:
             self._layers = replace(self._layers, namespaces=False)
+            outcome = self._run(start, request, *callbacks)
+        if outcome.details["before_wall"] and outcome.details["start"] == "warm":
+            self.close()  # nothing of the plugin was loaded, so nothing is done twice
             outcome = self._run(self._cold, request, *callbacks)
         return outcome
 

@@ -35,7 +35,7 @@ class NotWarm(Exception):
 
 
 class WarmStart:
-    """A :data:`harness_core.adapters.wall.guests.Starter`. Several threads may use one. Until :meth:`warm_up`, all starts are cold."""
+    """A :data:`harness_core.adapters.wall.guests.Starter` for several threads. Until :meth:`warm_up`, all starts are cold."""
 
     def __init__(self, python: str) -> None:
         self._python, self._owner = python, os.getpid()
@@ -80,19 +80,16 @@ class WarmStart:
     def _keep(self) -> None:
         """The life of one warm process, in a thread that lasts as long: its parent-death signal is tied to this thread."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with ours, theirs:
+        with suppress(OSError), ours, theirs:  # where it cannot be started, guests start cold
             with self._lock:
                 if not self._wanted:
                     return
                 self._process = process = self._new_process(theirs)
             theirs.close()
-            ours.settimeout(LOADING_S)
-            with suppress(OSError):
-                if ours.recv(MAX_ANSWER_BYTES) == READY:
-                    ours.settimeout(ANSWER_S)
-                    self._control = ours
-                    self._ready.set()
-            if self._control is None:
+            if _is_ready(ours):
+                self._control = ours
+                self._ready.set()
+            else:
                 process.kill()
             process.wait()
             with _asking:
@@ -148,3 +145,14 @@ class WarmStart:
     def _end(self) -> None:
         if self._process is not None and os.getpid() == self._owner:
             self._process.kill()
+
+
+def _is_ready(control: socket.socket) -> bool:
+    """Wait until the warm process has loaded its libraries; False where it could not."""
+    control.settimeout(LOADING_S)
+    try:
+        ready = control.recv(MAX_ANSWER_BYTES) == READY
+    except OSError:
+        return False
+    control.settimeout(ANSWER_S)
+    return ready

@@ -35,13 +35,18 @@ class Comparison:
 
 def compare(values: NDArray[np.int64] | Floats, chosen: NDArray[np.bool_], block: Integers) -> Comparison | None:
     """None where fewer than six blocks hold at least five rows of both sorts. ``block`` numbers the blocks from 0."""
+    return compare_ranked(ranks_within(values, block), chosen, block)
+
+
+def compare_ranked(ranks: Floats, chosen: NDArray[np.bool_], block: Integers) -> Comparison | None:
+    """As :func:`compare`, of the ranks of :func:`ranks_within`, which are the same for every choice of rows."""
     size = int(block.max()) + 1 if len(block) else 0
     inside = np.bincount(block[chosen], minlength=size)
     total = np.bincount(block, minlength=size)
     usable = (inside >= LEAST_ROWS) & (total - inside >= LEAST_ROWS)
     if int(usable.sum()) < LEAST_BLOCKS:
         return None
-    sums = np.bincount(block[chosen], weights=ranks_within(values, block)[chosen], minlength=size)
+    sums = np.bincount(block[chosen], weights=ranks[chosen], minlength=size)
     n, m = inside[usable].astype(np.float64), (total - inside)[usable].astype(np.float64)
     deltas = np.round(2 * (sums[usable] / n - (n + 1) / 2) / m - 1, ROUNDED)
     return over_blocks(deltas, "Cliff's delta within blocks of time")

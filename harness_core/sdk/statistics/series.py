@@ -3,6 +3,7 @@
 Everything is a pure function of the rows in their order, so the same table gives the same series to the bit.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -248,10 +249,13 @@ def _is_even(entry: Mapping[str, Any]) -> bool:
 
 def choose_step(times: Integers, max_steps: int, least_rows: float = 0.0, coverage: float = LEAST_COVERAGE) -> Step | None:
     """The finest step of which the span holds at most ``max_steps``, at least the share ``coverage`` of them with rows, and
-    ``least_rows`` rows each on average; None where no step will do. ``times`` ascend."""
+    ``least_rows`` rows each on average; None where no step will do. ``times`` ascend; no step is finer than they are themselves."""
+    if not len(times):
+        return None
+    resolution = math.gcd(int(np.gcd.reduce(times)), DAY)
     for step in STEPS:
-        if not len(times):
-            return None
+        if 0 < step.micros < resolution:
+            continue
         first, last = (int(step.index(times[[end]])[0]) for end in (0, -1))
         total = last - first + 1
         if total > max_steps:
@@ -314,4 +318,5 @@ def _block_sums(values: Floats, edges: Integers) -> Floats:
 
 def even_edges(length: int, blocks: int) -> Integers:
     """The edges of ``blocks`` blocks of nearly equal size; position ``i`` lies in block ``i * blocks // length``."""
+    blocks = max(1, blocks)
     return -(-(np.arange(blocks + 1, dtype=np.int64) * length) // blocks)

@@ -1,0 +1,58 @@
+"""The pictures of the documentation: real pages of a real run of the example, taken by `make screenshots`.
+
+The run and the service live in a folder of their own that is removed again. Each picture stays under 200 kB.
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.api.serving import Served
+from tests.browser.conftest import EXAMPLE, chromium
+from tests.fakes.running import until
+
+WIDTH, HEIGHT = 1280, 860
+MOST_BYTES = 200_000
+RUN_S = 300
+
+
+def main() -> int:
+    target = Path(sys.argv[1])
+    target.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder, Served(Path(folder) / "home", "--product-plugins") as service:
+        upload_id = service.upload(EXAMPLE.read_bytes(), EXAMPLE.name)
+        run_id = service.start(upload_id)
+        until(lambda: service.client.get(f"/api/v1/runs/{run_id}").json()["ended"], "the end of the run", RUN_S)
+        findings = service.client.get(f"/api/v1/runs/{run_id}/findings?kind=sentinel").json()["findings"]
+        pictures = {
+            "start": (f"/start?upload={upload_id}&choice=manual&plugin=analysis_outliers", "light", None),
+            "insights": (f"/runs/{run_id}", "light", "#insights-title"),
+            "finding": (f"/runs/{run_id}/findings/{findings[0]['id']}", "dark", None),
+            "columns": (f"/runs/{run_id}/columns", "light", None),
+        }
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=chromium(), args=["--no-sandbox"])
+            for name, (path, scheme, place) in pictures.items():
+                size = taken(browser, service.url + path, scheme, place, target / f"{name}.png")
+                print(f"{target / name}.png {size / 1000:.0f} kB")  # noqa: T201 - what was made
+            browser.close()
+    return 0
+
+
+def taken(browser: Browser, url: str, scheme: str, place: str | None, path: Path) -> int:
+    """One picture; its size in bytes. Fails where it is too large for a page of documentation."""
+    page: Page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto(url)
+    if place is not None:
+        page.locator(place).evaluate("e => window.scrollTo(0, e.getBoundingClientRect().top + window.scrollY - 24)")
+    page.screenshot(path=path)
+    page.close()
+    size = path.stat().st_size
+    assert size < MOST_BYTES, f"{path} has {size:,} bytes"
+    return size
+
+
+if __name__ == "__main__":
+    sys.exit(main())
