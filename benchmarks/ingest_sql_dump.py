@@ -1,9 +1,11 @@
-"""Reading an SQL dump of one table of 12 columns into Parquet: the plugin behind its wall, beside DuckDB's COPY of the same rows as CSV.
+"""Reading an SQL dump of one table of 12 columns into Parquet: the plugin behind its wall, beside DuckDB's COPY of the same rows
+as CSV.
 
 python benchmarks/ingest_sql_dump.py [rows] [rounds] [dialect …]
 
 Dialects: mysql (extended INSERTs of 10,000 rows), postgresql (COPY), inserts (one INSERT per row, as pg_dump --inserts), sqlite
-(one INSERT per row, as .dump). A text in fifty holds a line end, another quotes; DuckDB has two threads. The runs alternate; files are
+(one INSERT per row, as .dump). A text in fifty holds a line end, another quotes; DuckDB has two threads. The runs alternate;
+files are
 deleted in the end. Prints medians with the smallest and largest value, the ratios round by round, and the peak memory.
 """
 
@@ -12,13 +14,17 @@ import tempfile
 from pathlib import Path
 
 import duckdb
+from ingest_csv import COPY, LEDGER, bare, compare, guest
 
-from benchmarks.ingest_csv import COPY, LEDGER, bare, compare, guest
-
-NAMES = "line_id posting_date entered_at customer region account quantity amount weight_kg is_open description status".split()
+NAMES = ["line_id", "posting_date", "entered_at", "customer", "region", "account", "quantity", "amount", "weight_kg",
+    "is_open", "description", "status"]
 DECLARED = {
     "mysql": "bigint|date|datetime|varchar(20)|varchar(20)|int|int|decimal(18,2)|double|tinyint(1)|text|varchar(10)",
-    "postgresql": "bigint|date|timestamp without time zone|character varying(20)|text|integer|integer|numeric(18,2)|double precision"
+
+
+
+
+                                                 "postgresql": "bigint|date|timestamp without time zone|character varying(20)|text|integer|integer|numeric(18,2)|double precision"
     "|boolean|text|text",
     "sqlite": "INTEGER|DATE|DATETIME|TEXT|TEXT|INTEGER|INTEGER|DECIMAL(18,2)|REAL|INTEGER|TEXT|TEXT",
 }  # fmt: skip
@@ -52,7 +58,10 @@ def write_dump(dialect: str, rows: int, path: Path) -> Path:
     columns = ", ".join(f"{name} {kind}" for name, kind in zip(NAMES, DECLARED[database].split("|"), strict=True))
     begin, end = {
         "mysql": ("-- MySQL dump 10.13\n/*!40101 SET NAMES utf8mb4 */;\n", "\n-- Dump completed\n"),
-        "postgresql": ("--\n-- PostgreSQL database dump\n--\nSET client_encoding = 'UTF8';\n", "\n-- PostgreSQL database dump complete\n"),
+        "postgresql": (
+            "--\n-- PostgreSQL database dump\n--\nSET client_encoding = 'UTF8';\n",
+            "\n-- PostgreSQL database dump complete\n",
+        ),
         "sqlite": ("PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\n", "COMMIT;\n"),
     }[database]
     with path.open("w", encoding="utf-8", newline="") as file:

@@ -9,6 +9,9 @@ from typing import Any
 import typer
 
 from harness_api.cli.exits import MEANINGS, Exit
+from harness_core.adapters.catalog.folders import FolderCatalog
+from harness_core.bootstrap import product_folder
+from harness_core.domain.plugins import PLUGIN_TYPES
 from harness_core.settings import PREFIX, Settings
 
 MADE = "<!-- Made from the code by `python -m harness_api.cli.reference`; a test compares them. -->"
@@ -110,6 +113,7 @@ DERIVED = {
     "queue_url": "`sqlite:///` and `queue.sqlite` in the state folder",
     "plugin_path": "none",
     "workers": "the processors that the process may use",
+    "memory_mb": "four fifths of the machine's memory, or of its control group's where that is less",
 }
 
 
@@ -135,7 +139,26 @@ def exit_codes_page() -> str:
     ) + "\n"  # fmt: skip
 
 
-PAGES = {"commands.md": commands_page, "settings.md": settings_page, "exit-codes.md": exit_codes_page}
+def plugins_page() -> str:
+    """``docs/reference/plugins.md``: every plugin that comes with the product, by type, with the question it answers."""
+    found = FolderCatalog([(product_folder("plugins"), "product")]).plugins().values()
+    lines = [
+        "# Plugins", "", MADE, "",
+        "What comes with the product. Each has a page: what it asks, by which method and source, when not to trust it.", "",
+    ]  # fmt: skip
+    for kind in PLUGIN_TYPES:
+        of_kind = sorted((plugin for plugin in found if plugin.manifest.type == kind), key=lambda plugin: plugin.id)
+        if of_kind:
+            rows = [
+                f"| [`{item.id}`](../../plugins/{item.id}/README.md) | {_cell(item.manifest.description)} |" for item in of_kind
+            ]
+            lines += [f"## {kind.capitalize()}", "", "| plugin | does |", "| --- | --- |", *rows, ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+PAGES = {
+    "commands.md": commands_page, "settings.md": settings_page, "exit-codes.md": exit_codes_page, "plugins.md": plugins_page,
+}  # fmt: skip
 
 
 if __name__ == "__main__":

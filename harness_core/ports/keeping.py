@@ -14,11 +14,12 @@ Kind = Literal["run", "dataset", "upload"]
 
 @dataclass(frozen=True)
 class Facts:
-    """What decides whether a dataset version or the bytes of an upload may be collected."""
+    """What decides whether a dataset version or the bytes of an upload may be collected; ``gone`` says that they were."""
 
     filename: str = ""
     references: References = field(default_factory=References)
     deleted_at: float | None = None
+    gone: bool = False
 
 
 class Keeping(Protocol):

@@ -73,7 +73,7 @@ class Collecting:
     def collect(self, policy: Policy | None = None) -> Sweep:
         """Collect; what somebody begins to need meanwhile stays."""
         policy = policy or self.policy
-        self._finish_interrupted()
+        self._finish_interrupted(policy)
         looked = self.survey(policy)
         done = Sweep(kept=looked.kept)
         for item in looked.collected:
@@ -88,9 +88,15 @@ class Collecting:
             self._discards.set_aside("run", run_id)
             self._discards.clear()
 
-    def _finish_interrupted(self) -> None:
+    def _finish_interrupted(self, policy: Policy) -> None:
+        """What those that died had set aside, what they had renamed away without a word, and the files of runs that they purged."""
         self._discards.clear()
         self.remove_runs(self._discards.stored("run"))
+        for kind in COLLECTED:
+            there = self._discards.stored(kind)
+            for name, facts in self._recorded(kind, policy, ()).items():
+                if not facts.gone and name not in there and not self._needed_by(kind, facts, policy):
+                    self._collect(kind, name, policy)
 
     def _recorded(self, kind: Kind, policy: Policy, without: Collection[RunId]) -> Mapping[str, Facts]:
         if kind == "dataset":

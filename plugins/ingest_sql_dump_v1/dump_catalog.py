@@ -148,7 +148,9 @@ class Catalog:
                 "The dump does not fit together: make it again.", line,
             )  # fmt: skip
         if self._is_first_pass:
-            table.left_out |= {column.name for column in table.columns if exact[column.name] not in places and column.default is None}
+            table.left_out |= {
+                column.name for column in table.columns if exact[column.name] not in places and column.default is None
+            }
         return places
 
     def count(self, table: DumpTable, rows: int, limit: int) -> None:
@@ -159,7 +161,9 @@ class Catalog:
         self._rows += rows
         if self._rows > limit:
             raise rejected(
-                "too_large", f"The dump has more than {limit:,} rows.", "Dump fewer tables, or raise max_rows if there is room for them."
+                "too_large",
+                f"The dump has more than {limit:,} rows.",
+                "Dump fewer tables, or raise max_rows if there is room for them.",
             )
 
     # -- names

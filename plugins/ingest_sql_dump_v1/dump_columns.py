@@ -12,6 +12,7 @@ from dump_casts import cast
 from dump_dialects import Dialect
 from dump_literals import Value
 from dump_rows import FIELD, Rows
+from dump_source import blob_bytes
 from dump_types import BINARY, DATE, FLOAT, INTEGER, MAX_DIGITS, TEXT, Kind, decimal_of
 from dump_values import copied, with_line_ends, written
 from dump_words import shown
@@ -203,7 +204,10 @@ def _typed_at_once(batch: Batch, given: Sequence[ColumnReading]) -> list[pyarrow
     direct = COPY_DIRECT if batch.is_copy else DIRECT
     types = [
         reading.kind.arrow
-        if reading.kind.name in direct and not reading.is_open and not reading.is_quoted and (reading.kind.name != "decimal" or reading.kind.scale is not None)
+        if reading.kind.name in direct
+        and not reading.is_open
+        and not reading.is_quoted
+        and (reading.kind.name != "decimal" or reading.kind.scale is not None)
         else pyarrow.binary()
         for reading in given
     ]
@@ -254,9 +258,16 @@ def _column(array: pyarrow.Array, reading: ColumnReading, batch: Batch) -> pyarr
     payload, quoted = written(array, batch.dialect, lambda raw, value: _odd(raw, value, reading, batch), batch.line)
     if reading.kind.name == "unknown" and not reading.final and quoted.any():
         reading.seen.forms.add("text")
-    if reading.kind.name == "binary" and batch.dialect.name == "postgresql":
-        return reading.convert(payload, batch.dialect.name)
-    return reading.convert(payload, batch.dialect.name if reading.kind.name != "binary" else "")
+    if reading.kind.name == "binary" and batch.dialect.blob_encoding:
+        payload = _as_dumped(array, payload, batch.dialect.blob_encoding)
+    return reading.convert(payload, batch.dialect.name)
+
+
+def _as_dumped(array: pyarrow.Array, payload: pyarrow.Array, encoding: str) -> pyarrow.Array:
+    """Blobs that were written as texts have the bytes that the file had before it was made UTF-8."""
+    pairs = zip(array.to_pylist(), payload.to_pylist(), strict=True)
+    values = [blob_bytes(value, encoding) if value and raw.lstrip()[:1] in b"'_\"" else value for raw, value in pairs]
+    return pyarrow.array(values, pyarrow.binary())
 
 
 def _odd(raw: bytes, value: Value, reading: ColumnReading, batch: Batch) -> bytes | None:

@@ -69,7 +69,8 @@ DIALECTS = {dialect.name: dialect for dialect in (MYSQL, POSTGRESQL, SQLITE)}
 
 _SIGNS = {
     "mysql": (
-        (rb"^-- (?:MySQL|MariaDB) dump", 50), (rb"^/\*M?!\d{5,6}", 20), (rb"\bENGINE\s*=\s*\w+", 10), (rb"(?i)\bauto_increment\b", 10),
+        (rb"^-- (?:MySQL|MariaDB) dump", 50), (rb"^/\*M?!\d{5,6}", 20), (rb"\bENGINE\s*=\s*\w+", 10),
+        (rb"(?i)\bauto_increment\b", 10),
         (rb"^(?:UN)?LOCK TABLES", 10), (rb"(?i)^\s*(?:create table|insert into|drop table)[\w\s]*`", 8), (rb"(?i)^USE\s+`", 8),
         (rb"(?i)\b(?:tiny|medium|long)(?:int|text|blob)\b", 4), (rb"(?i)\bunsigned\b", 4), (rb"_binary '", 4), (rb"\\'", 3),
         (rb"(?i)\benum\s*\('", 3),
@@ -77,13 +78,16 @@ _SIGNS = {
     "postgresql": (
         (rb"^-- PostgreSQL database", 50), (rb"(?i)^COPY .{1,4000}?\bFROM stdin", 30), (rb"\bpg_catalog\b", 20),
         (rb"(?i)^SET (?:client_encoding|standard_conforming_strings|search_path|statement_timeout)\b", 15),
-        (rb"(?i)\bcharacter varying\b", 6), (rb"(?i)\b(?:big|small)?serial\b", 6), (rb"::[\w\"]", 4), (rb"(?i)\b(?:bytea|jsonb|timestamptz)\b", 4),
-        (rb"(?i)\bALTER TABLE ONLY\b", 10), (rb"(?i)^\s*create (?:sequence|extension|type|domain)\b", 6), (rb"^\\(?:c|connect|restrict)\b", 10),
+        (rb"(?i)\bcharacter varying\b", 6), (rb"(?i)\b(?:big|small)?serial\b", 6), (rb"::[\w\"]", 4),
+        (rb"(?i)\b(?:bytea|jsonb|timestamptz)\b", 4),
+        (rb"(?i)\bALTER TABLE ONLY\b", 10), (rb"(?i)^\s*create (?:sequence|extension|type|domain)\b", 6),
+        (rb"^\\(?:c|connect|restrict)\b", 10),
         (rb"(?i)\bwith(?:out)? time zone\b", 4), (rb"(?i)\bgenerated (?:always|by default) as identity\b", 6),
     ),
     "sqlite": (
         (rb"(?i)^PRAGMA\b", 30), (rb"\bsqlite_(?:sequence|master|schema|stat1)\b", 20), (rb"(?i)\bautoincrement\b", 12),
-        (rb"(?i)^BEGIN TRANSACTION;", 10), (rb"(?i)^\s*(?:create table|insert into|drop table)[\w\s]*\[", 8), (rb"(?i)\bwithout rowid\b", 10),
+        (rb"(?i)^BEGIN TRANSACTION;", 10), (rb"(?i)^\s*(?:create table|insert into|drop table)[\w\s]*\[", 8),
+        (rb"(?i)\bwithout rowid\b", 10),
         (rb"(?i)^INSERT INTO \"?\w+\"? VALUES\(", 3), (rb"(?i)\bNVARCHAR\b", 2), (rb"(?i)\binteger primary key\b", 2),
     ),
 }  # fmt: skip

@@ -70,5 +70,7 @@ def copy_head(found: Sequence[Token], dialect: Dialect, line: int) -> Head:
             text = {"\\t": "\t"}.get(text, text) if values[0].kind == "escaped" else text
             delimiter, null = (text, null) if token.upper != "NULL" else (delimiter, text)
     if len(delimiter) != 1 or delimiter in "\\\r\n":
-        raise rejected("unsupported_copy", f"COPY data with the delimiter {delimiter!r} are not read.", "Dump with the usual tab.", line)
+        raise rejected(
+            "unsupported_copy", f"COPY data with the delimiter {delimiter!r} are not read.", "Dump with the usual tab.", line
+        )
     return Head(tuple(parts), columns, False, delimiter, null)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from dump_catalog import Catalog
@@ -67,7 +68,9 @@ def read_dump(sources: Sequence[InputFile], settings: Settings, work: Path, prog
     return dump
 
 
-def _read_all(texts: Sequence[DumpText], catalog: Catalog, settings: Settings, work: Path, progress: Callable[[float], None], is_head: bool) -> None:
+def _read_all(
+    texts: Sequence[DumpText], catalog: Catalog, settings: Settings, work: Path, progress: Callable[[float], None], is_head: bool
+) -> None:
     total = sum(text.path.stat().st_size for text in texts) or 1
     done = 0
 
@@ -80,10 +83,8 @@ def _read_all(texts: Sequence[DumpText], catalog: Catalog, settings: Settings, w
             catalog.begin_file(place)
             blob_encoding = text.encoding if text.encoding != "utf-8" else None
             with Window(text.path, settings.block_bytes) as window:
-                reader = DumpReader(
-                    window, replace(text.dialect, blob_encoding=blob_encoding), catalog, settings, take,
-                    lambda offset, start=done: progress(min(1.0, (start + offset) / total)),
-                )  # fmt: skip
+                dialect = replace(text.dialect, blob_encoding=blob_encoding)
+                reader = DumpReader(window, dialect, catalog, settings, take, partial(_report, progress, done, total))
                 try:
                     reader.read()
                 except InputRejected as reason:
@@ -94,10 +95,16 @@ def _read_all(texts: Sequence[DumpText], catalog: Catalog, settings: Settings, w
         store.finish()
 
 
+def _report(progress: Callable[[float], None], done: int, total: int, offset: int) -> None:
+    progress(min(1.0, (done + offset) / total))
+
+
 def _no_tables(settings: Settings, catalog: Catalog) -> Exception:
     if catalog.tables:
         known = ", ".join(table.title for table in catalog.tables[:8])
-        return rejected("no_such_table", "None of the tables asked for is in the dump.", f"It has: {known}. Correct the setting tables.")
+        return rejected(
+            "no_such_table", "None of the tables asked for is in the dump.", f"It has: {known}. Correct the setting tables."
+        )
     return rejected(
         "no_tables", "The file has no CREATE TABLE, INSERT or COPY, so no table.",
         "Check the command that made the dump: it may have left the data out, or dumped an empty database.",
@@ -112,5 +119,7 @@ def _note_end(text: DumpText, catalog: Catalog) -> None:
         tail = file.read()
     for begin, end, tool in END_MARKS:
         if begin in head and end not in tail and text.path.stat().st_size > END_BYTES:
-            sentence = f"The file does not end as {tool} ends one (“{end.decode()}”): it may have been cut off between two statements."
+            sentence = (
+                f"The file does not end as {tool} ends one (“{end.decode()}”): it may have been cut off between two statements."
+            )
             catalog.notes.add("no_end_mark", sentence)

@@ -92,7 +92,11 @@ def _composed(raw: bytes, found: re.Match[bytes], dialect: Dialect) -> Value | N
     if found.group() in (b"-", b"+"):
         rest = raw[1:].strip()
         return Value("number", found.group() + rest) if NUMBER.match(rest) and rest[:1] not in b"+-" else None
-    cast = re.fullmatch(rb"(.+?)\s*::\s*[\w\"\s.]+(?:\([\d,\s]*\))?(?:\[\])*", raw, re.DOTALL) if dialect.name == "postgresql" else None
+    cast = (
+        re.fullmatch(rb"(.+?)\s*::\s*[\w\"\s.]+(?:\([\d,\s]*\))?(?:\[\])*", raw, re.DOTALL)
+        if dialect.name == "postgresql"
+        else None
+    )
     if cast is not None:
         inner = _literal(cast[1].strip(), dialect)
         return inner or (Value("number", cast[1].strip()) if NUMBER.match(cast[1].strip()) else None)
@@ -182,7 +186,7 @@ def _sqlite_text(raw: bytes, dialect: Dialect) -> bytes | None:
     """``replace('a\\nb','\\n',char(10))`` and ``unistr('…')``, as SQLite's dump writes texts with line ends."""
     try:
         text, at = _argument(raw, 0, dialect)
-    except (IndexError, ValueError):
+    except (IndexError, ValueError, RecursionError):
         return None
     return text if not raw[at:].strip() else None
 
@@ -217,8 +221,8 @@ def _char(given: list[bytes]) -> bytes:
 
 def _unistr(given: list[bytes]) -> bytes:
     (text,) = given
-    found = re.compile(rb"\\(\\|u([0-9A-Fa-f]{4})|U([0-9A-Fa-f]{8})|\+([0-9A-Fa-f]{6})|([0-9A-Fa-f]{4}))")
-    return found.sub(lambda code: b"\\" if code[1] == b"\\" else chr(int(code[code.lastindex or 1], 16)).encode(), text)
+    found = re.compile(rb"\\(\\|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|\+[0-9A-Fa-f]{6}|[0-9A-Fa-f]{4})")
+    return found.sub(lambda code: b"\\" if code[1] == b"\\" else chr(int(code[1].lstrip(b"uU+"), 16)).encode(), text)
 
 
 _CALLS: dict[bytes, Callable[[list[bytes]], bytes]] = {b"replace": _replace, b"char": _char, b"unistr": _unistr}

@@ -17,8 +17,10 @@ HARMLESS_PRAGMAS = {
     "INTEGRITY_CHECK", "TABLE_INFO", "IGNORE_CHECK_CONSTRAINTS", "RECURSIVE_TRIGGERS", "COUNT_CHANGES", "BUSY_TIMEOUT",
 }  # fmt: skip
 PASSED = {
-    "SET", "USE", "BEGIN", "START", "COMMIT", "END", "LOCK", "UNLOCK", "ANALYZE", "REINDEX", "GRANT", "REVOKE", "COMMENT", "SAVEPOINT",
-    "RELEASE", "RESET", "DISCARD", "OPTIMIZE", "FLUSH", "SHOW", "DESCRIBE", "EXPLAIN", "ANALYSE", "CLUSTER", "CHECKPOINT", "SECURITY",
+    "SET", "USE", "BEGIN", "START", "COMMIT", "END", "LOCK", "UNLOCK", "ANALYZE", "REINDEX", "GRANT", "REVOKE", "COMMENT",
+    "SAVEPOINT",
+    "RELEASE", "RESET", "DISCARD", "OPTIMIZE", "FLUSH", "SHOW", "DESCRIBE", "EXPLAIN", "ANALYSE", "CLUSTER", "CHECKPOINT",
+    "SECURITY",
 }  # fmt: skip
 STORED = {"INDEX", "SEQUENCE", "TYPE", "DOMAIN", "SCHEMA", "DATABASE", "COLLATION", "TABLESPACE", "STATISTICS", "CHARACTER"}
 LEFT_OUT = {
@@ -28,13 +30,15 @@ LEFT_OUT = {
     "POLICY": "policies are never applied", "CAST": "functions are never run", "OPERATOR": "functions are never run",
     "USER": "accounts are never made", "ROLE": "accounts are never made", "PUBLICATION": "nothing is ever sent anywhere",
     "TRANSFORM": "functions are never run", "TEXT": "nothing is searched", "ACCESS": "access methods are never loaded",
-    "MATERIALIZED": "a view holds no rows of its own", "VIRTUAL": "modules are never loaded", "CONVERSION": "functions are never run",
+    "MATERIALIZED": "a view holds no rows of its own", "VIRTUAL": "modules are never loaded",
+    "CONVERSION": "functions are never run",
     "PACKAGE": "functions are never run", "EVENTS": "events are never run", "CONSTRAINT": "triggers are never run",
 }  # fmt: skip
 REFUSED = {
     "ATTACH": "it would open another database file", "DETACH": "it works on other databases", "LOAD": "it would read a file",
     "SOURCE": "it would run another file", "SYSTEM": "it would run a program", "INSTALL": "it would load code",
-    "UNINSTALL": "it would unload code", "UPDATE": "it changes rows that were written before", "DELETE": "it removes rows that were written before",
+    "UNINSTALL": "it would unload code", "UPDATE": "it changes rows that were written before",
+    "DELETE": "it removes rows that were written before",
     "TRUNCATE": "it removes rows that were written before", "MERGE": "it changes rows by a query", "HANDLER": "it acts on a server",
     "EXPORT": "it would write files", "IMPORT": "it would read a file", "EXEC": "it would run a procedure",
     "EXECUTE": "it would run what was prepared", "PREPARE": "it prepares something to be run", "KILL": "it acts on a server",
@@ -43,7 +47,8 @@ REFUSED = {
     "NOTIFY": "it acts on a server", "DECLARE": "it runs a query", "BINLOG": "it changes rows in a way that cannot be read",
     "WITH": "it runs a query", "XA": "it acts on a server", "CLONE": "it acts on a server", "RESTART": "it acts on a server",
 }  # fmt: skip
-HARMLESS_META = {"\\connect", "\\c", "\\restrict", "\\unrestrict", "\\encoding", "\\echo", "\\pset", "\\timing", "\\set", "\\unset", "\\q", "\\qecho", "\\x"}  # fmt: skip
+HARMLESS_META = {"\\connect", "\\c", "\\restrict", "\\unrestrict", "\\encoding", "\\echo", "\\pset", "\\timing", "\\set",
+    "\\unset", "\\q", "\\qecho", "\\x"}  # fmt: skip
 SEQUENCE_CALLS = {"SETVAL", "SET_CONFIG"}
 TABLE_CHANGES = ("ADD COLUMN", "DROP COLUMN", "RENAME", "MODIFY", "CHANGE")
 
@@ -75,7 +80,7 @@ def judge(found: Sequence[Token]) -> Verdict:
             return Verdict("refused", f"{first} … SONAME", "it would load code")
     if first == "PRAGMA":
         return _pragma(words)
-    if first == "DELETE" and b"sqlite_sequence" in [token.raw.strip(b"\"`[]").lower() for token in found[:4]]:
+    if first == "DELETE" and b"sqlite_sequence" in [token.raw.strip(b'"`[]').lower() for token in found[:4]]:
         return PASS
     if first == "VACUUM" and "INTO" not in words:
         return PASS
@@ -132,6 +137,11 @@ def alters_columns(found: Sequence[Token]) -> str | None:
             return "adds a column"
         if word == "CHANGE":
             return "changes a column"
-        if word == "TYPE" and words[place - 1] not in ("STORAGE",) and "ALTER" in words[place - 5 : place] and "USING" in words[place:]:
+        if (
+            word == "TYPE"
+            and words[place - 1] not in ("STORAGE",)
+            and "ALTER" in words[place - 5 : place]
+            and "USING" in words[place:]
+        ):
             return "computes a column anew"
     return None

@@ -51,4 +51,6 @@ def _head(source: InputFile, settings: Settings, work: Path) -> Dump:
         head = file.read(HEAD_BYTES)
     target = work / "head.sql"
     target.write_bytes(head)
-    return read_dump([InputFile(target, source.filename, source.sha256, len(head))], settings, work / "read", lambda *_: None, is_head=True)
+    return read_dump(
+        [InputFile(target, source.filename, source.sha256, len(head))], settings, work / "read", lambda *_: None, is_head=True
+    )

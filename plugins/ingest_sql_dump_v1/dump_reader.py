@@ -108,7 +108,9 @@ class DumpReader:
             window.skip(len(command))
             return self._to_statement()
         if head.startswith(b"."):
-            raise refused(line, f"The client command “{shown(self._matched(DOT).group())}”", "it could run programs or read and write files")
+            raise refused(
+                line, f"The client command “{shown(self._matched(DOT).group())}”", "it could run programs or read and write files"
+            )
         return True
 
     def _passed_over(self, pattern: re.Pattern[bytes]) -> bool:
@@ -176,7 +178,7 @@ class DumpReader:
 
     def _is_system(self, found: Sequence[Token]) -> bool:
         """SQLite's own tables: counters and statistics are passed over, its catalogue may not be written."""
-        names = [token.raw.strip(b'"`[]\'').lower() for token in found[:6]]
+        names = [token.raw.strip(b"\"`[]'").lower() for token in found[:6]]
         if any(name in (b"sqlite_master", b"sqlite_schema", b"sqlite_temp_master") for name in names):
             raise refused(self.window.line, "INSERT into SQLite's own catalogue", "it would change the database behind its back")
         return any(name == b"sqlite_sequence" or name.startswith(b"sqlite_stat") for name in names)

@@ -8,7 +8,8 @@ from dump_tables import DumpTable
 
 from harness_core.sdk import Column
 
-KIND_WORDS = {"integer": "whole number", "bits": "whole number", "decimal": "number", "float": "number", "single": "number", "zoned": "timestamp", "boolean": "true or false"}  # fmt: skip
+KIND_WORDS = {"integer": "whole number", "bits": "whole number", "decimal": "number", "float": "number", "single": "number",
+    "zoned": "timestamp", "boolean": "true or false"}  # fmt: skip
 MAX_NAMED = 20
 
 
@@ -69,10 +70,30 @@ def notes_of(dump: Dump, table: DumpTable, *, with_whole: bool) -> list[dict[str
     notes = [*(dump.catalog.notes.as_list() if with_whole else []), *table.notes.as_list()]
     for reading in table.readings:
         if reading.expressions:
-            sentence = f"{reading.expressions:,} of the values of “{reading.name}” are expressions, which are never computed: kept as written."
+            sentence = f"{reading.expressions:,} of the values of “{reading.name}” are expressions, "
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+                                                                                         XXwhich are never computed: kept as written."
             notes.append({"code": "expression_kept", "count": reading.expressions, "sentence": sentence, "column": reading.name})
         if reading.mended:
-            sentence = f"{reading.mended:,} of the values of “{reading.name}” are not valid UTF-8; broken bytes were read as Windows-1252."
+            sentence = (
+                f"{reading.mended:,} of the values of “{reading.name}” are not valid UTF-8; broken bytes were read as Windows-1252."
+            )
             notes.append({"code": "broken_encoding", "count": reading.mended, "sentence": sentence, "column": reading.name})
     if table.left_out:
         names = ", ".join(f"“{name}”" for name in sorted(table.left_out)[:MAX_NAMED])

@@ -11,9 +11,9 @@ from typing import Any
 import numpy
 import numpy.typing
 from dump_dialects import Dialect
-from dump_words import rejected
 from dump_tokens import tokens
 from dump_window import Incomplete
+from dump_words import rejected
 
 Bytes = numpy.typing.NDArray[numpy.uint8]
 Places = numpy.typing.NDArray[numpy.int64]
@@ -26,7 +26,8 @@ MAX_GAP = 64
 
 @dataclass
 class Rows:
-    """Rows as found: either ``body`` for Arrow, or ``fields`` as Python lists; ``size`` bytes and ``lines`` of the block are used."""
+    """Rows as found: either ``body`` for Arrow, or ``fields`` as Python lists; ``size`` bytes and ``lines`` of the block are
+    used."""
 
     count: int
     size: int

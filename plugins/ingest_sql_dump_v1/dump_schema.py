@@ -10,7 +10,8 @@ from dump_types import UNKNOWN, Kind, kind_of
 CONSTRAINTS = {"PRIMARY", "UNIQUE", "FOREIGN", "CONSTRAINT", "CHECK", "EXCLUDE", "LIKE"}
 INDEXES = {"KEY", "INDEX", "FULLTEXT", "SPATIAL", "PERIOD"}
 AFTER_TYPE = {
-    "NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "REFERENCES", "CHECK", "CONSTRAINT", "COLLATE", "AUTO_INCREMENT", "AUTOINCREMENT",
+    "NOT", "NULL", "DEFAULT", "PRIMARY", "UNIQUE", "REFERENCES", "CHECK", "CONSTRAINT", "COLLATE", "AUTO_INCREMENT",
+    "AUTOINCREMENT",
     "COMMENT", "GENERATED", "ON", "AS", "KEY", "STORAGE", "COMPRESSION", "INVISIBLE", "VISIBLE", "COLUMN_FORMAT", "ENCODE",
     "DEFERRABLE", "INITIALLY", "SRID", "REF_SYSTEM_ID", "ASC", "DESC", "OPTIONS", "CHARSET", "VIRTUAL", "STORED", "PERSISTENT",
 }  # fmt: skip
@@ -114,7 +115,7 @@ def _is_index(item: list[Token], dialect: Dialect) -> bool:
     """MySQL lists indexes among the columns; elsewhere a column may be called ``key``, and its type follows."""
     if item[0].upper not in INDEXES or dialect.name == "postgresql":
         return False
-    return dialect.name == "mysql" or any(token.is_sign(b"(") for token in item[2:3]) and item[1].kind != "word"
+    return dialect.name == "mysql" or (any(token.is_sign(b"(") for token in item[2:3]) and item[1].kind != "word")
 
 
 def _is_charset(item: list[Token], place: int) -> bool:

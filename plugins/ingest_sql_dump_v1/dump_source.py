@@ -30,18 +30,39 @@ BOMS = (
 )  # fmt: skip
 DECLARED = {
     "mysql": re.compile(rb"^/\*M?!\d+\s+SET NAMES\s+'?(\w+)|^\s*SET NAMES\s+'?(\w+)", re.MULTILINE | re.IGNORECASE),
-    "postgresql": re.compile(rb"^\s*SET\s+client_encoding\s*(?:=|TO)\s*'?([\w-]+)|^\\encoding\s+([\w-]+)", re.MULTILINE | re.IGNORECASE),
+    "postgresql": re.compile(
+        rb"^\s*SET\s+client_encoding\s*(?:=|TO)\s*'?([\w-]+)|^\\encoding\s+([\w-]+)", re.MULTILINE | re.IGNORECASE
+    ),
     "sqlite": re.compile(rb"(?!)()()"),
 }
 NAMES = {
-    "utf8": "utf-8", "utf8mb4": "utf-8", "utf8mb3": "utf-8", "unicode": "utf-8", "binary": "utf-8", "sql_ascii": "utf-8", "ascii": "utf-8",
+    "utf8": "utf-8", "utf8mb4": "utf-8", "utf8mb3": "utf-8", "unicode": "utf-8", "binary": "utf-8", "sql_ascii": "utf-8",
+    "ascii": "utf-8",
     "latin1": "latin-1", "ujis": "euc-jp", "eucjpms": "euc-jp", "cp932": "cp932", "sjis": "shift_jis", "greek": "iso8859-7",
-    "hebrew": "iso8859-8", "latin2": "iso8859-2", "latin5": "iso8859-9", "latin7": "iso8859-13", "koi8r": "koi8-r", "koi8u": "koi8-u",
+    "hebrew": "iso8859-8", "latin2": "iso8859-2", "latin5": "iso8859-9", "latin7": "iso8859-13", "koi8r": "koi8-r",
+    "koi8u": "koi8-u",
     "euc_jp": "euc-jp", "euc_kr": "euc-kr", "euckr": "euc-kr", "euc_cn": "gb2312", "latin9": "iso8859-15", "latin10": "iso8859-16",
     "swe7": "ascii", "macroman": "mac-roman", "tis620": "tis-620", "gb2312": "gbk", "uhc": "cp949",
 }  # fmt: skip
 NO_ESCAPES = re.compile(rb"sql_mode[^;\n]{0,200}NO_BACKSLASH_ESCAPES", re.IGNORECASE)
 OLD_TEXTS = re.compile(rb"^\s*SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(?:off|false|0)", re.MULTILINE | re.IGNORECASE)
+
+
+def _control(error: UnicodeError) -> tuple[str | bytes, int]:
+    """The five bytes that Windows-1252 leaves open stand for the control characters of their numbers, as in MySQL's latin1."""
+    if isinstance(error, UnicodeDecodeError):
+        return error.object[error.start : error.end].decode("latin-1"), error.end
+    if isinstance(error, UnicodeEncodeError):
+        return error.object[error.start : error.end].encode("latin-1"), error.end
+    raise error
+
+
+codecs.register_error("dump_control", _control)
+
+
+def blob_bytes(data: bytes, encoding: str) -> bytes:
+    """The bytes of a blob as they were before the file was made UTF-8."""
+    return data.decode("utf-8").encode(encoding, "dump_control")
 
 
 @dataclass(frozen=True)
@@ -102,6 +123,9 @@ def _encoding(wanted: str, wide: str | None, dialect: Dialect, head: bytes) -> s
     declared = DECLARED[dialect.name].search(head)
     name = wanted if wanted != "auto" else (declared[1] or declared[2]).decode() if declared else "utf-8"
     folded = NAMES.get(name.lower().replace("-", "") if name.lower().replace("-", "") in NAMES else name.lower(), name)
+    if name.lower() == "latin1" and dialect.name == "mysql":
+        return "cp1252"
+    folded = f"cp{name[3:]}" if re.fullmatch(r"(?i)win\d{3,4}", name) else folded
     try:
         return {"utf-8-sig": "utf-8"}.get(folded, codecs.lookup(folded).name)
     except LookupError as reason:
@@ -123,13 +147,15 @@ def _unpacked(path: Path, target: Path, max_bytes: int, progress: Callable[[], N
                 out.write(piece)
                 progress()
     except (OSError, EOFError, zlib.error) as reason:
-        raise rejected("corrupt_archive", "The gzip file is damaged or cut off.", "Pack it again, or upload it unpacked.") from reason
+        raise rejected(
+            "corrupt_archive", "The gzip file is damaged or cut off.", "Pack it again, or upload it unpacked."
+        ) from reason
     return target
 
 
 def _as_utf8(path: Path, target: Path, encoding: str, progress: Callable[[], None]) -> Path:
     """Written anew in UTF-8; a byte that the encoding does not know stops it, because it may be part of a blob."""
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder(encoding)("dump_control" if encoding == "cp1252" else "strict")
     lines = 1
     with path.open("rb") as source, target.open("w", encoding="utf-8", newline="") as out:
         first, piece = True, b"-"

@@ -32,7 +32,8 @@ _SQLITE = (
 
 @dataclass(frozen=True)
 class Kind:
-    """``name``: integer, decimal, float, single (32 bits, kept as the double that is written the same), boolean, date, timestamp, zoned, time, bits, binary, text, or unknown (to be seen from
+    """``name``: integer, decimal, float, single (32 bits, kept as the double that is written the same), boolean, date,
+    timestamp, zoned, time, bits, binary, text, or unknown (to be seen from
     the values). ``scale`` None: as many digits behind the point as the values have."""
 
     name: str
@@ -63,11 +64,13 @@ _ARROW = {
     "time": pyarrow.time64("us"), "binary": pyarrow.binary(), "text": pyarrow.string(), "unknown": pyarrow.string(),
 }  # fmt: skip
 _LOGICAL: dict[str, ColumnType] = {
-    "integer": "integer", "bits": "integer", "float": "float", "single": "float", "decimal": "decimal", "boolean": "boolean", "date": "date",
+    "integer": "integer", "bits": "integer", "float": "float", "single": "float", "decimal": "decimal", "boolean": "boolean",
+    "date": "date",
     "timestamp": "timestamp", "zoned": "timestamp", "time": "time", "binary": "binary", "text": "text", "unknown": "text",
 }  # fmt: skip
 _STORAGE = {
-    "integer": "BIGINT", "bits": "BIGINT", "float": "DOUBLE", "single": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE", "timestamp": "TIMESTAMP",
+    "integer": "BIGINT", "bits": "BIGINT", "float": "DOUBLE", "single": "DOUBLE", "boolean": "BOOLEAN", "date": "DATE",
+    "timestamp": "TIMESTAMP",
     "zoned": "TIMESTAMP", "time": "TIME", "binary": "BLOB", "text": "VARCHAR", "unknown": "VARCHAR",
 }  # fmt: skip
 TEXT, UNKNOWN, INTEGER, FLOAT, BINARY, DATE = (Kind(name) for name in ("text", "unknown", "integer", "float", "binary", "date"))
@@ -103,7 +106,11 @@ def _decimal(numbers: list[int], dialect: str) -> Kind:
     if not numbers:
         return Kind("decimal", 10, 0) if dialect == "mysql" else Kind("decimal", MAX_DIGITS, None)
     precision, scale = numbers[0], numbers[1] if len(numbers) > 1 else 0
-    return Kind("decimal", precision, scale) if 0 < precision <= MAX_DIGITS and scale <= precision else Kind("decimal", MAX_DIGITS, None)
+    return (
+        Kind("decimal", precision, scale)
+        if 0 < precision <= MAX_DIGITS and scale <= precision
+        else Kind("decimal", MAX_DIGITS, None)
+    )
 
 
 def _sqlite_kind(words: str) -> Kind:

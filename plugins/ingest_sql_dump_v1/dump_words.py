@@ -16,7 +16,9 @@ class Notes:
 
     kinds: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
 
-    def add(self, code: str, sentence: str, *, count: int = 1, lines: Sequence[int] = (), rows: Sequence[int] = (), **more: Any) -> None:
+    def add(
+        self, code: str, sentence: str, *, count: int = 1, lines: Sequence[int] = (), rows: Sequence[int] = (), **more: Any
+    ) -> None:
         """Add to the note of this code and sentence. ``{count}`` in the sentence becomes the number in the end."""
         note = self.kinds.setdefault((code, sentence), {"code": code, "count": 0, "sentence": sentence, **more})
         note["count"] += count
@@ -38,7 +40,9 @@ def truncated(line: int, where: str) -> InputRejected:
 
 def refused(line: int, what: str, why: str, remedy: str | None = None) -> InputRejected:
     """A statement that would act if a database ran the dump, and without which the tables would not be what the dump means."""
-    return rejected("refused_statement", f"{what} is refused: {why}.", remedy or f"Take the statement out of the file. {AGAIN}", line)
+    return rejected(
+        "refused_statement", f"{what} is refused: {why}.", remedy or f"Take the statement out of the file. {AGAIN}", line
+    )
 
 
 def syntax(line: int, what: str) -> InputRejected:

@@ -9,9 +9,9 @@ from typing import Any
 
 from dump_job import Dump, read_dump
 from dump_previews import preview
+from dump_report import columns_of, notes_of, reading_of
 from dump_settings import Settings
 from dump_tables import DumpTable
-from dump_report import columns_of, notes_of, reading_of
 
 from harness_core.sdk import PluginContext, PluginResult
 
@@ -69,7 +69,22 @@ def _role(table: DumpTable, taken: set[str]) -> str:
 def _summary(dump: Dump, first: DumpTable) -> str:
     tables, rows = dump.tables, sum(table.row_count for table in dump.tables)
     empty = sum(not table.row_count for table in tables)
-    sentence = f"Read {rows:,} rows of {len(tables):,} {'table' if len(tables) == 1 else 'tables'} from a {dump.texts[0].dialect.title} dump"
+    sentence = f"Read {rows:,} rows of {len(tables):,} {'table' if len(tables) == 1 else 'tables'} "
+
+
+
+
+
+
+
+
+
+
+
+
+
+
+                         XXfrom a {dump.texts[0].dialect.title} dump"
     if len(tables) > 1:
         sentence += f"; the largest, “{first.title}” ({first.row_count:,} rows), is the one analysed as data"
     if empty:

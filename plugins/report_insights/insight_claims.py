@@ -15,7 +15,7 @@ SURPRISE: Mapping[str, float] = {
     "scan_cluster": 0.8, "period_effect": 0.8, "group_difference": 0.7, "dependence": 0.7, "drift": 0.7, "outlier": 0.7,
     "anomaly": 0.6, "mixed_type": 0.6, "format_violation": 0.6, "bottleneck": 0.7, "rework": 0.6, "queueing": 0.6,
     "waiting_time": 0.6, "concurrency": 0.6, "burst": 0.6, "gap": 0.6, "trend": 0.6, "benford": 0.5, "digit_preference": 0.5,
-    "control_signal": 0.5, "process_variant": 0.5, "missingness": 0.5, "functional_dependency": 0.5, "pii": 0.5,
+    "control_signal": 0.5, "process_variant": 0.8, "missingness": 0.5, "functional_dependency": 0.5, "pii": 0.5,
     "association_rule": 0.4, "duplicate_columns": 0.5, "seasonality": 0.4, "concentration": 0.4, "multimodality": 0.4,
     "heavy_tail": 0.3, "distribution_shape": 0.2, "key": 0.2, "constant": 0.2,
 }  # fmt: skip

@@ -55,7 +55,15 @@ def mysql_literal(value: Any) -> str:
     if isinstance(value, bytes):
         return "0x" + value.hex().upper() if value else "''"
     if isinstance(value, str):
-        for sign, code in (("\\", "\\\\"), ("'", "\\'"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r"), ("\0", "\\0"), ("\x1a", "\\Z")):
+        for sign, code in (
+            ("\\", "\\\\"),
+            ("'", "\\'"),
+            ('"', '\\"'),
+            ("\n", "\\n"),
+            ("\r", "\\r"),
+            ("\0", "\\0"),
+            ("\x1a", "\\Z"),
+        ):
             value = value.replace(sign, code)
         return f"'{value}'"
     return repr(value) if isinstance(value, float) else str(value)

@@ -51,7 +51,10 @@ def test_what_holds_no_rows_is_left_out_by_name(tmp_path: Path, statement: str) 
 def test_routines_in_their_own_delimiters_and_dollars(tmp_path: Path) -> None:
     """Bodies of routines are passed over whole, whatever they hold."""
     body = "DELIMITER ;;\nCREATE PROCEDURE p() BEGIN INSERT INTO t VALUES (9,'no'); END ;;\nDELIMITER ;\n"
-    found = read_dump(tmp_path, "-- MySQL dump\nCREATE TABLE `t` (`a` int, `b` text) ENGINE=InnoDB;\n" + body + "INSERT INTO `t` VALUES (1,'x');\n")
+    found = read_dump(
+        tmp_path,
+        "-- MySQL dump\nCREATE TABLE `t` (`a` int, `b` text) ENGINE=InnoDB;\n" + body + "INSERT INTO `t` VALUES (1,'x');\n",
+    )
     assert found.rows("t") == [(1, "x")]
     dollars = "CREATE FUNCTION f() RETURNS void AS $body$ BEGIN; INSERT INTO t VALUES (9,'it''s'); END $body$ LANGUAGE plpgsql;\n"
     found = read_dump(tmp_path, "-- PostgreSQL database dump\n" + TABLE.replace("CREATE", dollars + "CREATE", 1), "pg.sql")

@@ -21,8 +21,11 @@ def test_literals_of_mysql(tmp_path: Path) -> None:
 def test_literals_of_postgresql(tmp_path: Path) -> None:
     r"""E'', U&'', dollar quotes, casts, and what COPY escapes: \N, \t, octal and hexadecimal codes."""
     content = "-- PostgreSQL database dump\nCREATE TABLE t (a text, b bytea, c boolean, n numeric, z timestamp with time zone);\n"
-    content += r"""INSERT INTO t VALUES (E'it\'s\n\x41', '\x00ff'::bytea, true, 1.50, '2024-01-01 12:00:00+02'), ($$it's$$, NULL, 'f', -2, NULL),
-        (U&'d\0061ta', E'\\001a', false, 1e2, NULL);""" + "\n"
+    content += (
+        r"""INSERT INTO t VALUES (E'it\'s\n\x41', '\x00ff'::bytea, true, 1.50, '2024-01-01 12:00:00+02'), ($$it's$$, NULL, 'f', -2, NULL),
+        (U&'d\0061ta', E'\\001a', false, 100, NULL);"""
+        + "\n"
+    )
     content += "COPY t (a, c) FROM stdin;\nx\\ty\\\\\\101\\x42\tt\n\\N\tf\n\t\\N\n\\.\n"
     found = read_dump(tmp_path, content)
     utc = datetime.datetime(2024, 1, 1, 10, 0)
@@ -36,7 +39,10 @@ def test_literals_of_postgresql(tmp_path: Path) -> None:
 def test_texts_as_sqlite_dumps_them(tmp_path: Path) -> None:
     """Its shell writes line ends as calls of replace() and unistr(), which are the only calls that are followed."""
     rows = r"""INSERT INTO "t" VALUES(replace(replace('a\r\nb','\r',char(13)),'\n',char(10)),unistr('x\u000ay'),X'',0x10);"""
-    found = read_dump(tmp_path, f'PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE [t](a TEXT, "b c" TEXT, x BLOB, n INTEGER);\n{rows}\nCOMMIT;\n')
+    found = read_dump(
+        tmp_path,
+        f'PRAGMA foreign_keys=OFF;\nBEGIN TRANSACTION;\nCREATE TABLE [t](a TEXT, "b c" TEXT, x BLOB, n INTEGER);\n{rows}\nCOMMIT;\n',
+    )
     assert found.rows("t") == [("a\r\nb", "x\ny", b"", 16)]
     assert found.tables["t"].column_names == ["a", "b c", "x", "n"]
 
@@ -59,10 +65,12 @@ def test_keys_are_facts(tmp_path: Path) -> None:
     content = (
         'CREATE TABLE "a b" (id integer PRIMARY KEY, [x] text);\nCREATE TABLE `c` (k1 int, k2 int REFERENCES "a b"(id), '
         'PRIMARY KEY (k1, k2), CONSTRAINT f FOREIGN KEY (k1) REFERENCES "a b" ("id") ON DELETE CASCADE);\n'
-        'CREATE TABLE e (id int);\nALTER TABLE ONLY e ADD CONSTRAINT p PRIMARY KEY (id), ADD FOREIGN KEY (id) REFERENCES c (k1);\n'
+        "CREATE TABLE e (id int);\nALTER TABLE ONLY e ADD CONSTRAINT p PRIMARY KEY (id), ADD FOREIGN KEY (id) REFERENCES c (k1);\n"
     )
     found = read_dump(tmp_path, content, dialect="sqlite")
-    facts = {name: (dataset["reading"]["primary_key"], dataset["reading"]["foreign_keys"]) for name, dataset in found.datasets.items()}
+    facts = {
+        name: (dataset["reading"]["primary_key"], dataset["reading"]["foreign_keys"]) for name, dataset in found.datasets.items()
+    }
     to_ab = {"table": "a b", "referenced": ["id"]}
     assert facts == {
         "a b": (["id"], []),
@@ -96,11 +104,15 @@ def test_rows_without_a_table_and_columns_in_another_order(tmp_path: Path) -> No
 
 def test_the_table_with_most_rows_comes_first(tmp_path: Path) -> None:
     """It has the role ``data``; the others have their names; two schemas with one name stay apart."""
-    content = "CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nCREATE TABLE s.t (a int);\nINSERT INTO s.t VALUES (1),(2);\nCREATE TABLE \"Ä!\" (a int);\n"
+    content = 'CREATE TABLE t (a int);\nINSERT INTO t VALUES (1);\nCREATE TABLE s.t (a int);\nINSERT INTO s.t VALUES (1),(2);\nCREATE TABLE "Ä!" (a int);\n'
     found = read_dump(tmp_path, content, dialect="postgresql")
-    assert [(raw["role"], raw["reading"]["table"]) for raw in found.answer["datasets"]] == [("data", "s.t"), ("t", "t"), ("table", "Ä!")]
+    assert [(raw["role"], raw["reading"]["table"]) for raw in found.answer["datasets"]] == [
+        ("data", "s.t"),
+        ("t", "t"),
+        ("table", "Ä!"),
+    ]
     one = read_dump(tmp_path, content, "one.sql", dialect="postgresql", tables=["T"])
-    assert [raw["reading"]["table"] for raw in one.answer["datasets"]] == ["t", "s.t"] or len(one.answer["datasets"]) == 2
+    assert {raw["reading"]["table"] for raw in one.answer["datasets"]} == {"t", "s.t"}
     missing = read_dump(tmp_path, content, "none.sql", tables=["nope"])
     assert missing.error["code"] == "no_such_table"
 

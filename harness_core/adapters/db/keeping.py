@@ -237,13 +237,15 @@ def _working_on(session: Session) -> dict[str, set[User]]:
 
 def _dataset_facts(session: Session, only: str | None, without: Collection[str] = ()) -> dict[str, Facts]:
     version = DatasetVersionRow
-    query = select(version.dataset_version_id, version.filename, version.input_sha256, version.deleted_at)
+    query = select(
+        version.dataset_version_id, version.filename, version.input_sha256, version.deleted_at, col(version.purged_at).is_not(None)
+    )
     rows = session.exec(query if only is None else query.where(col(version.dataset_version_id) == only)).all()
     users = _users(session, RunDatasetRow, RunDatasetRow.dataset_version_id, only)
     working = _working_on(session)
     return {
-        name: Facts(filename, _references(users.get(name, set()) | working.get(sha256, set()), without), deleted_at)
-        for name, filename, sha256, deleted_at in rows
+        name: Facts(filename, _references(users.get(name, set()) | working.get(sha256, set()), without), deleted_at, gone)
+        for name, filename, sha256, deleted_at, gone in rows
     }
 
 
@@ -257,14 +259,18 @@ def _unrecorded(session: Session, input_sha256: str | None) -> Facts:
 def _upload_facts(session: Session, only: str | None, waiting_since: float, without: Collection[str] = ()) -> dict[str, Facts]:
     used = select(RunInputRow.run_id).where(col(RunInputRow.upload_id) == col(UploadRow.upload_id)).exists()
     waits = (col(UploadRow.purged_at).is_(None)) & (col(UploadRow.created_at) > waiting_since) & ~used
-    query = select(UploadRow.sha256, UploadRow.filename, waits)
+    query = select(UploadRow.sha256, UploadRow.filename, waits, col(UploadRow.purged_at).is_(None))
     users = _users(session, RunInputRow, RunInputRow.sha256, only)
     waiting: dict[str, int] = {}
     names: dict[str, str] = {}
-    for sha256, filename, is_waiting in session.exec(query if only is None else query.where(col(UploadRow.sha256) == only)):
-        waiting[sha256] = waiting.get(sha256, 0) + bool(is_waiting)
+    there: dict[str, bool] = {}
+    for sha256, filename, waiting_now, is_there in session.exec(
+        query if only is None else query.where(col(UploadRow.sha256) == only)
+    ):
+        waiting[sha256] = waiting.get(sha256, 0) + bool(waiting_now)
+        there[sha256] = there.get(sha256, False) or bool(is_there)
         names[sha256] = filename
     return {
-        sha256: Facts(names.get(sha256, ""), _references(users.get(sha256, ()), without, waiting.get(sha256, 0)))
-        for sha256 in names.keys() | users.keys()
+        sha256: Facts(filename, _references(users.get(sha256, ()), without, waiting[sha256]), gone=not there[sha256])
+        for sha256, filename in names.items()
     }
