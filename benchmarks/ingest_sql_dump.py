@@ -16,16 +16,24 @@ from pathlib import Path
 import duckdb
 from ingest_csv import COPY, LEDGER, bare, compare, guest
 
-NAMES = ["line_id", "posting_date", "entered_at", "customer", "region", "account", "quantity", "amount", "weight_kg",
-    "is_open", "description", "status"]
+NAMES = [
+    "line_id",
+    "posting_date",
+    "entered_at",
+    "customer",
+    "region",
+    "account",
+    "quantity",
+    "amount",
+    "weight_kg",
+    "is_open",
+    "description",
+    "status",
+]
 DECLARED = {
     "mysql": "bigint|date|datetime|varchar(20)|varchar(20)|int|int|decimal(18,2)|double|tinyint(1)|text|varchar(10)",
-
-
-
-
-                                                 "postgresql": "bigint|date|timestamp without time zone|character varying(20)|text|integer|integer|numeric(18,2)|double precision"
-    "|boolean|text|text",
+    "postgresql": "bigint|date|timestamp without time zone|character varying(20)|text|integer|integer|numeric(18,2)"
+    "|double precision|boolean|text|text",
     "sqlite": "INTEGER|DATE|DATETIME|TEXT|TEXT|INTEGER|INTEGER|DECIMAL(18,2)|REAL|INTEGER|TEXT|TEXT",
 }  # fmt: skip
 TEXTS = {"customer", "region", "description", "status", "posting_date", "entered_at"}

@@ -31,6 +31,7 @@ from harness_core.adapters.db.memory import SqlMemory
 from harness_core.adapters.db.migrate import HEAD, Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
+from harness_core.adapters.grants import GrantsFile
 from harness_core.adapters.home import Home
 from harness_core.adapters.queue import HueyBell, open_bell
 from harness_core.adapters.store import FolderStore
@@ -93,6 +94,7 @@ class Core:
     bell: HueyBell
     launcher: ProcessLauncher
     guests: SecretKeeping
+    grants: GrantsFile
     uploading: Uploading
     inspecting: Inspecting
     submitting: Submitting
@@ -253,7 +255,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         store=store, catalog=catalog, bell=bell, launcher=launcher, guests=guests,
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
-        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine, knowing),
+        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants),
         executing=Executing(runs, jobs, library, store, guests, preparing, clock),
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),

@@ -1,4 +1,4 @@
-"""`harness plugins …`: the plugins there are, whether they are valid, and the start of a new one."""
+"""`harness plugins …`: the plugins there are, what they may do, whether they are valid, and the start of a new one."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -37,6 +37,7 @@ WantedArgument = Annotated[
     list[str] | None,
     typer.Argument(metavar="PLUGIN", help="Ids or folders of plugins; all of them unless given.", show_default=False),
 ]
+CapabilitiesArgument = Annotated[list[str], typer.Argument(metavar="CAPABILITY", help="What its manifest asks for.")]
 NewArgument = Annotated[str, typer.Argument(metavar="ID", help="The id: lower-case letters, digits and underscores.")]
 TypeOption = Annotated[KindOfPlugin, typer.Option("--type", help="The part it plays in a run.")]
 FolderOption = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where its folder is made.")]
@@ -70,10 +71,10 @@ def _row(item: Mapping[str, Any]) -> tuple[str, ...]:
 @options.command(plugins, "show")
 def show_plugin(session: Session, plugin: PluginArgument) -> Exit:
     """Show a plugin: its manifest, capabilities, limits and settings, or everything that is wrong with it."""
-    from harness_core.bootstrap import open_catalog
+    from harness_core.bootstrap import open_catalog, open_grants
     from harness_core.services import plugins as service
 
-    found = service.show_plugin(open_catalog(session.settings), plugin)
+    found = service.show_plugin(open_catalog(session.settings), plugin, open_grants(session.settings).decisions())
     session.console.document = found
     session.console.result(_details(found) if found["valid"] else _problems(found))
     return Exit.OK
@@ -108,7 +109,7 @@ def _details(found: Mapping[str, Any]) -> str:
 
 
 def _capability(item: Mapping[str, Any]) -> str:
-    return f"{item['name']} ({'granted' if item['granted_by_default'] else 'denied'}): {item['sentence']}"
+    return f"{item['name']} ({'granted' if item['granted'] else 'denied'}): {item['sentence']}"
 
 
 def _setting(name: str, schema: Mapping[str, Any]) -> tuple[str, str, str]:
@@ -116,6 +117,28 @@ def _setting(name: str, schema: Mapping[str, Any]) -> tuple[str, str, str]:
 
     default = json.dumps(schema["default"], ensure_ascii=False) if "default" in schema else "required"
     return name, default, " ".join(str(schema.get("description", "")).split())
+
+
+@options.command(plugins, "grant")
+def grant_capabilities(session: Session, plugin: PluginArgument, capabilities: CapabilitiesArgument) -> Exit:
+    """Let a plugin have capabilities that its manifest asks for, in runs submitted from now on. The wall stays as it is."""
+    return _decide(session, plugin, capabilities, granted=True)
+
+
+@options.command(plugins, "revoke")
+def revoke_capabilities(session: Session, plugin: PluginArgument, capabilities: CapabilitiesArgument) -> Exit:
+    """Deny a plugin capabilities, in runs submitted from now on: it is BLOCKED in them, with the reason."""
+    return _decide(session, plugin, capabilities, granted=False)
+
+
+def _decide(session: Session, plugin: str, names: Sequence[str], *, granted: bool) -> Exit:
+    from harness_core.bootstrap import open_catalog, open_grants
+    from harness_core.services import plugins as service
+
+    found = service.decide(open_catalog(session.settings), open_grants(session.settings), plugin, names, granted=granted)
+    session.console.document = {"plugin_id": plugin, "capabilities": found}
+    session.console.result("\n".join(f"{plugin}: {_capability(item)}" for item in found))
+    return Exit.OK
 
 
 @options.command(plugins, "validate")

@@ -31,6 +31,9 @@ class StartForm:
     given: tuple[tuple[str, str], ...] = ()
     force: bool = False
     strict: bool = False
+    erp: str = ""
+    presets: tuple[str, ...] = ()
+    sample: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def submission(self, plugins: Mapping[PluginId, Plugin], idempotency_key: str | None = None) -> Submission:
@@ -43,6 +46,9 @@ class StartForm:
             reuse=not self.force,
             strict=self.strict,
             idempotency_key=idempotency_key,
+            erp=self.erp or None,
+            presets=self.presets,
+            sample=_share(self.sample),
         )
 
 
@@ -58,6 +64,9 @@ def start_form(fields: Sequence[tuple[str, str]]) -> StartForm:
         given=tuple((name, value) for name, value in last.items() if name.startswith(SETTING) and value.strip()),
         force="force" in last,
         strict="strict" in last,
+        erp=last.get("erp", "").strip(),
+        presets=tuple(value for name, value in fields if name == "preset" and value),
+        sample=last.get("sample", "").strip(),
     )
 
 
@@ -93,6 +102,17 @@ def _seed(text: str) -> int:
     return int(text)
 
 
+def _share(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        return float(text)
+    except ValueError as reason:
+        raise UsageError(
+            "bad_sample", f"{text[:40]!r} is no share of the rows.", next_step="Give a number such as 0.1, or nothing for all."
+        ) from reason
+
+
 def command_line(asked: Submission, filenames: Sequence[str]) -> str:
     """The command that starts the same run on the same files."""
     words = ["harness", "run", *filenames]
@@ -102,6 +122,9 @@ def command_line(asked: Submission, filenames: Sequence[str]) -> str:
         for key, value in sorted(values.items()):
             text = _as_yaml(value)
             words += ["--set", f"{name}.{_path_part(key)}={text}"]
+    words += [word for name in asked.presets for word in ("--preset", name)]
+    words += ["--erp", asked.erp] if asked.erp else []
+    words += ["--sample", f"{asked.sample:g}"] if asked.sample is not None else []
     if asked.seed:
         words += ["--seed", str(asked.seed)]
     words += [flag for flag, given in (("--force", not asked.reuse), ("--strict", asked.strict)) if given]

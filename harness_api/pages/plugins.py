@@ -40,5 +40,6 @@ def _health(core: Core, plugin: Plugin) -> Health:
 
 @router.get("/plugins/{plugin_id}", response_class=HTMLResponse)
 def plugin(request: Request, plugin_id: str) -> HTMLResponse:
-    found = show_plugin(service_of(request).core.catalog, plugin_id)
+    core = service_of(request).core
+    found = show_plugin(core.catalog, plugin_id, core.grants.decisions())
     return pages_of(request).page(request, "plugin.html", f"{plugin_id} · Plugins", plugin=found)

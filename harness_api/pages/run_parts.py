@@ -81,6 +81,7 @@ def command_of(service: Service, run: Run) -> str | None:
     asked = Submission(
         [item.upload_id for item in config.inputs], plugins=config.selection, settings={k: v for k, v in given.items() if v},
         seed=config.seed, reuse=config.reuse, strict=config.strict,
+        erp=config.erp, presets=config.presets, sample=config.sample,
     )  # fmt: skip
     return command_line(asked, [item.filename for item in config.inputs])
 

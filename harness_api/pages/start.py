@@ -100,6 +100,8 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
         key=core.names.fresh("form"),
         selectable=selectable,
         chosen=chosen(form, [plugin.id for plugin in selectable]),
+        erps=[item.name for item in core.knowledge.erps()],
+        presets=[item.name for item in core.knowledge.presets()],
         settings=_settings(plugins, form, refused, prospect, ingest),
         **_prospect(service, form, prospect, uploads, selectable),
     )
@@ -187,7 +189,7 @@ def _prospect(
     if prospect is None:
         return {"prospect": None, "command": "", "planned": [], "later": [], "alike": [], "now": service.core.clock.now()}
     plugins = service.core.catalog.plugins()
-    planned = [(step, plugins[step.plugin_id], capabilities_of(plugins[step.plugin_id])) for step in prospect.plan.steps]
+    planned = [(step, plugins[step.plugin_id], capabilities_of(plugins[step.plugin_id], prospect.config.grants)) for step in prospect.plan.steps]
     there = {step.plugin_id for step in prospect.plan.steps}
     later = [plugin for plugin in selectable if plugin.id not in there] if form.choice == "auto" else []
     return {

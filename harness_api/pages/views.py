@@ -100,6 +100,9 @@ def again_url(run: Run, changed: Sequence[tuple[str, str, Any]]) -> str:
     if config.selection is not None:
         fields += [("choice", "manual"), *(("plugin", name) for name in config.selection)]
     fields += [(f"{SETTING}{name}.{key}", field_text(value)) for name, key, value in changed]
+    fields += [("preset", name) for name in config.presets]
+    fields += [("erp", config.erp)] if config.erp else []
+    fields += [("sample", f"{config.sample:g}")] if config.sample is not None else []
     fields += [("seed", str(config.seed))] if config.seed else []
     fields += [("strict", "1")] if config.strict else []
     return f"/start?{urlencode(fields)}"

@@ -20,4 +20,5 @@ def plugins(request: Request) -> dict[str, Any]:
 @router.get("/{plugin_id}", response_model=dict[str, Any], summary="Show a plugin")
 def plugin(request: Request, plugin_id: str) -> dict[str, Any]:
     """Version, hashes, limits, capabilities, and the schemas of its settings and its result."""
-    return show_plugin(service_of(request).core.catalog, plugin_id)
+    core = service_of(request).core
+    return show_plugin(core.catalog, plugin_id, core.grants.decisions())

@@ -43,6 +43,11 @@ class Home:
         return self.root / "plugins"
 
     @property
+    def grants(self) -> Path:
+        """The operator's grants to plugins; not there until the first one."""
+        return self.root / "grants.json"
+
+    @property
     def backups(self) -> Path:
         return self.root / "backups"
 

@@ -4,15 +4,17 @@ Ingest comes first and reports come last, without anybody having to say so; betw
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import groupby, pairwise
+from types import MappingProxyType
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from harness_core.domain.errors import Problem, UsageError
-from harness_core.domain.manifests import CAPABILITIES, DENIED_BY_DEFAULT
+from harness_core.domain.grants import Decisions, denied_to
+from harness_core.domain.manifests import CAPABILITIES
 from harness_core.domain.plugins import PLUGIN_TYPES, Plugin, PluginId, PluginType
 from harness_core.domain.runs import REQUIRED_TYPES
 from harness_core.domain.suggestions import did_you_mean
@@ -56,11 +58,11 @@ def build_plan(
     wanted: Iterable[PluginId],
     *,
     engine_version: str,
-    denied: Collection[str] = DENIED_BY_DEFAULT,
+    decisions: Decisions = MappingProxyType({}),
 ) -> Plan:
     """The plan that runs ``wanted`` and everything they build on; raises UsageError ``invalid_plan`` with all problems.
 
-    A plugin that asks for a capability in ``denied`` is planned as blocked, with the reason.
+    A plugin that asks for a capability that it may not have is planned as blocked, with the reason.
     """
     chosen, problems = _closure(plugins, wanted)
     selected = {plugin_id: plugins[plugin_id] for plugin_id in sorted(chosen)}
@@ -69,7 +71,7 @@ def build_plan(
         raise _invalid(problems)
     edges = _all_edges(selected)
     layers = _layers(edges)
-    steps = [_step(selected[plugin_id], layers[plugin_id], edges[plugin_id], denied) for plugin_id in selected]
+    steps = [_step(selected[plugin_id], layers[plugin_id], edges[plugin_id], decisions) for plugin_id in selected]
     return Plan(tuple(sorted(steps, key=lambda step: (step.layer, step.plugin_id))))
 
 
@@ -78,22 +80,22 @@ def check_catalog(plugins: Mapping[PluginId, Plugin]) -> list[Problem]:
     return _missing_problems(plugins) + _order_problems(plugins) + _cycle_problems(plugins)
 
 
-def denied_sentence(plugin: Plugin, denied: Collection[str]) -> str:
-    """Why ``plugin`` may not run under this denial; empty when it may."""
-    found = [CAPABILITIES[name] for name in plugin.manifest.capabilities if name in denied]
+def denied_sentence(plugin: Plugin, decisions: Decisions) -> str:
+    """Why ``plugin`` may not run under these decisions; empty when it may."""
+    found = [CAPABILITIES[name] for name in denied_to(plugin, decisions)]
     if not found:
         return ""
     names = ", ".join(capability.name for capability in found)
     return f"{plugin.id} asks for {names}, which is not granted. {' '.join(capability.sentence for capability in found)}"
 
 
-def _step(plugin: Plugin, layer: int, depends_on: tuple[PluginId, ...], denied: Collection[str]) -> PlanStep:
+def _step(plugin: Plugin, layer: int, depends_on: tuple[PluginId, ...], decisions: Decisions) -> PlanStep:
     return PlanStep(
         plugin_id=plugin.id,
         layer=layer,
         depends_on=depends_on,
         required=plugin.manifest.type in REQUIRED_TYPES,
-        blocked=denied_sentence(plugin, denied),
+        blocked=denied_sentence(plugin, decisions),
     )
 
 

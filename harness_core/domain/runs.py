@@ -94,7 +94,8 @@ class RunConfig:
 
     ``selection`` None means the planner plugin chooses among ``settings``' plugins; otherwise the named ones and what they need.
     How the settings came about is recorded beside them and not covered: ``layers`` names each source with its hash, ``origins``
-    gives by plugin and setting the source that decided it (a setting that is not there has its default).
+    gives by plugin and setting the source that decided it (a setting that is not there has its default). ``grants`` are the
+    operator's decisions on capabilities that these plugins ask for, where they differ from the default; they are covered.
     """
 
     inputs: tuple[Input, ...]
@@ -111,6 +112,7 @@ class RunConfig:
     raw_format: str = ""
     layers: tuple[Mapping[str, str], ...] = ()
     origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    grants: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
 
     def as_dict(self) -> dict[str, Any]:
         came_about = {
@@ -131,6 +133,7 @@ class RunConfig:
             "erp": self.erp,
             "presets": list(self.presets),
             **{key: value for key, value in came_about.items() if value},
+            **({"grants": {name: dict(entry) for name, entry in self.grants.items()}} if self.grants else {}),
         }
 
     @classmethod
@@ -151,6 +154,7 @@ class RunConfig:
             raw_format=raw.get("raw_format", ""),
             layers=tuple(raw.get("layers", ())),
             origins=raw.get("origins", {}),
+            grants=raw.get("grants", {}),
         )
 
 

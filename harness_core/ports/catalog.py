@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from harness_core.domain.errors import Problem
+from harness_core.domain.grants import Decisions
 from harness_core.domain.plugins import Plugin, PluginId
 
 
@@ -18,3 +19,13 @@ class Catalog(Protocol):
 
     def refresh(self) -> None:
         """Look again now, however recently that was done."""
+
+
+class Grants(Protocol):
+    """The operator's decisions on what plugins ask for."""
+
+    def decisions(self) -> Decisions:
+        """As they are now. Raises Unhealthy where they cannot be read."""
+
+    def write(self, decisions: Decisions) -> None:
+        """Replace them all; on disk when this returns."""

@@ -60,7 +60,7 @@ class Advancing:
         chosen = [name for item in ended for name in selected_by(item.output) if name in plugins]
         have = frozenset(item.plugin_id for item in executions)
         wanted = [*(name for name in sorted(have) if name in plugins), *chosen, *of_type(plugins, "report")]
-        plan = build_plan(plugins, wanted, engine_version=self._engine_version)
+        plan = build_plan(plugins, wanted, engine_version=self._engine_version, decisions=run.config.grants)
         return self._jobs.commit_expansion(job, executions_of(run, plan, plugins, have), {"expanded": True})
 
     def _close(self, job: Job, executions: Sequence[Execution]) -> None:

@@ -1,19 +1,22 @@
 """What plugins there are, what each one is, and whether it is well: listed, shown, asked for its health."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 from harness_core.domain.errors import NotFound
+from harness_core.domain.grants import Decisions, decided, is_granted
 from harness_core.domain.manifests import CAPABILITIES
 from harness_core.domain.plugins import Plugin
 from harness_core.domain.suggestions import did_you_mean
-from harness_core.ports.catalog import Catalog
+from harness_core.ports.catalog import Catalog, Grants
 from harness_core.ports.launcher import GuestOutcome, GuestRequest, Launcher
 from harness_core.services.guests import guest_message
 
 HEALTH_TIMEOUT_S = 60.0
+NO_DECISIONS: Decisions = MappingProxyType({})
 HealthState = Literal["ok", "degraded", "unhealthy", "none"]
 
 
@@ -37,13 +40,13 @@ def list_plugins(catalog: Catalog) -> list[dict[str, Any]]:
     return [*valid, *invalid]
 
 
-def show_plugin(catalog: Catalog, plugin_id: str) -> dict[str, Any]:
+def show_plugin(catalog: Catalog, plugin_id: str, decisions: Decisions = NO_DECISIONS) -> dict[str, Any]:
     """Everything about one plugin, or about an invalid folder of that name its problems. Raises NotFound."""
     plugins = catalog.plugins()
     found = next((plugin for name, plugin in plugins.items() if name == plugin_id), None)
     if found is not None:
         used_by = [name for name, other in plugins.items() if plugin_id in other.manifest.depends_on]
-        return {**_summary(found), "valid": True, "problems": [], **_details(found), "used_by": used_by}
+        return {**_summary(found), "valid": True, "problems": [], **_details(found, decisions), "used_by": used_by}
     for folder, problems in catalog.problems().items():
         if plugin_id in (Path(folder).name, folder):
             return {
@@ -69,10 +72,30 @@ def _sentence(remedy: str) -> str:
     return remedy[:1].upper() + remedy[1:] + ("" if remedy.endswith("?") or not remedy else ".")
 
 
-def capabilities_of(plugin: Plugin) -> list[dict[str, Any]]:
-    """What the plugin asks for, in words, and whether that is granted without being asked."""
-    asked = (CAPABILITIES[name] for name in plugin.manifest.capabilities)
-    return [{"name": item.name, "sentence": item.sentence, "granted_by_default": item.granted_by_default} for item in asked]
+def capabilities_of(plugin: Plugin, decisions: Decisions = NO_DECISIONS) -> list[dict[str, Any]]:
+    """What the plugin asks for, in words, whether that is granted unasked, and whether it is granted."""
+    return [
+        {
+            "name": name,
+            "sentence": CAPABILITIES[name].sentence,
+            "granted_by_default": CAPABILITIES[name].granted_by_default,
+            "granted": is_granted(plugin.id, name, decisions),
+        }
+        for name in plugin.manifest.capabilities
+    ]
+
+
+def decide(catalog: Catalog, grants: Grants, plugin_id: str, names: Sequence[str], *, granted: bool) -> list[dict[str, Any]]:
+    """Grant or revoke capabilities of a plugin for runs submitted from now on; returns :func:`capabilities_of` it.
+
+    Raises NotFound, or UsageError where its manifest does not ask for one.
+    """
+    plugin = next((plugin for name, plugin in catalog.plugins().items() if name == plugin_id), None)
+    if plugin is None:
+        raise no_such_plugin(catalog, plugin_id)
+    decisions = decided(grants.decisions(), plugin, names, granted=granted)
+    grants.write(decisions)
+    return capabilities_of(plugin, decisions)
 
 
 def plugin_health(plugin: Plugin, launcher: Launcher, scratch: Path) -> Health:
@@ -121,12 +144,12 @@ def _summary(plugin: Plugin) -> dict[str, Any]:
     }
 
 
-def _details(plugin: Plugin) -> dict[str, Any]:
+def _details(plugin: Plugin, decisions: Decisions) -> dict[str, Any]:
     manifest = plugin.manifest
     return {
         "entrypoint": f"{manifest.module}:{manifest.function}",
         "depends_on": list(manifest.depends_on),
-        "capabilities": capabilities_of(plugin),
+        "capabilities": capabilities_of(plugin, decisions),
         "requires": {"engine": manifest.requires_engine},
         "sandbox": dict(manifest.sandbox),
         "limits": dict(vars(manifest.limits)),

@@ -8,6 +8,7 @@ from typing import Any
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
 from harness_core.domain.formats import RawFormat
+from harness_core.domain.grants import denied_to, that_count
 from harness_core.domain.plans import Plan, PlanStep, build_plan
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.runs import (
@@ -24,7 +25,7 @@ from harness_core.domain.runs import (
 from harness_core.domain.settings_layers import Origins, SettingsLayer, stack
 from harness_core.domain.settings_resolution import merge, resolve_all
 from harness_core.domain.suggestions import did_you_mean
-from harness_core.ports.catalog import Catalog
+from harness_core.ports.catalog import Catalog, Grants
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.world import Bell, Clock, Names
 from harness_core.sdk.canonical import digest_of
@@ -107,9 +108,10 @@ class Submitting:
         names: Names,
         engine: Mapping[str, str],
         knowing: Knowing,
+        grants: Grants,
     ) -> None:
         self._runs, self._library, self._catalog, self._inspecting, self._knowing = runs, library, catalog, inspecting, knowing
-        self._bell, self._clock, self._names, self._engine = bell, clock, names, engine
+        self._bell, self._clock, self._names, self._engine, self._grants = bell, clock, names, engine, grants
 
     def submit(self, asked: Submission) -> Run:
         """Record the run and ring. Raises UsageError (nothing recorded) or InputRefused (nothing recorded)."""
@@ -140,7 +142,8 @@ class Submitting:
         self._check(asked, inputs)
         ingest = choose_ingest(list(plugins.values()), inputs)
         wanted = self._wanted(asked, plugins, ingest)
-        plan = build_plan(plugins, wanted, engine_version=self._engine["harness"])
+        decisions = self._grants.decisions()
+        plan = build_plan(plugins, wanted, engine_version=self._engine["harness"], decisions=decisions)
         considered = sorted(plugins) if asked.plugins is None else [step.plugin_id for step in plan.steps]
         decided = self._decide(asked, inputs, ingest, {name: plugins[name] for name in considered})
         config = RunConfig(
@@ -158,6 +161,7 @@ class Submitting:
             raw_format=decided.raw_format.format_id if decided.raw_format else "",
             layers=tuple(decided.layers),
             origins=decided.origins,
+            grants=that_count({name: plugins[name] for name in considered}, decisions),
         )
         fingerprint = run_fingerprint(config)
         return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, decided.previews, decided.raw_format)
@@ -254,8 +258,13 @@ def _execution(run: Run, step: PlanStep, plugin: Plugin) -> Execution:
     )
     if not step.blocked:
         return execution
-    error = {"type": "CapabilityDenied", "message": step.blocked, "remedy": "Use a plugin that does without it."}
+    error = {"type": "CapabilityDenied", "message": step.blocked, "remedy": _remedy(plugin, run)}
     return replace(execution, status=ExecutionStatus.BLOCKED, summary=step.blocked, error=error, ended_at=run.created_at)
+
+
+def _remedy(plugin: Plugin, run: Run) -> str:
+    missing = " ".join(denied_to(plugin, run.config.grants))
+    return f"`harness plugins grant {plugin.id} {missing}` lets it run, or use a plugin that does without."
 
 
 def _no_such_plugin(unknown: Sequence[str], plugins: Mapping[PluginId, Plugin]) -> UsageError:

@@ -20,6 +20,7 @@ KEY_ROLES = frozenset({"category", "identifier", "flag"})
 KEY_TYPES = frozenset({"text", "boolean", "integer"})
 REPEATS = 0.5
 DIGITS = 12
+LARGEST = 1e120  # sums of squares of larger amounts could leave the range of a double
 
 
 @dataclass(frozen=True)
@@ -105,20 +106,30 @@ def _distinct(dataset: Dataset, column: Column) -> int:
 
 def measures(dataset: Dataset, profile: Sequence[Mapping[str, Any]], limit: int) -> tuple[list[Column], list[tuple[str, str]]]:
     """Numeric columns of which no value is negative and some are above nought: only such amounts can be held."""
-    roles = {entry.get("name"): entry.get("role") for entry in profile}
+    known = {entry.get("name"): entry for entry in profile}
     found: list[Column] = []
     left_out: list[tuple[str, str]] = []
     for column in dataset.numeric_columns:
-        if roles.get(column.name, "measure") != "measure":
+        entry = known.get(column.name, {})
+        if entry.get("role", "measure") != "measure":
             continue
-        low, high = dataset.sql(f"SELECT min(v), max(v) FROM (SELECT {amount(column)} AS v FROM data)").fetchall()[0]
-        if low is None or low < 0 or high <= 0 or high > 1e120:
-            left_out.append((column.name, "it has negative values, or none above nought"))
-        elif len(found) >= limit:
+        if len(found) >= limit:
             left_out.append((column.name, "beyond the limit of measures"))
+            continue
+        low, high = _ends(dataset, column, entry)
+        if low is None or low < 0 or high <= 0 or high > LARGEST:
+            left_out.append((column.name, "it has negative values, or none above nought"))
         else:
             found.append(column)
     return found, left_out
+
+
+def _ends(dataset: Dataset, column: Column, entry: Mapping[str, Any]) -> tuple[Any, Any]:
+    """The least and largest finite value; the profile's where there is one, for each query opens the file again."""
+    if isinstance(entry.get("min"), int | float) and isinstance(entry.get("max"), int | float):
+        return entry["min"], entry["max"]
+    low, high = dataset.sql(f"SELECT min(v), max(v) FROM (SELECT {amount(column)} AS v FROM data)").fetchall()[0]
+    return low, high
 
 
 def amount(column: Column) -> str:

@@ -78,5 +78,7 @@ def _add_measure(chosen: Chosen, dataset: Dataset, column: Column, entry: Mappin
     if axis is None or axis.size < FEW_VALUES:
         chosen.left_out.append((column.name, f"it has fewer than {FEW_VALUES} different values"))
         return
-    least = dataset.sql(f"SELECT min(v) FROM (SELECT {axis.sql_value} AS v FROM data)").scalar()
+    least = entry.get("min")
+    if not isinstance(least, int | float):  # each query opens the file again, so the profile is asked first
+        least = dataset.sql(f"SELECT min(v) FROM (SELECT {axis.sql_value} AS v FROM data)").scalar()
     chosen.measures.append(Measure(axis, centres(axis, float(least)), float(least)))

@@ -62,11 +62,23 @@ def _look(ctx: PluginContext, issue: Mapping[str, Any], names: Mapping[str, str]
     if word is not None:
         return Verdict(issue, "not_checkable", f'Its condition uses "{word}", which is not the same every time.')
     try:
+        if _has_subquery(ctx.dataset, check):
+            return Verdict(
+                issue, "not_checkable", "Its condition asks a query of its own; it may speak of the columns of a row only."
+            )
         return _checked(ctx, issue, check)
     except duckdb.BinderException as reason:
         return Verdict(issue, "not_applicable", f"Its condition does not fit this table: {_first_line(reason)}")
     except duckdb.Error as reason:
         return Verdict(issue, "not_checkable", f"Its condition cannot be evaluated: {_first_line(reason)}")
+
+
+def _has_subquery(dataset: Dataset, check: Check) -> bool:
+    """Whether the rows are chosen by asking something else than the row: another table, or a file."""
+    if check.rows is None:
+        return False
+    ((tree,),) = dataset.connection.sql("SELECT json_serialize_sql($1::VARCHAR)", params=[check.rows]).fetchall()
+    return '"class":"SUBQUERY"' in tree
 
 
 def _checked(ctx: PluginContext, issue: Mapping[str, Any], check: Check) -> Verdict:

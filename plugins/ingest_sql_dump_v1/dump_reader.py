@@ -1,34 +1,26 @@
 """Reads a dump from its first byte to its last: statements judged, tables found, rows handed on in batches. Nothing is executed."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dump_catalog import Catalog
 from dump_columns import Batch
 from dump_copy import scan_copy
-from dump_dialects import Dialect
 from dump_inserts import Head, copy_head, insert_head
-from dump_policy import HARMLESS_META, alters_columns, judge
+from dump_policy import alters_columns, judge
 from dump_rows import Rows, exact_rows, scan_rows
 from dump_schema import NotUnderstood, RowsFromQuery
-from dump_settings import Settings
+from dump_statements import HEAD_BYTES, Statements
 from dump_tables import DumpTable
 from dump_tokens import SPACE_OR_COMMENT, Token, qualified, tokens
-from dump_window import Incomplete, Window
+from dump_window import Incomplete
 from dump_words import refused, rejected, shown, syntax, truncated
 
 from harness_core.sdk import InputRejected
 
-HEAD_BYTES = 64
 LEAST_REACH = 8 << 10
 FIRST_REACH = 256 << 10
 PENDING_ROWS = 4096
 MAX_JOINT = 4096
-SANDBOX = re.compile(rb"/\*M?!999999\\- [^*\n]*\*/\s*;?")
-DELIMITER = re.compile(rb"DELIMITER[ \t]+(\S+)[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
-META = re.compile(rb"\\(?:!|[\w?]+|.)[^\n]*", re.DOTALL)
-DOT = re.compile(rb"\.[a-z]+[^\n]*")
 Take = Callable[[DumpTable, Batch], None]
 Progress = Callable[[int], None]
 
@@ -44,117 +36,34 @@ class _Last:
 
 
 @dataclass
-class DumpReader:
+class DumpReader(Statements):
     """One pass over one file. ``take`` is given each batch of rows, in order."""
 
-    window: Window
-    dialect: Dialect
-    catalog: Catalog
-    settings: Settings
     take: Take
     progress: Progress
-    delimiter: bytes = b";"
     last: _Last = field(default_factory=_Last)
     pending: dict[int, tuple[DumpTable, Batch]] = field(default_factory=dict)
 
     def read(self) -> None:
         """Read the file; raises InputRejected."""
-        while self._to_statement():
+        while self.to_statement():
             self._statement()
             self.progress(self.window.offset)
         self.flush()
-
-    # -- between statements
-
-    def _to_statement(self) -> bool:
-        """Move on to the next statement; False at the end of the file."""
-        window = self.window
-        while True:
-            window.fill(HEAD_BYTES)
-            found = SPACE_OR_COMMENT[self.dialect.name].match(window.data, window.at)
-            window.skip(found.end() - window.at if found else 0)
-            if window.left >= HEAD_BYTES // 4 or window.ended:
-                break
-        if not window.left:
-            return False
-        head = window.data[window.at : window.at + 12]
-        is_comment = head.startswith(b"--") or (head.startswith(b"#") and self.dialect.name == "mysql")
-        if is_comment and window.ended and b"\n" not in window.data[window.at :]:
-            return False
-        if is_comment or (head.startswith(b"/*") and not re.match(rb"/\*M?!", head)):
-            return self._grow("inside a comment") and self._to_statement()
-        if head.startswith(b";"):
-            window.skip(1)
-            return self._to_statement()
-        return self._client_command(head)
-
-    def _client_command(self, head: bytes) -> bool:
-        """Lines that are for the client program and no SQL: passed over or refused, never run."""
-        window, line = self.window, self.window.line
-        if head.startswith((b"/*!999999", b"/*M!99999")):
-            return self._passed_over(SANDBOX)
-        if self.dialect.name == "mysql" and head[:9].upper() == b"DELIMITER":
-            found = self._matched(DELIMITER)
-            self.delimiter = found[1]
-            window.skip(len(found.group()))
-            return self._to_statement()
-        if head.startswith(b"\\"):
-            command = self._matched(META).group()
-            name = command.split(None, 1)[0].rstrip(b";").decode("utf-8", "replace")
-            tail = command[len(name) :]
-            if name not in HARMLESS_META or b"\\" in tail or b"`" in tail or b"|" in tail:
-                raise refused(line, f"The client command “{shown(command)}”", "it could run programs or read and write files")
-            self.catalog.leave_out(name, "it is for the client program", line)
-            window.skip(len(command))
-            return self._to_statement()
-        if head.startswith(b"."):
-            raise refused(
-                line, f"The client command “{shown(self._matched(DOT).group())}”", "it could run programs or read and write files"
-            )
-        return True
-
-    def _passed_over(self, pattern: re.Pattern[bytes]) -> bool:
-        self.window.skip(len(self._matched(pattern).group()))
-        return self._to_statement()
-
-    def _matched(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
-        """The line that begins here, which must be of the form of ``pattern``."""
-        window = self.window
-        while b"\n" not in window.data[window.at :] and not window.ended:
-            self._grow("inside a line")
-        found = pattern.match(window.data, window.at)
-        if found is None:
-            raise syntax(window.line, f"“{shown(window.data[window.at : window.at + 80])}” is no SQL.")
-        return found
-
-    def _grow(self, where: str) -> bool:
-        """Have more of the statement in the window."""
-        window = self.window
-        if window.ended:
-            raise truncated(window.line, f"{where} that begins here")
-        if window.left > self.settings.max_statement_bytes:
-            raise rejected(
-                "statement_too_long", f"A statement is longer than {self.settings.max_statement_bytes:,} bytes.",
-                "If the dump is sound, raise max_statement_bytes.", window.line,
-            )  # fmt: skip
-        window.grow()
-        return True
-
-    # -- one statement
 
     def _statement(self) -> None:
         window, last = self.window, self.last
         if last.head is not None and window.data.startswith(last.written, window.at) and self.delimiter == b";":
             self._insert(last.head, len(last.written))
             return
-        found, end = self._tokens()
+        found, end = self.whole()
         if not found:
             window.skip(end - window.at)
             return
         first = found[0].upper
         if any(token.kind == "ticked" for token in found) and self.dialect.name == "postgresql":
-            raise self._mixed("names in backticks, as MySQL writes them")
-        if first in ("INSERT", "REPLACE") and not self._is_system(found):
+            raise self.mixed("names in backticks, as MySQL writes them")
+        if first in ("INSERT", "REPLACE") and not self.is_system(found):
             head = insert_head(found, self.dialect, window.line)
             self._insert(head, found[-1].end - window.at, to_remember=True)
             return
@@ -165,52 +74,12 @@ class DumpReader:
         if first == "COPY":
             head = copy_head(found, self.dialect, line)
             if self.dialect.name != "postgresql":
-                raise self._mixed("COPY … FROM stdin, as PostgreSQL writes it")
+                raise self.mixed("COPY … FROM stdin, as PostgreSQL writes it")
             window.skip(end - window.at)
             self._copy(head)
             return
         self._judged(found, line)
         window.skip(end - window.at)
-
-    def _mixed(self, what: str) -> Exception:
-        remedy = "Set dialect to the database that made the dump; if two made it, upload their parts one by one."
-        return rejected("mixed_dialects", f"A {self.dialect.title} dump has {what}.", remedy, self.window.line)
-
-    def _is_system(self, found: Sequence[Token]) -> bool:
-        """SQLite's own tables: counters and statistics are passed over, its catalogue may not be written."""
-        names = [token.raw.strip(b"\"`[]'").lower() for token in found[:6]]
-        if any(name in (b"sqlite_master", b"sqlite_schema", b"sqlite_temp_master") for name in names):
-            raise refused(self.window.line, "INSERT into SQLite's own catalogue", "it would change the database behind its back")
-        return any(name == b"sqlite_sequence" or name.startswith(b"sqlite_stat") for name in names)
-
-    def _tokens(self) -> tuple[list[Token], int]:
-        """The tokens of the statement, without its end; of an INSERT up to VALUES. And where it ends."""
-        while True:
-            try:
-                return self._collected()
-            except Incomplete:
-                self._grow("inside a statement")
-
-    def _collected(self) -> tuple[list[Token], int]:
-        window, found, depth = self.window, list[Token](), 0
-        is_insert, is_routine, brackets = False, False, 0
-        for token in tokens(window.data, window.at, self.dialect, ended=window.ended):
-            is_end = token.kind in ("sign", "word") and window.data.startswith(self.delimiter, token.start)
-            if is_end and depth <= 0:
-                return found, token.start + len(self.delimiter)
-            found.append(token)
-            if len(found) == 1:
-                is_insert = token.upper in ("INSERT", "REPLACE")
-            if token.kind == "sign":
-                brackets += (token.raw == b"(") - (token.raw == b")")
-            if is_insert and not brackets and token.upper in ("VALUES", "VALUE") and not self._is_system(found):
-                return found, token.end
-            is_routine = is_routine or (token.upper in ("TRIGGER", "FUNCTION", "PROCEDURE", "EVENT") and found[0].upper == "CREATE")
-            if is_routine and self.delimiter == b";":
-                depth += _nesting(token, found)
-        if window.ended:
-            raise truncated(window.line, "inside the statement that begins here")
-        raise Incomplete
 
     def _judged(self, found: list[Token], line: int) -> None:
         words = [token.upper for token in found[:6]]
@@ -246,8 +115,6 @@ class DumpReader:
                 raise refused(line, "ALTER TABLE", f"it {what}, and rows are read as they were written")
             parts, behind = qualified(found, at, self.dialect)
             self.catalog.constrain(parts, found, behind, self.dialect)
-
-    # -- rows
 
     def _insert(self, head: Head, size: int, *, to_remember: bool = False) -> None:
         """Rows of an INSERT whose head is ``size`` bytes long."""
@@ -287,7 +154,7 @@ class DumpReader:
                 if not window.left:
                     raise truncated(window.line, "inside an INSERT")
                 return
-            self._grow("inside an INSERT")
+            self.grow("inside an INSERT")
 
     def _width(self) -> int:
         """The number of values in the row that begins here, of a table that nothing describes."""
@@ -302,7 +169,7 @@ class DumpReader:
                         return width
                 raise Incomplete
             except Incomplete:
-                self._grow("inside a row")
+                self.grow("inside a row")
 
     def _rows(self, table: DumpTable, columns: Sequence[int]) -> bool:
         """Some rows, from the bracket that opens one; False where the INSERT ends after them."""
@@ -380,7 +247,7 @@ class DumpReader:
         if sign == b";" or window.data.startswith(self.delimiter, window.at):
             window.skip(1 if sign == b";" else len(self.delimiter))
             return False
-        found, end = self._tokens()
+        found, end = self.whole()
         words = [token.upper for token in found]
         if words[:2] == ["ON", "CONFLICT"] and words[-2:] == ["DO", "NOTHING"]:
             window.skip(end - window.at)
@@ -426,15 +293,6 @@ class DumpReader:
         window = self.window
         end = window.data.find(b"\n", window.at)
         return window.data.count(head.delimiter.encode(), window.at, end if end >= 0 else len(window.data)) + 1
-
-
-def _nesting(token: Token, found: Sequence[Token]) -> int:
-    """Blocks of a routine's body, whose semicolons do not end the statement."""
-    if token.upper == "BEGIN" or (token.upper == "CASE" and found[-2].upper != "END"):
-        return 1
-    if token.upper in ("IF", "LOOP", "WHILE", "REPEAT") and found[-2].upper == "END":
-        return 1
-    return -1 if token.upper == "END" else 0
 
 
 def _placed(reason: InputRejected, line: int) -> InputRejected:

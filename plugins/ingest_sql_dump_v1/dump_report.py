@@ -70,25 +70,8 @@ def notes_of(dump: Dump, table: DumpTable, *, with_whole: bool) -> list[dict[str
     notes = [*(dump.catalog.notes.as_list() if with_whole else []), *table.notes.as_list()]
     for reading in table.readings:
         if reading.expressions:
-            sentence = f"{reading.expressions:,} of the values of “{reading.name}” are expressions, "
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-                                                                                         XXwhich are never computed: kept as written."
+            of = f"{reading.expressions:,} of the values of “{reading.name}” are expressions"
+            sentence = f"{of}, which are never computed: kept as written."
             notes.append({"code": "expression_kept", "count": reading.expressions, "sentence": sentence, "column": reading.name})
         if reading.mended:
             sentence = (

@@ -145,7 +145,8 @@ def _has_other_signs(found: _Structure, dialect: Dialect, end: int) -> bool:
         if sign in text and _outside(numpy.flatnonzero(data[:end] == sign), found.quotes):
             return True
     for pair in (b"--", b"/*"):
-        if pair in text and _outside(numpy.flatnonzero((data[: end - 1] == pair[0]) & (data[1:end] == pair[1])), found.quotes):
+        both = (data[: end - 1] == pair[0]) & (data[1:end] == pair[1])
+        if both.any() and _outside(numpy.flatnonzero(both), found.quotes):
             return True
     if dialect.name != "postgresql" or b"\\" not in text:
         return False

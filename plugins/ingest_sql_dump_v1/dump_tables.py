@@ -104,7 +104,12 @@ class TableWriter:
 
     def _opened(self) -> Any:
         if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._path, self.schema, compression="snappy")
+            self._writer = pyarrow.parquet.ParquetWriter(
+                self._path,
+                self.schema,
+                compression="snappy",
+                use_dictionary=[field.name for field in self.schema if field.type == pyarrow.string()],
+            )
         return self._writer
 
 

@@ -69,22 +69,8 @@ def _role(table: DumpTable, taken: set[str]) -> str:
 def _summary(dump: Dump, first: DumpTable) -> str:
     tables, rows = dump.tables, sum(table.row_count for table in dump.tables)
     empty = sum(not table.row_count for table in tables)
-    sentence = f"Read {rows:,} rows of {len(tables):,} {'table' if len(tables) == 1 else 'tables'} "
-
-
-
-
-
-
-
-
-
-
-
-
-
-
-                         XXfrom a {dump.texts[0].dialect.title} dump"
+    word = "table" if len(tables) == 1 else "tables"
+    sentence = f"Read {rows:,} rows of {len(tables):,} {word} from a {dump.texts[0].dialect.title} dump"
     if len(tables) > 1:
         sentence += f"; the largest, “{first.title}” ({first.row_count:,} rows), is the one analysed as data"
     if empty:

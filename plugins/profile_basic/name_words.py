@@ -11,7 +11,7 @@ year zip
 """
 _AMOUNT = """
 age amount balance cost count counts days discount gross height hours items length minutes net price qty quantity rate
-score seconds size sum tax total units value weight width
+score seconds size stock sum tax total units value weight width
 """
 _MONEY = """
 amount balance chf cost costs discount eur fee gbp payment price revenue salary tax turnover usd wage

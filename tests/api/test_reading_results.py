@@ -3,16 +3,20 @@
 import csv
 import io
 import json
+import shlex
 from typing import Any
 
 import pytest
 from fastapi.testclient import TestClient
 
 from harness_api.pages.findings import View, facets, found, view_of
+from harness_api.pages.forms import command_line
 from harness_api.pages.setting_fields import settings_from, value_of
 from harness_api.pages.start import schema_differences
 from harness_api.pages.words import coded, needs, number, sureness
 from harness_core.bootstrap import Core
+from harness_core.domain.settings_resolution import layer_of
+from harness_core.services.submitting import Submission
 from tests.api.conftest import Archive
 
 
@@ -142,3 +146,25 @@ def test_numbers_and_sentences_are_written_for_people() -> None:
     assert needs({"rows": 200, "temporal": 1}) == "200 rows and 1 column of dates or times"
     claim = {"measure": "MEASURED", "confidence": 0.9, "statistics": {"p_value": 1e-9, "effect": {"name": "a_b", "value": 2.5}}}
     assert sureness(claim) == [("Basis", "measured"), ("Confidence", "90 %"), ("A b", "2.5"), ("p", "below 0.0001")]
+
+
+def test_the_command_gives_the_settings_back() -> None:
+    """What stands on the page, read as the command line reads it, is the very same: words that look like numbers, lists, quotes."""
+    settings = {
+        "p": {
+            "a": 3,
+            "b": "3",
+            "c": "true",
+            "d": ["x, y", 1],
+            "e": "it's “so”: yes",
+            "f": {"k.1": None},
+            "g.h": "",
+            "i": 0.5,
+            "j": False,
+        }
+    }
+    asked = Submission(["u"], plugins=["q", "p"], settings=settings, seed=7, reuse=False, presets=("one", "two"), sample=0.25)
+    words = shlex.split(command_line(asked, ["a file.csv"]))
+    assert layer_of(words[place + 1] for place, word in enumerate(words) if word == "--set") == settings
+    assert words[:5] == ["harness", "run", "a file.csv", "--plugins", "p,q"]
+    assert words[-9:] == ["--preset", "one", "--preset", "two", "--sample", "0.25", "--seed", "7", "--force"]

@@ -13,7 +13,7 @@ from tests.api.serving import Served
 from tests.browser.conftest import EXAMPLE, chromium
 from tests.fakes.running import until
 
-WIDTH, HEIGHT = 1280, 860
+WIDTH, HEIGHT = 1280, 780
 MOST_BYTES = 200_000
 RUN_S = 300
 
@@ -28,7 +28,7 @@ def main() -> int:
         findings = service.client.get(f"/api/v1/runs/{run_id}/findings?kind=sentinel").json()["findings"]
         pictures = {
             "start": (f"/start?upload={upload_id}&choice=manual&plugin=analysis_outliers", "light", None),
-            "insights": (f"/runs/{run_id}", "light", "#insights-title"),
+            "insights": (f"/runs/{run_id}", "light", ".insights > li:has(.picture)"),
             "finding": (f"/runs/{run_id}/findings/{findings[0]['id']}", "dark", None),
             "columns": (f"/runs/{run_id}/columns", "light", None),
         }
@@ -46,7 +46,7 @@ def taken(browser: Browser, url: str, scheme: str, place: str | None, path: Path
     page: Page = browser.new_page(viewport={"width": WIDTH, "height": HEIGHT}, color_scheme=scheme)  # type: ignore[arg-type]
     page.goto(url)
     if place is not None:
-        page.locator(place).evaluate("e => window.scrollTo(0, e.getBoundingClientRect().top + window.scrollY - 24)")
+        page.locator(place).first.evaluate("e => window.scrollTo(0, e.getBoundingClientRect().top + window.scrollY - 24)")
     page.screenshot(path=path)
     page.close()
     size = path.stat().st_size

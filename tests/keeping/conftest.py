@@ -35,6 +35,11 @@ class TwoRuns:
         environ = {f"HARNESS_{name.upper()}": value for name, value in settings.items()}
         return open_core(read_settings(environ, home=home), queue_url="memory://", catalog=small_catalog(self.plugins))
 
+    def copy(self, target: Path) -> Path:
+        """The home once more; the queue is not worth it."""
+        shutil.copytree(self.home, target, ignore=shutil.ignore_patterns("queue.*"))
+        return target
+
     def table(self, name: str) -> Path:
         return self.tables / name
 
@@ -72,8 +77,7 @@ def two_runs(tmp_path_factory: pytest.TempPathFactory) -> TwoRuns:
 @pytest.fixture
 def core(two_runs: TwoRuns, home: Path) -> Iterator[Core]:
     """A core on a copy of that home; nothing is protected by being among the newest."""
-    shutil.copytree(two_runs.home, home)
-    opened = two_runs.open(home, retention_newest="0")
+    opened = two_runs.open(two_runs.copy(home), retention_newest="0")
     yield opened
     opened.close()
 

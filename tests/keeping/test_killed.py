@@ -85,7 +85,7 @@ def test_killed_at_every_step_it_leaves_nothing_broken(two_runs: TwoRuns) -> Non
     comes to the same end as one that nobody killed."""
     with tempfile.TemporaryDirectory() as folder:
         undisturbed, trap = Path(folder) / "undisturbed", Trap(None)
-        shutil.copytree(two_runs.home, undisturbed)
+        two_runs.copy(undisturbed)
         with closing(two_runs.open(undisturbed)) as core, trap.set():
             assert len(core.retaining.apply(AT_ONCE).purged) == 1
         expected = ending(undisturbed)
@@ -93,7 +93,7 @@ def test_killed_at_every_step_it_leaves_nothing_broken(two_runs: TwoRuns) -> Non
         assert len(trap.seen) > 25
         for number, point in enumerate(trap.seen):
             home = Path(folder) / str(number)
-            shutil.copytree(two_runs.home, home)
+            two_runs.copy(home)
             assert killed(two_runs, home, point), point
             with closing(two_runs.open(home)) as core:
                 found = core.checking.check(full=True)
@@ -108,7 +108,7 @@ def test_killed_at_every_step_it_leaves_nothing_broken(two_runs: TwoRuns) -> Non
 def test_after_a_kill_in_the_middle_of_a_removal_the_same_file_is_read_again(two_runs: TwoRuns, tmp_path: Path) -> None:
     """The data were renamed away and the record does not say so yet: whoever needs them makes them anew."""
     home = tmp_path / "home"
-    shutil.copytree(two_runs.home, home)
+    two_runs.copy(home)
     assert killed(two_runs, home, "FolderDiscards.set_aside#2-after")
     with closing(two_runs.open(home)) as core:
         run = run_to_end(core, two_runs.table("old.csv"))

@@ -63,14 +63,15 @@ DECISION = Decision("d", "suppressed", "known", kind="outlier", columns=("a",), 
     ("change", "covered"),
     [
         ({}, True),
-        ({"title": "In"}, False),
+        ({"title": "In"}, True),
+        ({"title": "In", "statement": "An Out"}, False),
         ({"columns": ("b",)}, False),
         ({"columns": ("a", "b")}, True),
         ({"kind": "trend"}, False),
     ],
 )
 def test_all_that_a_decision_names_must_fit(change: dict[str, Any], covered: bool) -> None:
-    """Kind, columns and pattern are joined by and."""
+    """Kind, columns and pattern are joined by and; the pattern may be in the title or in the statement."""
     assert DECISION.covers(replace(insight("Out"), **change)) is covered
 
 

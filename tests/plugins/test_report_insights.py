@@ -321,3 +321,32 @@ def test_failed_plugins_are_not_kept_quiet():
     """What could not be looked at is part of the sentence."""
     answer = judge(plan=[{"plugin_id": "analysis_x", "status": "TIMEOUT"}, {"plugin_id": "analysis_y", "status": "NA"}])
     assert answer["summary"].endswith("1 plugin could not finish, so something may be missing.")
+
+
+def test_what_is_suppressed_is_no_insight_and_drags_nothing_up():
+    """A decision takes the insight and all it explains away; findings stay, the summary and the reason say so."""
+    cause = finding("identity", ["total", "qty"], severity="warning")
+    symptom = finding("dependence", ["total", "qty"], p=1e-9, effect=("r", 0.9))
+    other = finding("outlier", ["price"], severity="warning")
+    rule = {"kind": "identity", "columns": ["total"], "pattern": "", "reason": "by design"}
+    answer = judge(cause, symptom, other, settings={"suppressed": [rule]})
+    assert ranked(answer) == [other["id"]]
+    assert answer["metrics"]["suppressed"] == [{"finding_id": cause["id"], "reason": "by design"}]
+    assert "1 finding is suppressed" in answer["summary"]
+    for missed in ({"kind": "key"}, {"columns": ["x"]}, {"pattern": "^never"}, {"kind": "", "columns": [], "pattern": ""}):
+        assert set(ranked(judge(cause, other, settings={"suppressed": [{**rule, **missed}]}))) == {cause["id"], other["id"]}
+
+
+def test_a_known_issue_explains_the_finding_of_its_kind():
+    """Who wrote the issue down is told of it once; another kind, other rows, or an issue that was not seen explain nothing."""
+    known = {"confirmed": True, "issue_kind": "sentinel", "affected_rows": 4}
+    cause = finding("known_issue", ["stock"], severity="notice", plugin="analysis_known_issues", statistics=known, rows=[1, 2])
+    symptom = finding("sentinel", ["stock"], severity="warning", rows=[2, 9])
+    assert ranked(judge(cause, symptom)) == [cause["id"]]
+    assert symptoms_of(judge(cause, symptom), cause) == [symptom["id"]]
+    for other in (
+        finding("outlier", ["stock"], rows=[2]),
+        finding("sentinel", ["stock"], rows=[8]),
+        finding("sentinel", ["qty"], rows=[2]),
+    ):
+        assert other["id"] in ranked(judge(cause, other))

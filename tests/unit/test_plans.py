@@ -74,7 +74,7 @@ def test_a_denied_capability_blocks_the_step_with_its_reason() -> None:
     assert step.blocked == "analysis_web asks for network, which is not granted. " + (
         "It opens network connections, so data could leave this machine."
     )
-    assert plan("analysis_web", catalog=catalog, denied=()).steps[0].blocked == ""
+    assert plan("analysis_web", catalog=catalog, decisions={"analysis_web": {"network": True}}).steps[0].blocked == ""
 
 
 def problems_of(catalog: Mapping[PluginId, Plugin], *wanted: str) -> list[str]:

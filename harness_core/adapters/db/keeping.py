@@ -237,9 +237,8 @@ def _working_on(session: Session) -> dict[str, set[User]]:
 
 def _dataset_facts(session: Session, only: str | None, without: Collection[str] = ()) -> dict[str, Facts]:
     version = DatasetVersionRow
-    query = select(
-        version.dataset_version_id, version.filename, version.input_sha256, version.deleted_at, col(version.purged_at).is_not(None)
-    )
+    gone = col(version.purged_at).is_not(None)
+    query: Any = select(version.dataset_version_id, version.filename, version.input_sha256, version.deleted_at, gone)  # type: ignore[call-overload]
     rows = session.exec(query if only is None else query.where(col(version.dataset_version_id) == only)).all()
     users = _users(session, RunDatasetRow, RunDatasetRow.dataset_version_id, only)
     working = _working_on(session)
