@@ -233,7 +233,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
     catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
     launcher = ProcessLauncher(warm=settings.warm_start, allow_unwalled=settings.allow_unwalled)
-    guests = SecretKeeping(launcher, os.environ)
+    guests, grants = SecretKeeping(launcher, os.environ), open_grants(settings)
     engine = engine_facts()
     inspecting = Inspecting(guests, store, blobs, names)
     knowledge, memory = SqlKnowledge(database, clock), SqlMemory(database)
@@ -252,7 +252,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     return Core(
         settings=settings, home=home, database=database, migrations=migrations, clock=clock, names=names, runs=runs, jobs=jobs,
         library=library, workers=workers, knowledge=knowledge, memory=memory, knowing=knowing, blobs=blobs,
-        store=store, catalog=catalog, bell=bell, launcher=launcher, guests=guests,
+        store=store, catalog=catalog, bell=bell, launcher=launcher, guests=guests, grants=grants,
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
         submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants),
@@ -348,6 +348,10 @@ def open_catalog(settings: Settings) -> FolderCatalog:
             (settings.home / "plugins", "bundle"),
         ]
     )
+
+
+def open_grants(settings: Settings) -> GrantsFile:
+    return GrantsFile(Home(settings.home).grants)
 
 
 def product_folder(name: str) -> Path:

@@ -189,7 +189,10 @@ def _prospect(
     if prospect is None:
         return {"prospect": None, "command": "", "planned": [], "later": [], "alike": [], "now": service.core.clock.now()}
     plugins = service.core.catalog.plugins()
-    planned = [(step, plugins[step.plugin_id], capabilities_of(plugins[step.plugin_id], prospect.config.grants)) for step in prospect.plan.steps]
+    planned = [
+        (step, plugins[step.plugin_id], capabilities_of(plugins[step.plugin_id], prospect.config.grants))
+        for step in prospect.plan.steps
+    ]
     there = {step.plugin_id for step in prospect.plan.steps}
     later = [plugin for plugin in selectable if plugin.id not in there] if form.choice == "auto" else []
     return {

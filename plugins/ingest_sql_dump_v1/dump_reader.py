@@ -19,6 +19,7 @@ from harness_core.sdk import InputRejected
 
 LEAST_REACH = 8 << 10
 FIRST_REACH = 256 << 10
+LOOKS_NEARBY = 256
 PENDING_ROWS = 4096
 MAX_JOINT = 4096
 Take = Callable[[DumpTable, Batch], None]
@@ -27,12 +28,13 @@ Progress = Callable[[int], None]
 
 @dataclass
 class _Last:
-    """The INSERT before: its head as written, and where its last row ended."""
+    """The INSERT before: its head as written, and where its last row ended; how far ahead it is worth looking for rows."""
 
     written: bytes = b""
     head: Head | None = None
     end: int = -1
     reach: int = FIRST_REACH
+    looks: int = 0
 
 
 @dataclass
@@ -183,6 +185,9 @@ class DumpReader(Statements):
 
     def _scanned(self, table: DumpTable, width: int) -> Rows:
         window, last = self.window, self.last
+        last.looks += 1
+        if last.reach <= LEAST_REACH and last.looks % LOOKS_NEARBY == 0:
+            last.reach = FIRST_REACH
         window.fill(last.reach)
         while True:
             block = window.data[window.at : window.at + max(last.reach, 1)]

@@ -88,7 +88,7 @@ def test_yekutieli_is_stricter():
 
 def test_noise_stays_quiet():
     """Over 60 runs of 40 uniform p-values, at most about one in twenty shows an insight."""
-    draw = random.Random(3)  # noqa: S311
+    draw = random.Random(3)
     runs = [[finding("dependence", [f"a{i}", f"b{i}"], p=draw.random(), effect=("r", 0.9)) for i in range(40)] for _ in range(60)]
     assert sum(bool(ranked(judge(*one))) for one in runs) <= 6
 
@@ -302,7 +302,7 @@ def test_the_same_whatever_the_order_of_arrival():
     findings = [finding(kind, [f"x{i}"], p=0.001) for i in range(10) for kind in ("outlier", "drift", "changepoint", "key")]
     first = judge(*findings)["metrics"]
     for seed in range(3):
-        random.Random(seed).shuffle(findings)  # noqa: S311
+        random.Random(seed).shuffle(findings)
         assert judge(*findings)["metrics"] == first
 
 

@@ -14,7 +14,9 @@ def run(ctx: PluginContext) -> PluginResult:
     """
     offset, limit = int(ctx.settings["offset"]), int(ctx.settings["limit"])
     numbers = [int(number) for number in ctx.settings.get("numbers", ())]
-    wanted = f"row_index IN ({', '.join(map(str, numbers))})" if numbers else f"row_index >= {offset} AND row_index < {offset + limit}"
+    wanted = (
+        f"row_index IN ({', '.join(map(str, numbers))})" if numbers else f"row_index >= {offset} AND row_index < {offset + limit}"
+    )
     names = [name for name in ctx.dataset.sql("SELECT * FROM data LIMIT 0").columns if name != "row_index"]
     cells = ", ".join(f"left(CAST({quote_name(name)} AS VARCHAR), {MAX_CELL}) AS c{place}" for place, name in enumerate(names))
     query = f"SELECT {cells} FROM data WHERE {wanted} ORDER BY row_index"
