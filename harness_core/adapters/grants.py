@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from harness_core.adapters.files import write_atomically
+from harness_core.adapters.files import make_folder, write_atomically
 from harness_core.domain.errors import Unhealthy
 from harness_core.domain.grants import Decisions
 from harness_core.domain.manifests import CAPABILITIES
@@ -34,6 +34,7 @@ class GrantsFile:
 
     def write(self, decisions: Decisions) -> None:
         document = {"schema_version": SCHEMA_VERSION, "plugins": {name: dict(entry) for name, entry in decisions.items()}}
+        make_folder(self._path.parent)
         write_atomically(self._path, canonical_bytes(document))
 
     def _unreadable(self, why: str) -> Unhealthy:

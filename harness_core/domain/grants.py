@@ -39,7 +39,7 @@ def decided(decisions: Decisions, plugin: Plugin, names: Iterable[str], *, grant
     if problems:
         raise UsageError(
             "not_asked_for", f"{plugin.id} does not ask for {', '.join(problem.field for problem in problems)}.",
-            why=f"Its manifest asks for {', '.join(plugin.manifest.capabilities) or 'nothing'}; nothing else can be granted or revoked.",
+            why=f"Its manifest asks for {', '.join(plugin.manifest.capabilities) or 'nothing'}; nothing else can be decided.",
             next_step=f"See `harness plugins show {plugin.id}`.", problems=problems,
         )  # fmt: skip
     entry = {**decisions.get(plugin.id, {}), **dict.fromkeys(names, granted)}

@@ -38,7 +38,7 @@ class Retrospect:
     @property
     def sentence(self) -> str:
         if self.scope is None:
-            return "This is the first run of its file, raw format and ERP: every insight is new."
+            return "There is no earlier run of this file, raw format or ERP to compare with: every insight is new."
         counted = [(self.count(novelty), str(novelty)) for novelty in Novelty]
         said = ", ".join(f"{number} {word}" for number, word in counted if number) or "no insights"
         runs = f"{len(self.earlier)} earlier run{'s' * (len(self.earlier) != 1)}"
@@ -64,11 +64,16 @@ class Insights:
         """``scope_kind`` None takes the narrowest scope that has earlier runs: the file, its raw format, its ERP."""
         now = self._memory.insights_of(run.run_id)
         for scope in scopes_of(run.config):
-            earlier = self._memory.earlier_runs(scope, run.run_id) if scope_kind in (None, scope.kind) else []
+            earlier = self._earlier(run, scope) if scope_kind in (None, scope.kind) else []
             if earlier:
                 before = [self._memory.insights_of(run_id) for run_id in earlier]
                 return Retrospect(run.run_id, scope, earlier, self._decided(run, novelties(now, before, self._columns(run))))
         return Retrospect(run.run_id, None, [], self._decided(run, novelties(now, [], [])))
+
+    def _earlier(self, run: Run, scope: Scope) -> list[RunId]:
+        """Runs that read the same share of the rows: what a sample does not show is not gone."""
+        found = self._memory.earlier_runs(scope, run.run_id)
+        return [run_id for run_id in found if self._runs.get(run_id).config.sample == run.config.sample]
 
     def _decided(self, run: Run, seen: Sequence[Seen]) -> list[Seen]:
         at = self._clock.now()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from plan_needs import WORDS, Offer, shortfall, sufficiency
+from plan_needs import NAMED, WORDS, Offer, shortfall, sufficiency
 
 from harness_core.sdk import PluginContext, PluginResult
 
@@ -62,5 +62,8 @@ def _summary(taken: int, candidates: int, corrections: Mapping[str, str], unknow
     if corrections:
         parts.append("Roles set by hand: " + ", ".join(f'"{name}" is a {role}' for name, role in sorted(corrections.items())) + ".")
     if unknown:
-        parts.append("There is no column " + ", ".join(f'"{name}"' for name in unknown) + " to give a role to.")
+        named = ", ".join(f'"{name}"' for name in unknown[:NAMED]) + (
+            f" and {len(unknown) - NAMED:,} more" if unknown[NAMED:] else ""
+        )
+        parts.append(f"There is no column {named} to give a role to.")  # an ERP's roles speak of many tables
     return " ".join(parts)

@@ -6,6 +6,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from harness_core.bootstrap import Core
+from harness_core.domain.erp import Erp
 from harness_core.domain.runs import RunId, RunStatus
 
 
@@ -135,3 +136,16 @@ def test_datasets_and_plugins(client: TestClient, ended: str) -> None:
     plugins = client.get("/api/v1/plugins").json()["plugins"]
     assert next(item["plugin_id"] for item in plugins if item["valid"]) == "analysis_count"
     assert client.get("/api/v1/plugins/analysis_cuont").json()["code"] == "no_such_plugin"
+
+
+def test_what_is_remembered_is_asked_for_by_name(client: TestClient, core: Core, upload_id: str) -> None:
+    """An ERP, presets and a sample come with the request; what is not there is a 404, and nothing is recorded."""
+    missing = client.post("/api/v1/runs", json={"upload_id": upload_id, "erp": "sap"})
+    assert (missing.status_code, missing.json()["code"]) == (404, "no_such_erp")
+    assert client.post("/api/v1/runs", json={"upload_id": upload_id, "presets": ["mine"]}).json()["code"] == "no_such_preset"
+    assert client.post("/api/v1/runs", json={"upload_id": upload_id, "sample": 2}).status_code == 422
+    assert client.get("/api/v1/runs").json()["runs"] == []
+    core.erps.add(Erp("sap"))
+    started = client.post("/api/v1/runs", json={"upload_id": upload_id, "erp": "sap", "sample": 0.5}).json()
+    shown = client.get(f"/api/v1/runs/{started['run_id']}").json()
+    assert (shown["erp"], shown["sample"], shown["setting_origins"]) == ("sap", 0.5, {})

@@ -97,6 +97,7 @@ def test_a_killed_service_costs_the_page_nothing(open_at: Open, port: int, tmp_p
         page.evaluate("window.same = true")
         if watched:
             expect(page.locator("#run-events")).to_contain_text("analysis_slow started")
+        until(lambda: "analysis_slow" in served.client.get(f"/api/v1/runs/{run_id}").json()["progress"]["running"], "it runs")
         served.stop(signal.SIGKILL)
     with Served(home, f"--port={port}", **options) as served:
         expect(page.locator("#run-events")).to_contain_text("lost its worker", timeout=30_000)

@@ -47,7 +47,7 @@ def plain(table: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, by
 HABITS = {
     "one at a time, in another time zone": {"HARNESS_WORKERS": "1", "TZ": "Pacific/Kiritimati", "PYTHONHASHSEED": "1"},
     "four at a time, in another language": {"HARNESS_WORKERS": "4", "LC_ALL": "tr_TR.UTF-8", "LANG": "tr_TR", "PYTHONHASHSEED": "2"},
-    "another account of threads": {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "ARROW_NUM_THREADS": "1", "TZ": "America/St_Johns"},
+    "each guest a fresh interpreter": {"HARNESS_WARM_START": "0", "OMP_NUM_THREADS": "1", "TZ": "America/St_Johns"},
 }  # fmt: skip
 
 

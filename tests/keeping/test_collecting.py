@@ -3,18 +3,21 @@
 import shutil
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
 from harness_core.adapters.blobs import FolderBlobs
+from harness_core.adapters.db.jobs import SqlJobs
 from harness_core.adapters.db.keeping import SqlKeeping
 from harness_core.adapters.discarding import FolderDiscards
 from harness_core.bootstrap import Core
 from harness_core.domain.retention import Policy
-from harness_core.domain.runs import RunId
+from harness_core.domain.runs import Job, Run, RunId
+from harness_core.ports.state import Commit
+from harness_core.services.submitting import Submission
 from harness_worker.runtime import WorkerRuntime
 from tests.fakes.running import ended, run_to_end, submit, until
 from tests.keeping.conftest import DAY_S, TwoRuns, rows, stored
@@ -165,18 +168,31 @@ def test_a_run_recorded_meanwhile_has_what_it_needs(
 ) -> None:
     """It is recorded after the removal, reads its file anew, and no removal that began earlier takes the new data away."""
     dataset, _ = names(core, old)
-    upload = core.uploading.take_file(two_runs.table("old.csv"))
+    asked = Submission([core.uploading.take_file(two_runs.table("old.csv")).upload_id])
+    core.submitting.prospect(asked)  # the look at the file is remembered, so that recording the run is quick
     purge(core, old)
-    found = []
-    from harness_core.services.submitting import Submission
+    found: list[Run] = []
+    submitter = threading.Thread(target=lambda: found.append(core.submitting.submit(asked)))
+    read = threading.Event()
+    real = SqlJobs.commit_execution
 
-    submitter = threading.Thread(target=lambda: found.append(core.submitting.submit(Submission([upload.upload_id]))))
-    at_the_removal_of(monkeypatch, "dataset", submitter.start)
-    assert [item.name for item in core.collecting.collect().collected] == [dataset]
-    submitter.join()
+    def commit_execution(self: SqlJobs, job: Job, commit: Commit) -> Sequence[int]:
+        rings = real(self, job, commit)
+        if commit.datasets:
+            read.set()
+        return rings
+
+    def submit_and_read() -> None:
+        submitter.start()
+        read.wait(2.0)  # it must not get there; where it could, it would have
+
+    monkeypatch.setattr(SqlJobs, "commit_execution", commit_execution)
+    at_the_removal_of(monkeypatch, "dataset", submit_and_read)
     worker = WorkerRuntime(core, kind="worker", places=2)
     worker.start()
     try:
+        assert [item.name for item in core.collecting.collect().collected] == [dataset]
+        submitter.join()
         assert ended(core, found[0]).status == "COMPLETED"
     finally:
         worker.stop(drain_s=5.0)

@@ -207,6 +207,8 @@ def test_insights_are_remembered_over_runs(told: Core, table: Path, tmp_path: Pa
     fourth = run_to_end(told, table, plugins=["analysis_count"])
     assert ("gone", "Rows") in novelty(told, fourth)
     assert told.insights.retrospect(fourth).count(Novelty.GONE) == 1
+    sampled = run_to_end(told, table, plugins=["analysis_told"], sample=0.5)
+    assert told.insights.retrospect(sampled).scope is None  # a part is not held against the whole
 
 
 def test_a_suppression_is_a_setting_while_it_holds(told: Core, table: Path) -> None:
