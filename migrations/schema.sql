@@ -266,6 +266,7 @@ CREATE INDEX ix_run_dataset_version_id ON run (dataset_version_id);
 CREATE INDEX ix_run_fingerprint ON run (fingerprint);
 CREATE INDEX ix_run_input_sha256 ON run_input (sha256);
 CREATE INDEX ix_run_input_upload_id ON run_input (upload_id);
+CREATE INDEX ix_run_kept ON run (status) WHERE deleted_at IS NULL;
 CREATE INDEX ix_run_newest ON run (created_at DESC, run_id DESC);
 CREATE INDEX ix_run_scope_run_id ON run_scope (run_id);
 CREATE INDEX ix_run_status_newest ON run (status, created_at DESC, run_id DESC);

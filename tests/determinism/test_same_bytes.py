@@ -52,9 +52,7 @@ HABITS = {
 
 
 @pytest.mark.parametrize("habit", HABITS)
-def test_another_machine_gives_the_same_bytes(
-    table: Path, plain: dict[str, bytes], tmp_path: Path, habit: str
-) -> None:
+def test_another_machine_gives_the_same_bytes(table: Path, plain: dict[str, bytes], tmp_path: Path, habit: str) -> None:
     """Reports, outputs, artifacts and data do not depend on where and how they were made."""
     other = produced(table, tmp_path / "home", tmp_path / "some where" / "else", HABITS[habit])
     assert set(other) == set(plain)

@@ -116,6 +116,7 @@ PLANS = {
     "the newest runs": ("SELECT * FROM run ORDER BY created_at DESC, run_id DESC LIMIT 50", "ix_run_newest"),
     "the newest of a status": (
         "SELECT * FROM run WHERE status = 'FAILED' ORDER BY created_at DESC, run_id DESC LIMIT 50", "ix_run_status_newest"),
+    "kept runs by status": ("SELECT status, count(*) FROM run WHERE deleted_at IS NULL GROUP BY status", "ix_run_kept"),
     "what to claim": (
         "SELECT * FROM job WHERE state = 'READY' AND not_before <= 1 ORDER BY priority DESC, job_id LIMIT 1", "ix_job_ready"),
     "expired leases": ("SELECT * FROM job WHERE state = 'LEASED' AND lease_until < 1", "ix_job_leased"),

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "alembic_version"
-HEAD = "0004"
+HEAD = "0005"
 
 
 class Migrations:

@@ -50,6 +50,7 @@ class RunRow(SQLModel, table=True):
     __tablename__ = "run"
     __table_args__ = (
         Index("ix_run_newest", text("created_at DESC"), text("run_id DESC")),
+        Index("ix_run_kept", "status", sqlite_where=text("deleted_at IS NULL")),
         Index("ix_run_status_newest", "status", text("created_at DESC"), text("run_id DESC")),
     )
     run_id: str = Field(primary_key=True)
