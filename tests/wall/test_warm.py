@@ -157,7 +157,7 @@ def test_the_warm_process_holds_nothing(launcher: ProcessLauncher, monkeypatch: 
 
 
 def test_killed_while_its_guest_runs(house: House) -> None:
-    """A guest does not hang on the process it was copied from; later ones start cold, and nobody fails over it."""
+    """A guest does not hang on the process it was copied from; later ones start cold, or from its successor."""
     running = house.scratch / "running"
     killed: list[int] = []
 
@@ -173,7 +173,8 @@ def test_killed_while_its_guest_runs(house: House) -> None:
     outcome = house.launcher.run(house.request(body), cancelled=cancelled)
     assert (outcome.ending, outcome.reason, outcome.details["start"]) == ("answered", "It answered.", "warm")
     after = house.run(FINE)
-    assert (after.ending, after.details["start"]) == ("answered", "cold")
+    assert after.ending == "answered"
+    assert after.details["start"] == "cold" or warm_process().pid != killed[0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
