@@ -31,7 +31,7 @@ def status(served: Served, run_id: str) -> str:
     return str(served.client.get(f"/api/v1/runs/{run_id}").json()["status"])
 
 
-def test_a_signal_ends_it_within_a_second_whoever_watches(tmp_path: Path) -> None:
+def test_a_signal_ends_it_at_once_whoever_watches(tmp_path: Path) -> None:
     """Open streams, of events and of pages, neither hold it nor are told that the run has ended; the code says what stopped it."""
     with Served(tmp_path / "home", "--no-worker") as served:
         run_id = served.start(served.upload())
@@ -114,7 +114,7 @@ def test_an_upload_in_pieces_goes_on_after_a_kill_in_the_middle_of_a_piece(tmp_p
     assert (upload["filename"], upload["sha256"]) == ("x.csv", hashlib.sha256(data).hexdigest())
 
 
-def test_a_running_plugin_is_stopped_within_two_seconds(tmp_path: Path) -> None:
+def test_a_running_plugin_is_stopped_within_seconds(tmp_path: Path) -> None:
     """Cancelling is acknowledged at once and done soon."""
     with Served(tmp_path / "home") as served:
         run_id = served.start(served.upload(), plugins=["analysis_slow"])
