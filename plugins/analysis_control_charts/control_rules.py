@@ -1,8 +1,9 @@
 """The rules of the charts and their limits: single points, EWMA, CUSUM and runs on one side, for values without memory.
 
 Sources: W. A. Shewhart (1931); S. W. Roberts, Technometrics 1 (1959) 239-250; E. S. Page, Biometrika 41 (1954) 100-115; Western
-Electric, Statistical Quality Control Handbook (1956), for the runs. All limits belong to the whole chart, not to a point: they come
-from simulated charts of the same length and tails, so that a long chart in control gives no more false alarms than a short one.
+Electric, Statistical Quality Control Handbook (1956), for the runs; B. L. van der Waerden, Indag. Math. 14 (1952) 453-458, for
+normal scores. All limits belong to the whole chart, not to a point, so that a long chart in control gives no more false alarms than
+a short one.
 """
 
 import math
@@ -19,13 +20,17 @@ Floats = NDArray[np.float64]
 SIMULATIONS = 199
 CUSUM_SLACK = 0.5
 EULER = 0.5772156649015329
-NORMAL_TAIL_RATIO = 3.449  # of the 1 % to 99 % range to the quartile range, for normal values
-RULES = ("single point", "EWMA", "CUSUM", "run on one side")
+OUTER = (0.95, 0.975, 0.99)
+LEAST_CHANCE = 1e-300
+SINGLE = "single point"
+RULES = (SINGLE, "EWMA", "CUSUM", "run on one side")
 
 
 @dataclass(frozen=True)
 class Signals:
-    """Per rule its statistic at every point, its limit, and the chance of its largest value in a chart in control."""
+    """Per rule its statistic at every point, its limit, and the chance of its largest value in a chart in control.
+
+    A single point's statistic is the number of standard deviations that has the same chance under a normal law."""
 
     statistics: Mapping[str, Floats]
     limits: Mapping[str, float]
@@ -33,13 +38,12 @@ class Signals:
 
 
 def statistics_of(points: Floats, smoothing: float) -> dict[str, Floats]:
-    """The statistic of each rule along the last axis of standardised points."""
+    """The statistic of each rule over several points, along the last axis of normal scores."""
     weight = smoothing
     ewma = lfilter([weight], [1.0, weight - 1.0], points, axis=-1)
     places = np.arange(1, points.shape[-1] + 1)
     spread = np.sqrt(weight / (2 - weight) * (1 - (1 - weight) ** (2 * places)))
     return {
-        "single point": np.abs(points),
         "EWMA": np.abs(ewma) / spread,
         "CUSUM": _cusum(points),
         "run on one side": _runs(points),
@@ -66,34 +70,53 @@ def _runs(points: Floats) -> Floats:
     return np.asarray(places - np.maximum.accumulate(np.where(turned, places, 0), axis=-1) + 1, dtype=np.float64)
 
 
-def freedom(points: Floats) -> float:
-    """Degrees of freedom of Student's law with tails as heavy as these: by the ranges of quantiles, between 2.5 and 200."""
-    low, q1, q3, high = np.quantile(points, [0.01, 0.25, 0.75, 0.99])
-    ratio = (high - low) / max(q3 - q1, 1e-300)
-    if ratio <= NORMAL_TAIL_RATIO:
-        return 200.0
-    grid = np.geomspace(2.5, 200.0, 60)
-    ratios = special.stdtrit(grid, 0.99) / special.stdtrit(grid, 0.75)
-    return float(grid[int(np.argmin(np.abs(ratios - ratio)))])
+def tail_chances(points: Floats) -> Floats:
+    """The chance of a value as far out as each point on its own side of the centre, by Student's law with tails as heavy as that
+    side's: a skewed measure in control reaches further on one side."""
+    chances = np.ones(len(points))
+    for way in (1, -1):
+        side = way * points
+        middle, upper, *outer = np.quantile(side, [0.5, 0.75, *OUTER])
+        if upper <= middle:
+            continue
+        grid = np.geomspace(1.0, 200.0, 80)
+        heaviness = []
+        for share, place in zip(OUTER, outer, strict=True):
+            ratios = special.stdtrit(grid, share) / special.stdtrit(grid, 0.75)
+            heaviness.append(1 / np.interp(-(place - middle) / (upper - middle), -ratios, grid))
+        degrees = 1 / float(np.mean(heaviness))
+        scale = (upper - middle) / special.stdtrit(degrees, 0.75)
+        beyond = side > middle
+        chances[beyond] = 2 * special.stdtr(degrees, -(side[beyond] - middle) / scale)
+    return chances
 
 
-def judge(points: Floats, smoothing: float, level: float, rng: np.random.Generator) -> Signals:
-    """All rules on standardised points (quartiles as of a standard normal law), each at a quarter of ``level``."""
-    degrees = freedom(points)
-    scale = float(special.ndtri(0.75) / special.stdtrit(degrees, 0.75))
-    drawn = rng.standard_t(degrees, (SIMULATIONS, len(points))) * scale
-    observed, simulated = statistics_of(points, smoothing), statistics_of(drawn, smoothing)
-    limits, p_values = {}, {}
-    for rule in RULES:
+def normal_scores(points: Floats, base: int) -> Floats:
+    """The points by their mid-ranks among the first ``base`` ones, as quantiles of a normal law."""
+    order = np.sort(points[:base])
+    ranks = (np.searchsorted(order, points, "left") + np.searchsorted(order, points, "right")) / 2
+    return np.asarray(special.ndtri(np.clip((ranks + 0.5) / (base + 1), 0.5 / (base + 1), 1 - 0.5 / (base + 1))), dtype=np.float64)
+
+
+def judge(points: Floats, base: int, smoothing: float, level: float, rng: np.random.Generator) -> Signals:
+    """All rules on standardised points, each at a quarter of ``level``; the first ``base`` points set the standard.
+
+    The rules over several points see normal scores, and their limits come from the same scores in random orders: exact whatever
+    the law of the points, as long as one order is as likely as another. A single point has no order; see ``tail_chances``.
+    """
+    scores = normal_scores(points, base)
+    kept = np.tile(scores[:base], (SIMULATIONS, 1))
+    drawn = rng.permuted(kept, axis=1) if base == len(points) else rng.choice(scores[:base], (SIMULATIONS, len(points)))
+    observed, simulated = statistics_of(scores, smoothing), statistics_of(drawn, smoothing)
+    chances = np.clip(tail_chances(points), LEAST_CHANCE, 1.0)
+    alone = -math.expm1(math.log1p(-level / len(RULES)) / len(points))
+    limits = {SINGLE: float(-special.ndtri(alone / 2))}
+    p_values = {SINGLE: float(-np.expm1(len(points) * np.log1p(-chances.min())))}
+    for rule in RULES[1:]:
         maxima = simulated[rule].max(axis=-1)
         width = max(float(maxima.std(ddof=1)) * math.sqrt(6) / math.pi, 1e-9)
         place = float(maxima.mean()) - EULER * width
         largest = float(observed[rule].max())
-        if rule == "single point":  # its law is known
-            tail = 2 * special.stdtr(degrees, -np.array([largest]) / scale)[0]
-            p_values[rule] = float(-np.expm1(len(points) * np.log1p(-min(tail, 1 - 1e-16))))
-            limits[rule] = float(-special.stdtrit(degrees, -math.expm1(math.log1p(-level / 4) / len(points)) / 2) * scale)
-        else:
-            p_values[rule] = -math.expm1(-math.exp(min(700.0, -(largest - place) / width)))
-            limits[rule] = place - width * math.log(-math.log1p(-level / 4))
-    return Signals(observed, limits, p_values)
+        p_values[rule] = -math.expm1(-math.exp(min(700.0, -(largest - place) / width)))
+        limits[rule] = place - width * math.log(-math.log1p(-level / len(RULES)))
+    return Signals({SINGLE: -special.ndtri(chances / 2), **observed}, limits, p_values)

@@ -44,11 +44,13 @@ class Subgroups:
 @dataclass(frozen=True)
 class Chart:
     """``points`` are standardised innovations of the values; ``expected`` is what was foreseen for each, ``deviation`` its usual
-    error. ``kept`` are the numbers of the subgroups, ``bounds`` those within which rows were held."""
+    error; the first ``base`` of them set the standard. ``kept`` are the numbers of the subgroups; rows were held within
+    ``bounds``."""
 
     values: Floats
     expected: Floats
     points: Floats
+    base: int
     kept: Integers
     deviation: float
     memory: float
@@ -93,7 +95,7 @@ def chart(values: Floats, groups: Subgroups, settings: Mapping[str, Any]) -> Cha
     points = (errors - middle) / deviation
     periods = tuple(cycle.period for cycle in found)
     expected = foreseen + seasonal + middle / weight
-    return Chart(series, expected, points, kept, deviation, float(sum(weights)), periods, bounds)
+    return Chart(series, expected, points, min(base.stop, len(points)), kept, deviation, float(sum(weights)), periods, bounds)
 
 
 def _clipped(series: Floats) -> Floats:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from control_rules import RULES, Signals, judge
+from control_rules import RULES, SINGLE, Signals, judge
 from control_series import Chart, Subgroups, chart, rows_of, stretches
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
@@ -20,8 +20,9 @@ REFERENCES = (
 SHOWN = 3
 FIGURE_POINTS = 400
 LOUD = 0.001
+EDGES = (0.005, 0.995)
 PHRASES = {
-    "single point": "a single value beyond its limits",
+    SINGLE: "a single value beyond its limits",
     "EWMA": "its smoothed mean beyond its limits",
     "CUSUM": "deviations that add up to one side",
     "run on one side": "a long run on one side of the centre",
@@ -55,7 +56,7 @@ def run(ctx: PluginContext) -> PluginResult:
         drawn = chart(order.arranged(values), groups, ctx.settings)
         if drawn is None:
             continue
-        signals = judge(drawn.points, ctx.settings["smoothing"], ctx.settings["false_alarms"], ctx.rng)
+        signals = judge(drawn.points, drawn.base, ctx.settings["smoothing"], ctx.settings["false_alarms"], ctx.rng)
         found = _stretches(drawn, signals)
         charts.append(_as_metrics(name, drawn, groups, signals, found))
         if found:
@@ -109,11 +110,11 @@ def _finding(
         title=f'"{name}" is out of control at {_place(groups, drawn, clearest.peak)}',
         statement=statement,
         columns=[name, *([order.column.name] if order.column else [])],
-        severity="notice" if p_value <= LOUD else "info",
+        severity="notice" if p_value <= LOUD and not _is_plain_outlier(drawn, clearest) else "info",
         confidence=round(1 - p_value, 4),
         statistics={
             "effect": {"name": "distance in standard deviations (sigma)", "value": rounded(distance), "low": None, "high": None},
-            "test": "individuals, EWMA, CUSUM and runs on innovations, limits of the whole chart",
+            "test": "innovations: single ones by their tails, EWMA, CUSUM and runs by random orders; over the whole chart",
             "p_value": rounded(p_value, 4),
             "n": len(drawn.points),
             "row_index": peak_row,
@@ -134,6 +135,12 @@ def _finding(
         subject="chart",
         figure=_figure(groups, name, drawn, found),
     )
+
+
+def _is_plain_outlier(drawn: Chart, stretch: Stretch) -> bool:
+    """Whether the signal is one value at the edge of all: the analysis of outliers tells it without regard to the order."""
+    low, high = np.quantile(drawn.values, EDGES)
+    return stretch.rule == SINGLE and not low <= drawn.values[stretch.peak] <= high
 
 
 def _point_evidence(ctx: PluginContext, groups: Subgroups, name: str, drawn: Chart, point: int) -> dict[str, Any]:
@@ -186,7 +193,7 @@ def _as_metrics(name: str, drawn: Chart, groups: Subgroups, signals: Signals, fo
         "deviation": rounded(drawn.deviation),
         "memory": rounded(drawn.memory),
         "periods": list(drawn.periods),
-        "limit": rounded(signals.limits["single point"]),
+        "limit": rounded(signals.limits[SINGLE]),
         "stretches": len(found),
     }
 

@@ -131,14 +131,15 @@ def poisson_tail(number: int, mean: float) -> float:
 
 
 def _choices(table: Table, column: Field) -> float:
-    """How many different texts there could be: the product of the characters in use at each place."""
+    """One over the chance that two texts agree if the characters in use at each place were drawn at random: a short text repeats
+    more easily than a long one, so each length counts by itself."""
     longest = min(PLACES, int(column.facts["lengths"]["max"]))
-    places = ", ".join(f"count(DISTINCT nullif(substr({column.sql}, {place}, 1), ''))" for place in range(1, longest + 1))
-    query = (
-        f"SELECT {places} FROM (SELECT {column.sql} FROM data WHERE {column.sql} IS NOT NULL ORDER BY row_index LIMIT {FIRST_ROWS})"
-    )
-    used = table.answer(query)[0]
-    return math.prod(float(max(1, count)) for count in used)
+    first = f"SELECT {column.sql} AS v FROM data WHERE {column.sql} IS NOT NULL ORDER BY row_index LIMIT {FIRST_ROWS}"
+    places = ", ".join(f"count(DISTINCT nullif(substr(v, {place}, 1), ''))" for place in range(1, longest + 1))
+    ways = np.cumprod([float(max(1, count)) for count in table.answer(f"SELECT {places} FROM ({first})")[0]])
+    lengths = table.answer(f"SELECT least(length(v), {longest}), count(*) FROM ({first}) GROUP BY 1 ORDER BY 1")
+    rows = sum(count for _, count in lengths)
+    return float(1 / sum((count / rows) ** 2 / ways[max(1, length) - 1] for length, count in lengths))
 
 
 def _key_violation(table: Table, column: Field, repeats: int) -> Finding:
