@@ -103,7 +103,12 @@ def _cycles(ctx: PluginContext, series: Series, examined: Examined) -> list[Cycl
         examined.cycles.append(
             {"series": series.name, "period": best.period, "strength": rounded(best.strength), "p_value": rounded(best.p_value, 4)}
         )
-    told = [cycle for cycle in found if cycle.strength >= ctx.settings["min_strength"]]
+    told = [
+        cycle
+        for cycle in found
+        if cycle.strength >= ctx.settings["min_strength"]
+        and (series.column is not None or np.ptp(cycle.over(len(values))) >= ctx.settings["min_count_swing"] * values.mean())
+    ]
     examined.told += [(cycle.strength, cycle_finding(ctx.dataset, series, cycle, level)) for cycle in told]
     return found
 

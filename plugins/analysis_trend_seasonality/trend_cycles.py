@@ -19,7 +19,7 @@ MONTHS = (
 )  # fmt: skip
 LEAST_MONTHS = 6
 EDGE_DAYS = 3
-STRONG = 0.3
+STRONG = 0.15  # of what is not trend: whoever compares two days without regard to it is misled
 FIGURE_BARS = 30
 
 

@@ -82,6 +82,16 @@ def decided(cause: Claim, symptom: Claim, table: Table) -> bool:
     return bool(names) and names[0] in symptom.columns and len(symptom.columns) > 1 and symptom.columns <= cause.columns
 
 
+def by_slice(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """A slice of two groups stands out: so one of its groups scatters, and depends on what the slice is cut by."""
+    return within(cause, symptom, table) and (symptom.kind != "group_difference" or symptom.raw.get("subject") == "spread")
+
+
+def of_all_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """Whole groups differ in level, and the slice speaks of more columns than they do."""
+    return mentions(cause, symptom, table) and cause.raw.get("subject") != "spread"
+
+
 def by_proxy(cause: Claim, symptom: Claim, table: Table) -> bool:
     """The same claim with one column replaced by another that stands for it (a city for its region), and hardly stronger."""
     gone, come = cause.columns - symptom.columns, symptom.columns - cause.columns
@@ -132,11 +142,14 @@ RULES: tuple[Rule, ...] = (
     Rule("period_effect",         ("seasonality", "burst", "scan_cluster", "control_signal"),               same_measure),
     Rule("seasonality",           ("control_signal", "dependence", "group_difference", "burst", "gap"),     same_measure),
     Rule("trend",                 ("drift", "control_signal", "dependence"),                                same_measure),
-    Rule("drift",                 ("control_signal", "dependence"),                                         same_measure),
+    Rule("drift",                 ("control_signal", "dependence", "group_difference"),                     same_measure),
+    Rule("anomaly",               ("anomaly",),                                                             same_rows),
     Rule("gap",                   ("burst", "scan_cluster"),                                                same_columns),
+    Rule("interaction",           ("group_difference",),                                                    by_slice),
     Rule("group_difference",      ("dependence", "association_rule"),                                       same_columns),
+    Rule("interaction",           ("dependence", "association_rule"),                                       by_slice),
     Rule("group_difference",      ("group_difference", "dependence", "interaction"),                        by_proxy),
-    Rule("group_difference",      ("interaction",),                                                         mentions),
+    Rule("group_difference",      ("interaction",),                                                         of_all_rows),
     Rule("group_difference",      ("multimodality", "distribution_shape"),                                  within),
     Rule("missingness",           ("missingness",),                                                         within),
     Rule("seasonality",           ("seasonality",),                                                         same_columns),

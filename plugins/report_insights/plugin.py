@@ -124,6 +124,8 @@ def _is_severe(claim: Claim, settings: Mapping[str, Any]) -> bool:
 
 
 def _is_strong(claim: Claim, settings: Mapping[str, Any]) -> bool:
+    if claim.statistics.get("by_definition") is True:
+        return False  # what a column means follows from another: no news, however strong
     return claim.kind in RELATIONS and claim.q_value is not None and claim.strength >= settings["strong_effect"]
 
 

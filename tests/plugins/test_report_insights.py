@@ -350,3 +350,35 @@ def test_a_known_issue_explains_the_finding_of_its_kind():
         finding("sentinel", ["qty"], rows=[2]),
     ):
         assert other["id"] in ranked(judge(cause, other))
+
+
+def test_what_holds_by_definition_is_no_insight_however_strong():
+    """Guards the first page against price lists: a category that leaves nothing of a number open is a fact about the table."""
+    strong = {"severity": "info", "p": 1e-9, "effect": ("r", 0.97)}
+    plain = finding("dependence", ["a", "b"], **strong)
+    listed = finding("dependence", ["category", "price"], statistics={"by_definition": True}, **strong)
+    assert ranked(judge(plain, listed)) == [plain["id"]]
+
+
+def test_a_drift_between_batches_explains_the_difference_between_them_and_anomalies_of_the_same_rows_are_told_once():
+    """Guards the folding of the drift and anomaly families."""
+    drift = finding("drift", ["x", "file"], p=1e-9, effect=("Kolmogorov distance", 0.6))
+    groups = finding("group_difference", ["x", "file"], severity="info", p=1e-9, effect=("r", 0.3))
+    odd = finding("anomaly", ["x", "y"], rows=[4, 5, 6], p=1e-9, plugin="analysis_b")
+    same = finding("anomaly", ["y", "z"], rows=[4, 5], p=1e-6, severity="info", plugin="analysis_c")
+    answer = judge(drift, groups, odd, same)
+    assert symptoms_of(answer, drift) == [groups["id"]]
+    assert symptoms_of(answer, odd) == [same["id"]]
+
+
+def test_a_slice_explains_the_scatter_of_its_groups_and_no_level():
+    """One slice stands out: that its region scatters, and that the channel matters, is the same news. A whole region that is higher
+    is a cause of its own."""
+    slice_ = finding("interaction", ["m", "region", "channel"], effect=("cohens_d", 3.0), p=1e-18)
+    scatter = finding("group_difference", ["m", "region"], subject="spread", effect=("ratio", 3.0), p=1e-30)
+    relation = finding("dependence", ["m", "channel"], effect=("eta", 0.4), p=1e-25)
+    answer = judge(slice_, scatter, relation)
+    assert ranked(answer) == [slice_["id"]]
+    assert set(symptoms_of(answer, slice_)) == {scatter["id"], relation["id"]}
+    level = finding("group_difference", ["m", "region"], subject="level", effect=("cliffs_delta", 0.6), p=1e-30)
+    assert ranked(judge(slice_, level)) == [level["id"]]

@@ -143,3 +143,11 @@ def test_units_change_the_slope_only() -> None:
 def test_degenerate_tables_say_why_not(table: dict[str, Any], reason: str) -> None:
     """Guards the tables without a course: each has its reason, and none an error."""
     assert analysed(NAME, table)["reason_code"] == reason
+
+
+def test_rows_spread_evenly_over_days_follow_no_cycle() -> None:
+    """Guards the floor for counts: 1,826 and 1,827 rows a day in perfect rhythm are an uneven division, and no season."""
+    rows = 120_000
+    at = np.datetime64("2022-01-01") + (np.arange(rows) * 1095 // rows).astype("timedelta64[D]")
+    answer = analysed(NAME, {"at": at, "v": np.random.default_rng(3).normal(size=rows)})
+    assert not [f for f in answer["findings"] if f["kind"] == "seasonality"]
