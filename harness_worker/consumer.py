@@ -1,4 +1,4 @@
-"""Huey's consumer inside a process that has its own signals: threads that wait for rings, started and stopped by the worker."""
+"""Huey's consumer inside a process that has its own signals: a thread that waits for rings, started and stopped by the worker."""
 
 from typing import Any
 
@@ -11,12 +11,15 @@ POLL_S = 0.05
 
 
 class RingConsumer(Consumer):  # type: ignore[misc]
-    """Waits on the bell with ``places`` threads. Nothing is scheduled, retried or stored by Huey: the state database does that."""
+    """Waits on the bell. Nothing is scheduled, retried or stored by Huey: the state database does that.
 
-    def __init__(self, bell: HueyBell, places: int) -> None:
+    One thread is enough to hear, and two would wake for every ring to find that one of them came too late.
+    """
+
+    def __init__(self, bell: HueyBell) -> None:
         super().__init__(
             bell.huey,
-            workers=places,
+            workers=1,
             periodic=False,
             initial_delay=POLL_S,
             backoff=1.0,
@@ -31,11 +34,10 @@ class RingConsumer(Consumer):  # type: ignore[misc]
     def halt(self) -> None:
         """Take no more rings; what is being handled goes on."""
         self.stop_flag.set()
-        for _ in range(2 * self.workers):
-            self._bell.wake()
+        self._bell.wake()
 
     def join(self, timeout_s: float) -> bool:
-        """Wait for the threads; True when all have ended."""
+        """Wait for the thread; True when it has ended."""
         for _, thread in self.worker_threads:
             thread.join(timeout_s)
         return not any(_alive(thread) for _, thread in self.worker_threads)

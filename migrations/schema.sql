@@ -127,6 +127,11 @@ CREATE TABLE insight_decision (
 	expires_at FLOAT, 
 	PRIMARY KEY (decision_id)
 );
+CREATE TABLE janitor (
+	name VARCHAR NOT NULL, 
+	ran_at FLOAT NOT NULL, 
+	PRIMARY KEY (name)
+);
 CREATE TABLE job (
 	job_id INTEGER NOT NULL, 
 	kind VARCHAR NOT NULL, 
@@ -203,7 +208,7 @@ CREATE TABLE run (
 	error JSON, 
 	reserved_for VARCHAR, 
 	idempotency_key VARCHAR, 
-	idempotency_digest VARCHAR NOT NULL, pinned BOOLEAN DEFAULT '0' NOT NULL, deleted_at FLOAT, purged_at FLOAT, 
+	idempotency_digest VARCHAR NOT NULL, pinned BOOLEAN DEFAULT '0' NOT NULL, deleted_at FLOAT, purged_at FLOAT, paused_at FLOAT, 
 	PRIMARY KEY (run_id), 
 	UNIQUE (idempotency_key)
 );
@@ -268,6 +273,7 @@ CREATE INDEX ix_run_input_sha256 ON run_input (sha256);
 CREATE INDEX ix_run_input_upload_id ON run_input (upload_id);
 CREATE INDEX ix_run_kept ON run (status) WHERE deleted_at IS NULL;
 CREATE INDEX ix_run_newest ON run (created_at DESC, run_id DESC);
+CREATE INDEX ix_run_paused ON run (run_id) WHERE paused_at IS NOT NULL;
 CREATE INDEX ix_run_scope_run_id ON run_scope (run_id);
 CREATE INDEX ix_run_status_newest ON run (status, created_at DESC, run_id DESC);
 CREATE INDEX ix_upload_sha256 ON upload (sha256);

@@ -7,6 +7,8 @@ from harness_core.domain.manifests import CAPABILITIES
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.suggestions import did_you_mean
 
+NETWORK = "network"
+
 Decisions = Mapping[str, Mapping[str, bool]]
 """By plugin and capability: whether it was granted. What is not there is as by default."""
 
@@ -18,6 +20,12 @@ def is_granted(plugin_id: str, capability: str, decisions: Decisions) -> bool:
 def denied_to(plugin: Plugin, decisions: Decisions) -> tuple[str, ...]:
     """The capabilities that ``plugin`` asks for and may not have."""
     return tuple(name for name in plugin.manifest.capabilities if not is_granted(plugin.id, name, decisions))
+
+
+def network_open_to(plugins: Mapping[PluginId, Plugin], decisions: Decisions) -> tuple[PluginId, ...]:
+    """The plugins to which the operator's override opens the network: they ask for it, and were granted it."""
+    asking = [name for name, plugin in sorted(plugins.items()) if NETWORK in plugin.manifest.capabilities]
+    return tuple(name for name in asking if is_granted(name, NETWORK, decisions))
 
 
 def that_count(plugins: Mapping[PluginId, Plugin], decisions: Decisions) -> dict[str, dict[str, bool]]:

@@ -3,6 +3,7 @@
 What JSON Schema cannot say (that the id is the folder's name, that a range of versions can be read) only the parser checks.
 """
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,16 +11,16 @@ from harness_core.domain.field_reader import MAX_LIST, MAX_TEXT
 from harness_core.domain.manifests import (
     CAPABILITIES,
     CONCURRENCY,
+    LIMIT_BOUNDS,
     LIMIT_KEYS,
     MANIFEST_VERSION,
     MAX_RETRIES,
-    MIN_MEMORY_MB,
     NEEDS,
     OPTIONAL_KEYS,
     REQUIRED_KEYS,
     SANDBOX_KEYS,
 )
-from harness_core.domain.plugins import PLUGIN_TYPES
+from harness_core.domain.plugins import PLUGIN_TYPES, Limits
 from harness_core.domain.schema_documents import DIALECT
 
 Schema = dict[str, Any]
@@ -63,10 +64,14 @@ def manifest_schema() -> Schema:
 def _limits() -> Schema:
     return {
         "timeout_s": {"type": "number", "exclusiveMinimum": 0, "default": 600},
-        "memory_mb": {"type": "integer", "minimum": MIN_MEMORY_MB, "default": 2048},
         "cpu_s": {"type": ["number", "null"], "exclusiveMinimum": 0},
         "concurrency": {"enum": list(CONCURRENCY), "default": "cpu"},
+        **{name: _whole(low, high, getattr(Limits(), name)) for name, (low, high) in LIMIT_BOUNDS.items()},
     }
+
+
+def _whole(low: int, high: float, default: int) -> Schema:
+    return {"type": "integer", "minimum": low, **({"maximum": high} if math.isfinite(high) else {}), "default": default}
 
 
 def _text(pattern: str | None = None) -> Schema:

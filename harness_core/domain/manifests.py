@@ -1,5 +1,6 @@
 """A plugin's manifest, read: a valid ``plugin.yaml`` becomes a :class:`Manifest`, anything else all of its problems at once."""
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -59,7 +60,7 @@ REQUIRED_KEYS: Mapping[str, str] = {
     "output_schema": "The file with the JSON Schema of its result.",
     "requires": 'What it runs on: engine, a range of versions as in pip, such as ">=1.0,<2".',
     "sandbox": "What the wall lets through: no_network, and fs_allowlist, which is advisory.",
-    "limits": "Its budget: timeout_s, memory_mb, cpu_s and concurrency.",
+    "limits": "Its budget: timeout_s, memory_mb, cpu_s, scratch_mb, scratch_files, output_mb, result_mb; and concurrency.",
 }
 OPTIONAL_KEYS: Mapping[str, str] = {
     "description": "One sentence: the question it answers.",
@@ -74,7 +75,19 @@ LIMIT_KEYS: Mapping[str, str] = {
     "memory_mb": f"Megabytes of memory of the whole process tree, at least {MIN_MEMORY_MB}; 2048 when absent.",
     "cpu_s": "Seconds of processor time, above 0; no limit of its own when absent.",
     "concurrency": "cpu or io: what it mostly waits for; cpu when absent.",
+    "scratch_mb": "Megabytes in its scratch folder at any moment; 16384 when absent, and never more than HARNESS_SCRATCH_MB.",
+    "scratch_files": "Files and folders in its scratch folder at any moment, 10 to 100000; 10000 when absent.",
+    "output_mb": "Megabytes that it prints, 1 to 1024; 64 when absent. Its logs keep the head and the tail.",
+    "result_mb": "Megabytes of its result, 1 to 32; 8 when absent. What is larger belongs into an artifact.",
 }
+LIMIT_BOUNDS: Mapping[str, tuple[int, float]] = {
+    "memory_mb": (MIN_MEMORY_MB, math.inf),
+    "scratch_mb": (1, math.inf),
+    "scratch_files": (10, 100_000),
+    "output_mb": (1, 1024),
+    "result_mb": (1, 32),
+}
+"""The least and the most of those that are whole numbers."""
 SANDBOX_KEYS: Mapping[str, str] = {
     "no_network": "true unless the plugin has the capability network; true when absent.",
     "fs_allowlist": "Relative places it reads, for people to know: run_dir, dataset, upstream. Only its scratch is ever writable.",
@@ -87,6 +100,7 @@ NEEDS: Mapping[str, str] = {
     "temporal": "columns that hold dates or times",
     "text": "columns that hold free text",
     "groups": "groups of rows to compare",
+    "event_log": "event logs: 1 where the rows must be events of cases or jobs, 0 where not",
 }
 CONCURRENCY: tuple[Concurrency, ...] = ("cpu", "io")
 
@@ -253,9 +267,12 @@ def _limits(reader: FieldReader) -> Limits:
     cpu_s = reader.number("limits.cpu_s", default=0, low=0, above=True)
     return Limits(
         timeout_s=reader.number("limits.timeout_s", default=default.timeout_s, low=0, above=True),
-        memory_mb=int(reader.number("limits.memory_mb", default=default.memory_mb, low=MIN_MEMORY_MB, whole=True)),
         cpu_s=cpu_s if section.get("cpu_s") is not None else None,
         concurrency=cast(Concurrency, reader.choice("limits.concurrency", CONCURRENCY, default.concurrency)),
+        **{
+            name: int(reader.number(f"limits.{name}", default=getattr(default, name), low=low, high=high, whole=True))
+            for name, (low, high) in LIMIT_BOUNDS.items()
+        },
     )
 
 

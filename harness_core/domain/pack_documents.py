@@ -22,7 +22,10 @@ FIELD_TYPES = {
 NAMESPACE = "statistic-harness"
 ENDED_AS = {"OK": "COMPLETE", "NA": "COMPLETE", "REUSED": "COMPLETE", "CANCELLED": "ABORT"}
 RUN_ENDED_AS = {"COMPLETED": "COMPLETE", "PARTIAL": "COMPLETE", "FAILED": "FAIL", "CANCELLED": "ABORT"}
-NO_LICENCE = "No licence is stated. The rights in the data stay with their owner."
+NO_LICENCE = {
+    "@id": "#no-licence", "@type": "CreativeWork", "name": "No licence is stated",
+    "description": "The rights in the data stay with their owner.",
+}  # fmt: skip
 SHA256_TERM = {"sha256": "https://w3id.org/ro/terms/workflow-run#sha256"}
 
 Report = Mapping[str, Any] | None
@@ -77,7 +80,8 @@ def ro_crate(manifest: Mapping[str, Any], files: Sequence[PackFile]) -> dict[str
     inputs = [_input_entity(item) for item in _unique(manifest["inputs"])]
     action = f"#{manifest['run_id']}"
     root = {
-        "@id": "./", "@type": "Dataset", "name": _title(manifest), "datePublished": _ended(manifest), "license": NO_LICENCE,
+        "@id": "./", "@type": "Dataset", "name": _title(manifest), "datePublished": _ended(manifest),
+        "license": {"@id": NO_LICENCE["@id"]},
         "description": f"What a run of Statistic Harness found in {_filenames(manifest)}, with what is needed to check it.",
         "conformsTo": {"@id": "https://w3id.org/ro/wfrun/process/0.5"}, "hasPart": _references(parts), "mentions": {"@id": action},
     }  # fmt: skip
@@ -87,9 +91,9 @@ def ro_crate(manifest: Mapping[str, Any], files: Sequence[PackFile]) -> dict[str
     profile = {
         "@id": "https://w3id.org/ro/wfrun/process/0.5", "@type": "CreativeWork", "name": "Process Run Crate", "version": "0.5",
     }  # fmt: skip
-    graph = [descriptor, root, profile, _software(manifest), *inputs, *parts, _action(manifest, action, inputs, parts)]
-    context = ["https://w3id.org/ro/crate/1.1/context", "https://w3id.org/ro/terms/workflow-run/context", SHA256_TERM]
-    return {"@context": context, "@graph": graph}
+    done = _action(manifest, action, inputs, parts)
+    graph = [descriptor, root, NO_LICENCE, profile, _software(manifest), *inputs, *parts, done]
+    return {"@context": ["https://w3id.org/ro/crate/1.1/context", SHA256_TERM], "@graph": graph}
 
 
 def _file_entity(item: PackFile) -> dict[str, Any]:
@@ -119,9 +123,10 @@ def _action(manifest: Mapping[str, Any], name: str, inputs: Sequence[Any], parts
     ended_well = manifest["status"] in ("COMPLETED", "PARTIAL")
     action = {
         "@id": name, "@type": "CreateAction", "name": f"Run {manifest['run_id']}", "instrument": {"@id": _producer(manifest)},
-        "object": _references(inputs), "result": [{"@id": part["@id"]} for part in parts if part["@id"].startswith(RUN)],
-        "startTime": manifest["times"]["started"] or manifest["times"]["queued"], "endTime": _ended(manifest),
-        "actionStatus": {"@id": f"http://schema.org/{'CompletedActionStatus' if ended_well else 'FailedActionStatus'}"},
+        "object": _compact(_references(inputs)),
+        "result": _compact(_references([part for part in parts if part["@id"].startswith(RUN)])),
+        "startTime": _offset(manifest["times"]["started"] or manifest["times"]["queued"]), "endTime": _offset(_ended(manifest)),
+        "actionStatus": f"http://schema.org/{'CompletedActionStatus' if ended_well else 'FailedActionStatus'}",
         "description": f"Run fingerprint {manifest['run_fingerprint']}, seed {manifest['seeds']['run_seed']}.",
     }  # fmt: skip
     return action if ended_well else {**action, "error": f"The run ended {manifest['status']}."}
@@ -239,6 +244,16 @@ def provenance(manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 def _references(entities: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
     return [{"@id": entity["@id"]} for entity in entities]
+
+
+def _compact(references: list[dict[str, str]]) -> list[dict[str, str]] | dict[str, str]:
+    """RO-Crate 1.1 asks for the value itself where there is only one."""
+    return references[0] if len(references) == 1 else references
+
+
+def _offset(moment: str) -> str:
+    """The profile's checks know a moment by its offset, not by the letter Z."""
+    return moment.replace("Z", "+00:00")
 
 
 def _unique(inputs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

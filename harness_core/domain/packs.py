@@ -21,6 +21,7 @@ LOG_MAY_QUOTE = "a log may quote rows"
 TOO_LARGE = "it is too large to be looked through for personal data"
 RAW = "it is the data themselves"
 GONE = "it is no longer kept"
+WRITTEN_ANEW = "another version of the Parquet writer has written it anew; the uploaded file gives it again"
 
 
 @dataclass(frozen=True)
@@ -130,11 +131,14 @@ def _unescaped(path: str) -> str:
 
 def readme(index: PackIndex) -> bytes:
     """How to check a pack, for whoever opens it."""
+    view = "CREATE VIEW data AS SELECT *, file_row_number AS row_index FROM 'datasets/DATASET_VERSION_ID/data.parquet';"
+    asked = ["Without any of our programs: DuckDB runs each query of run/report.json over this view", f"    {view}", ""]
     missing = f"{len(index.left_out)} files of the run are not in here; pack.json names them with their hashes and the reasons."
     lines = [
         f"A run of Statistic Harness: {index.run_id}", f"Run fingerprint: {index.run_fingerprint}", "",
         "Check the bytes:             sha256sum -c SHA256SUMS", "Check everything:            harness verify PACK.zip",
         "Check the figures too:       harness verify PACK.zip --data FILE   (the file that was read)", "",
+        *(asked if index.include_raw else ()),
         "run/                         the run's reports, results and manifest, as recorded",
         "datasets/                    how the files were read: columns, types, repairs",
         "pack.json                    what is in here, what was left out, and why",

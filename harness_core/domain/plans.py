@@ -1,6 +1,6 @@
 """The plan of a run: which plugins, in which layers, each building on which others. Pure: the same plugins make the same plan.
 
-Ingest comes first and reports come last, without anybody having to say so; between them only ``depends_on`` decides.
+Ingest comes first; reports and prompts come last, without anybody having to say so; between them only ``depends_on`` decides.
 """
 
 from collections import deque
@@ -15,7 +15,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.grants import Decisions, denied_to
 from harness_core.domain.manifests import CAPABILITIES
-from harness_core.domain.plugins import PLUGIN_TYPES, Plugin, PluginId, PluginType
+from harness_core.domain.plugins import CONCLUDING_TYPES, PLUGIN_TYPES, Plugin, PluginId, PluginType
 from harness_core.domain.runs import REQUIRED_TYPES
 from harness_core.domain.suggestions import did_you_mean
 
@@ -160,8 +160,9 @@ def _order_problems(plugins: Mapping[PluginId, Plugin]) -> list[Problem]:
         kind = plugins[plugin_id].manifest.type
         for other in plugins[plugin_id].manifest.depends_on:
             other_kind = plugins[other].manifest.type if other in plugins else kind
-            if other_kind == "report" != kind:
-                reason = f"{plugin_id} depends on {other}, a report, and reports come after everything else"
+            if other_kind in CONCLUDING_TYPES and kind not in CONCLUDING_TYPES:
+                word = "a report" if other_kind == "report" else "a prompt"
+                reason = f"{plugin_id} depends on {other}, {word}, and {word[2:]}s come after everything else"
                 problems.append(Problem(_manifest_of(plugin_id), "depends_on", reason, "take it out, or make this a report too"))
             elif kind == "ingest" != other_kind:
                 reason = f"{plugin_id} depends on {other}, and ingest comes before everything else"
@@ -176,8 +177,8 @@ def _declared_edges(plugins: Mapping[PluginId, Plugin]) -> Edges:
 def _all_edges(plugins: Mapping[PluginId, Plugin]) -> Edges:
     """The declared edges, and those that the types imply."""
     ingest = {name for name, plugin in plugins.items() if plugin.manifest.type == "ingest"}
-    before_reports = {name for name, plugin in plugins.items() if plugin.manifest.type != "report"}
-    implied: dict[PluginType, set[PluginId]] = {"ingest": set(), "report": before_reports}
+    before = {name for name, plugin in plugins.items() if plugin.manifest.type not in CONCLUDING_TYPES}
+    implied: dict[PluginType, set[PluginId]] = {"ingest": set(), **dict.fromkeys(CONCLUDING_TYPES, before)}
     return {
         name: tuple(sorted({*declared} | implied.get(plugins[name].manifest.type, ingest)))
         for name, declared in _declared_edges(plugins).items()

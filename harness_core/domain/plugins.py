@@ -10,16 +10,25 @@ PluginType = Literal["ingest", "profile", "planner", "transform", "analysis", "r
 Concurrency = Literal["cpu", "io"]
 
 PLUGIN_TYPES: tuple[PluginType, ...] = ("ingest", "profile", "planner", "transform", "analysis", "report", "llm")
+CONCLUDING_TYPES: frozenset[PluginType] = frozenset({"report", "llm"})  # they speak of all the others, however those ended
 
 
 @dataclass(frozen=True)
 class Limits:
-    """The budget of one execution: seconds of wall clock and of CPU, megabytes of resident memory of the whole process tree."""
+    """The budget of one execution, its whole process tree together.
+
+    Seconds of wall clock and of CPU, megabytes of resident memory, megabytes and files in its scratch folder at any moment,
+    megabytes that it prints, megabytes of its result.
+    """
 
     timeout_s: float = 600.0
     memory_mb: int = 2048
     cpu_s: float | None = None
     concurrency: Concurrency = "cpu"
+    scratch_mb: int = 16 * 1024
+    scratch_files: int = 10_000
+    output_mb: int = 64
+    result_mb: int = 8
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ def assemble(run: Run, ended: Sequence[Ended], datasets: Sequence[DatasetVersion
         "findings": findings,
         "plugins": {item.execution.plugin_id: _plugin(item) for item in ended},
         "plan": _plan(run, ended),
+        **({"open_network": list(run.config.open_network)} if run.config.open_network else {}),
         "lineage": _lineage(run, ended, datasets),
         "errors": [*_missing_steps(missing), *_errors(ended)],
     }

@@ -77,6 +77,7 @@ def _execution(run: Run, execution: Execution, plugin: Plugin | None, attempts: 
         "config_schema_hash": plugin.config_schema_hash if plugin else None,
         "output_schema_hash": plugin.output_schema_hash if plugin else None,
         "capabilities": list(plugin.manifest.capabilities) if plugin else [],
+        "limits": dict(vars(plugin.manifest.limits)) if plugin else {},
         "status": str(execution.status),
         "reused": execution.status is ExecutionStatus.REUSED,
         "reused_from": execution.reused_from,

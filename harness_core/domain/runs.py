@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal, NewType
+from typing import Any, Literal, NewType, Protocol
 
-from harness_core.domain.plugins import PluginId, PluginType
+from harness_core.domain.plugins import CONCLUDING_TYPES, PluginId, PluginType
 
 RunId = NewType("RunId", str)
 ExecutionId = NewType("ExecutionId", str)
@@ -71,8 +71,10 @@ EXECUTION_OK = frozenset({ExecutionStatus.OK, ExecutionStatus.NA, ExecutionStatu
 EXECUTION_OPEN = frozenset({ExecutionStatus.PENDING, ExecutionStatus.RUNNING})
 EXECUTION_ENDED = frozenset(ExecutionStatus) - EXECUTION_OPEN
 REQUIRED_TYPES: frozenset[PluginType] = frozenset({"ingest", "profile", "planner", "report"})
+NOT_RETRIED = EXECUTION_OK | {ExecutionStatus.BLOCKED}  # what a run may do is configuration, which a retry keeps
 
 MAX_CRASHES = 3
+LAST_TRY = MAX_CRASHES - 1  # after so many, a job is alone in its worker: should that die too, no neighbour was the cause
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,7 @@ class RunConfig:
     How the settings came about is recorded beside them and not covered: ``layers`` names each source with its hash, ``origins``
     gives by plugin and setting the source that decided it (a setting that is not there has its default). ``grants`` are the
     operator's decisions on capabilities that these plugins ask for, where they differ from the default; they are covered.
+    ``open_network`` are the plugins to which the operator's override opens the network; it is covered, too.
     """
 
     inputs: tuple[Input, ...]
@@ -113,6 +116,7 @@ class RunConfig:
     layers: tuple[Mapping[str, str], ...] = ()
     origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     grants: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
+    open_network: tuple[PluginId, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         came_about = {
@@ -134,6 +138,7 @@ class RunConfig:
             "presets": list(self.presets),
             **{key: value for key, value in came_about.items() if value},
             **({"grants": {name: dict(entry) for name, entry in self.grants.items()}} if self.grants else {}),
+            **({"open_network": list(self.open_network)} if self.open_network else {}),
         }
 
     @classmethod
@@ -155,6 +160,7 @@ class RunConfig:
             layers=tuple(raw.get("layers", ())),
             origins=raw.get("origins", {}),
             grants=raw.get("grants", {}),
+            open_network=tuple(PluginId(name) for name in raw.get("open_network", ())),
         )
 
 
@@ -162,6 +168,7 @@ class RunConfig:
 class Run:
     """A run as recorded. Times are seconds since the epoch; ``reserved_for`` is the worker of a ``harness run`` while it lives.
 
+    While ``paused_at`` is set, none of its jobs is given to anybody; what was given before is finished and committed.
     ``deleted_at`` can be undone; from ``purged_at`` on its files are gone and only the record is left. A pinned run is neither.
     """
 
@@ -174,6 +181,7 @@ class Run:
     started_at: float | None = None
     ended_at: float | None = None
     cancel_requested: bool = False
+    paused_at: float | None = None
     dataset_version_id: DatasetVersionId | None = None
     datasets: Sequence[Mapping[str, str]] = ()
     insight_count: int = 0
@@ -323,7 +331,24 @@ class Settlement:
     idle: bool
 
 
-def settle(executions: Sequence[Execution], already_open: Iterable[ExecutionId]) -> Settlement:
+class Step(Protocol):
+    """What :func:`settle` has to know of an execution."""
+
+    @property
+    def execution_id(self) -> ExecutionId: ...
+    @property
+    def plugin_id(self) -> PluginId: ...
+    @property
+    def plugin_type(self) -> PluginType: ...
+    @property
+    def layer(self) -> int: ...
+    @property
+    def depends_on(self) -> Sequence[PluginId]: ...
+    @property
+    def status(self) -> ExecutionStatus: ...
+
+
+def settle(executions: Sequence[Step], already_open: Iterable[ExecutionId]) -> Settlement:
     """Decide for every PENDING execution without a job: open when all it depends on ended well, skip when one did not.
 
     Reports start as soon as everything before them ended, however it ended. ``idle`` says that nothing is left to wait for, so
@@ -339,7 +364,7 @@ def settle(executions: Sequence[Execution], already_open: Iterable[ExecutionId])
         if any(state in EXECUTION_OPEN for _, state in needed):
             continue
         broken = [name for name, state in needed if state not in EXECUTION_OK]
-        if broken and item.plugin_type != "report":
+        if broken and item.plugin_type not in CONCLUDING_TYPES:
             skipped[item.execution_id] = broken[0]
             status[item.plugin_id] = ExecutionStatus.SKIPPED
         else:

@@ -70,6 +70,19 @@ def is_secret_reference(value: Any) -> bool:
     return isinstance(value, Mapping) and set(value) == {REFERENCE_KEY} and bool(VARIABLE_NAME.match(str(value[REFERENCE_KEY])))
 
 
+def secrets_by_default(schema: Any) -> Iterator[str]:
+    """The environment variables that defaults anywhere in a schema refer to."""
+    waiting = [(schema, False)]
+    while waiting:
+        item, is_default = waiting.pop()
+        if is_default and isinstance(item, Mapping) and isinstance(item.get(REFERENCE_KEY), str):
+            yield item[REFERENCE_KEY]
+        elif isinstance(item, Mapping):
+            waiting += [(inner, is_default or key == "default") for key, inner in item.items()]
+        elif isinstance(item, list):
+            waiting += [(inner, is_default) for inner in item]
+
+
 def _with_stand_ins(value: Any) -> Any:
     if is_secret_reference(value):
         return _SecretText(f"${value[REFERENCE_KEY]}")

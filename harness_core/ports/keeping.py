@@ -40,6 +40,12 @@ class Keeping(Protocol):
     def undelete_datasets(self, names: Sequence[str], is_there: Callable[[str], bool]) -> Sequence[DatasetVersion]:
         """All of them or none. Raises NotFound; Conflict for one whose data are no longer kept."""
 
+    def take_turn(self, janitor: str, every_s: float) -> bool:
+        """Whether it is time for that janitor again, told to one caller only: from then on the next turn is ``every_s`` away."""
+
+    def last_turn(self, janitor: str) -> float | None:
+        """When somebody last took the turn; None where nobody ever has."""
+
     def kept_runs(self) -> Sequence[KeptRun]:
         """Every run that is not purged."""
 

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
-Ending = Literal["answered", "crashed", "timeout", "memory", "cpu", "output", "disk", "sandbox", "broken", "cancelled"]
+Ending = Literal[
+    "answered", "crashed", "timeout", "memory", "cpu", "output", "result", "disk", "files", "sandbox", "broken", "cancelled"
+]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,9 @@ class GuestRequest:
     """What a guest process is asked to do, and within which budget.
 
     ``message`` is the JSON the SDK's guest reads (see ``harness_core.sdk.guest.build_context``); the scratch folder is in it too.
-    Logs are written to ``stdout_path`` and ``stderr_path``, at most ``max_log_bytes`` each, control characters escaped.
+    ``network`` opens the network to it, where the operator allowed that.
+    Logs are written to ``stdout_path`` and ``stderr_path``, at most ``max_log_bytes`` each, control characters escaped. Entries of
+    the structured log stand in the latter with their time and level.
     """
 
     message: Mapping[str, Any]
@@ -29,6 +33,7 @@ class GuestRequest:
     max_scratch_bytes: int = 16 * 1024**3
     max_scratch_files: int = 10_000
     kill_grace_s: float = 0.5
+    network: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,7 @@ class Progress:
     done: float
     total: float
     what: str
+    unit: str = ""
 
 
 class Launcher(Protocol):
@@ -82,5 +88,6 @@ class Launcher(Protocol):
     ) -> GuestOutcome:
         """Run to the end. ``cancelled`` is asked several times a second: a sentence means stop now (SIGTERM, grace, SIGKILL).
 
-        Raises PolicyRefused where this system cannot wall a guest in and nobody allowed to run it all the same.
+        Raises PolicyRefused where this system cannot wall a guest in and nobody allowed to run it all the same, and where the
+        network is to be open to it and is not allowed to be.
         """

@@ -114,13 +114,19 @@ class Runs(Protocol):
         text: str = "",
         deleted: bool = False,
     ) -> RunPage:
-        """Newest first; deleted runs only where ``deleted`` asks for them too."""
+        """Newest first; deleted runs only where ``deleted`` asks for them too.
+
+        Of their configurations the settings, code, engine and origins are left out: :meth:`get` has them.
+        """
 
     def counts(self) -> Mapping[str, int]:
         """Runs that are not deleted, by stored status."""
 
     def alike(self, fingerprint: str, limit: int = 20) -> Sequence[Run]:
         """Runs with that fingerprint, newest first."""
+
+    def report_hashes(self, fingerprints: Collection[str]) -> Mapping[str, Mapping[tuple[str, str], int]]:
+        """By fingerprint: how many of up to twenty runs with it ended in a status with a ``report.json`` of a SHA-256."""
 
     def executions(self, run_id: RunId) -> Sequence[Execution]:
         """In order of layer, then plugin id."""
@@ -132,7 +138,8 @@ class Runs(Protocol):
 
     def attempts(self, run_id: RunId) -> Sequence[Attempt]: ...
 
-    def events(self, run_id: RunId, *, after: int = 0, limit: int = 500) -> Sequence[Event]: ...
+    def events(self, run_id: RunId, *, after: int = 0, limit: int = 500, type: str | None = None) -> Sequence[Event]:  # noqa: A002
+        """Those beyond the number ``after``, in order; only of one ``type`` where it is given."""
 
     def reusable(self, fingerprint: str) -> Execution | None:
         """The latest execution that ended OK or NA with that fingerprint, of a run whose files are kept."""
@@ -145,11 +152,17 @@ class Runs(Protocol):
     def request_cancel(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         """Ask a run to end: what has not started is cancelled at once. Raises Conflict for a run that has ended."""
 
+    def pause(self, run_id: RunId) -> Run:
+        """Give none of the run's jobs to anybody any more, until it is resumed; asking twice is asking once.
+
+        Raises Conflict for a run that has ended or is being cancelled.
+        """
+
     def retry(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         """Open an ended run again from what failed. Raises Conflict for one that is under way, deleted, or has nothing to retry."""
 
     def resume(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
-        """Give a run that nobody works on to whoever comes: it is no longer reserved, its dead leases are void."""
+        """Give a run that nobody works on to whoever comes: it is no longer paused, no longer reserved."""
 
 
 class Jobs(Protocol):
@@ -160,8 +173,14 @@ class Jobs(Protocol):
     ) -> Job | None:
         """Take one READY, due job, or None: a given one, one of a given run, or only one reserved for this worker.
 
-        Nothing is taken for which the machine has no memory left beside what runs. The execution becomes RUNNING, the run too.
+        Nothing is taken of a paused run, nor for which the machine has no memory left beside what runs, and a job's last try is
+        alone in its worker. The execution becomes RUNNING, the run too.
         """
+
+    def claim_several(
+        self, worker_id: WorkerId, count: int, *, run_id: RunId | None = None, reserved_only: bool = False
+    ) -> Sequence[Job]:
+        """Take up to ``count`` jobs at once, each as :meth:`claim` would, one after another."""
 
     def heartbeat(self, worker_id: WorkerId, held: Sequence[Job]) -> Mapping[int, Held]:
         """Renew the leases of ``held`` and hear about each: still held, lost, or held and to be cancelled."""
@@ -188,13 +207,16 @@ class Jobs(Protocol):
         """End an advance job whose run has more to execute; returns jobs to ring for. Raises LeaseLost."""
 
     def reap(self, dead_workers: Collection[WorkerId]) -> Sequence[int]:
-        """Give back expired leases and those of workers known to be dead; too many crashes make a dead letter."""
+        """Give back expired leases and those of workers known to be dead; too many crashes make a dead letter.
+
+        What is due only in a far future, because the clock on the wall was set back, is due now.
+        """
 
     def stumble(self, job: Job, reason: str) -> Sequence[int]:
         """Give back a job whose handling failed in the worker itself: it is due again later, or dead after too many times."""
 
     def due(self, limit: int = 100, *, run_id: RunId | None = None) -> Sequence[int]:
-        """READY jobs (of one run) whose time has come, in the order of claiming."""
+        """READY jobs (of one run) whose time has come, in the order of claiming; none of a paused run."""
 
     def short_of_memory(self, run_id: RunId) -> MemoryShortage | None:
         """The first execution of the run that is ready and waits for memory; None where there is none."""
@@ -203,7 +225,10 @@ class Jobs(Protocol):
         """The dead letters."""
 
     def backlog(self) -> Mapping[str, float]:
-        """``ready``, ``leased``, ``dead``, and ``oldest_ready_s``: how long the oldest READY job has been due."""
+        """``ready``, ``leased``, ``dead``, and ``oldest_ready_s``: how long the oldest READY job has been due.
+
+        Jobs of paused runs wait for a person, not for a worker: they are not counted as ready.
+        """
 
     def has_open(self, run_id: RunId) -> bool:
         """Whether any job of the run is READY or LEASED."""

@@ -67,8 +67,11 @@ class Store(Protocol):
     def write_run_file(self, run_id: RunId, name: str, data: bytes, media_type: str, plugin_id: str = "") -> Artifact:
         """Write a file at the top of the run's folder, atomically."""
 
-    def drop_half_written(self, run_id: RunId) -> None:
-        """Remove what a writer that died left at the top of the run's folder."""
+    def stages(self, run_id: RunId) -> Sequence[Path]:
+        """The stages of the run that are there: of attempts at work, committed and not yet published, or left by the dead."""
+
+    def drop_half_written(self, run_id: RunId, stages: Sequence[Path] = ()) -> None:
+        """Remove what a writer that died left at the top of the run's folder, and these of its stages."""
 
     def parquet_facts(self, scratch: Path, index: int) -> tuple[str, int]:
         """SHA-256 and size of the dataset a guest wrote as its ``index``-th. Raises RefusedFile."""

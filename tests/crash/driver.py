@@ -2,9 +2,11 @@
 
 Started by the tests as a process of its own, so that every fork begins with the imports done and no thread. A *point* is a call of
 something that changes the world (a port of the state database, the store, the queue, or a system call that makes bytes durable or
-visible), counted within the process, and the side of it: ``FolderStore.publish#2-before``.
+visible), counted within the process, and the side of it: ``FolderStore.publish#2-before``. In the mode *refuse* nobody dies: the
+disk is full at that point, once, and whoever meets it has to cope.
 """
 
+import errno
 import json
 import os
 import random
@@ -13,7 +15,8 @@ import sqlite3
 import sys
 import traceback
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,9 @@ from harness_core.adapters.db.workers import SqlWorkers
 from harness_core.adapters.files import sha256_of
 from harness_core.adapters.queue import HueyBell
 from harness_core.adapters.store import FolderStore
+from harness_core.adapters.wall.launcher import ProcessLauncher
 from harness_core.bootstrap import Core, open_core
+from harness_core.domain.errors import Conflict, Unhealthy
 from harness_core.services.submitting import Submission
 from harness_core.settings import read_settings
 from harness_worker.runtime import WorkerRuntime
@@ -38,26 +43,24 @@ from tests.fakes.plugins import small_catalog
 from tests.fakes.running import ended
 
 CHANGES: dict[type, tuple[str, ...]] = {
-    SqlRuns: ("create",),
-    SqlJobs: ("claim", "commit_execution", "commit_expansion", "begin_closing", "commit_closing", "settle", "reap"),
+    SqlRuns: ("create", "pause", "resume"),
+    SqlJobs: ("claim_several", "commit_execution", "commit_expansion", "begin_closing", "commit_closing", "reap"),
     SqlLibrary: ("add_upload",),
     SqlWorkers: ("register", "remove"),
     SharedSync: ("sync",),
     FolderBlobs: ("take_in", "promote"),
-    FolderStore: (
-        "scratch", "drop_scratch", "stage", "drop_stage", "harvest", "write_output", "publish", "write_run_file", "keep_dataset",
-        "reuse",
-    ),
+    FolderStore: ("scratch", "drop_scratch", "stage", "harvest", "write_output", "publish", "write_run_file", "keep_dataset"),
+    ProcessLauncher: ("run",),
     HueyBell: ("ring",),
-    Path: ("replace", "rename"),
+    Path: ("replace",),
 }  # fmt: skip
 
 
 class Trap:
-    """Counts the calls, and ends the process by SIGKILL at one of them."""
+    """Counts the calls, and at one of them ends the process by SIGKILL, or refuses, as a full disk does."""
 
-    def __init__(self, point: str | None) -> None:
-        self.point, self.counts = point, Counter[str]()
+    def __init__(self, point: str | None, mode: str) -> None:
+        self.point, self.counts, self.mode = point, Counter[str](), mode
 
     def set(self) -> None:
         for owner, names in CHANGES.items():
@@ -76,13 +79,18 @@ class Trap:
         return trapped
 
     def _spring(self, here: str) -> None:
-        if here == self.point:
+        if here != self.point:
+            return
+        if self.mode == "kill":
             os.kill(os.getpid(), signal.SIGKILL)
+        if here.startswith("Sql"):
+            raise Unhealthy("state_database_unavailable", "It could not be written.", why="database or disk is full")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-def work(folder: Path, home: Path, point: str | None) -> dict[str, Any]:
+def work(folder: Path, home: Path, point: str | None, mode: str = "kill") -> dict[str, Any]:
     """What a client and a worker do: upload, submit, work to the end. What the client was told is kept in ``client.json``."""
-    trap = Trap(point)
+    trap = Trap(point, mode)
     trap.set()
     core = open_core(read_settings({}, home=home), catalog=small_catalog(folder / "plugins"))
     told = home.with_suffix(".client.json")
@@ -91,6 +99,9 @@ def work(folder: Path, home: Path, point: str | None) -> dict[str, Any]:
         client["upload_id"] = core.uploading.take_file(folder / "table.csv").upload_id
         told.write_text(json.dumps(client))
     run = core.submitting.submit(Submission([client["upload_id"]], idempotency_key="the one run"))
+    with suppress(Conflict):  # another has finished it
+        core.controlling.pause(run.run_id)
+        core.controlling.resume(run.run_id)
     worker = WorkerRuntime(core, kind="worker", places=2)
     worker.start()
     try:
@@ -157,22 +168,38 @@ def tell(line: dict[str, Any]) -> None:
     sys.stdout.flush()
 
 
-def main(folder: Path, part: int, parts: int) -> None:
+def main(folder: Path, part: int, parts: int, mode: str) -> None:
     """Prints one JSON line per point: the point, whether it was reached, and what was found when another had finished."""
     calm = forked(lambda: work(folder, folder / "calm", None))
     assert calm is not None
     assert "failed" not in calm, calm["failed"]
     tell({"point": None, "found": calm})
     chosen = points(calm["counts"])[part::parts]
-    for number, point in enumerate(chosen):
+    for number, point in enumerate(chosen if mode == "kill" else [point for point in chosen if point.endswith("#1-before")]):
         home = folder / f"home{number}"
-        first = forked(lambda home=home, point=point: work(folder, home, point))  # type: ignore[misc]
-        if number % 4 == 0:  # whoever repairs may die as well
-            second = random.Random(point).choice(chosen)
-            forked(lambda home=home, second=second: work(folder, home, second))  # type: ignore[misc]
-        found = forked(lambda home=home: work(folder, home, None))  # type: ignore[misc]
-        tell({"point": point, "crashed": first is None, "first": (first or {}).get("failed"), "found": found})
+        tell({"point": point, **(killed if mode == "kill" else refused)(folder, home, point, chosen if number % 4 == 0 else ())})
+
+
+def killed(folder: Path, home: Path, point: str, chosen: Sequence[str]) -> dict[str, Any]:
+    """One dies at the point; where there is something to choose from, whoever repairs dies as well; the last one finishes."""
+    first = forked(lambda: work(folder, home, point))
+    if chosen:
+        second = random.Random(point).choice(chosen)
+        forked(lambda: work(folder, home, second))
+    found = forked(lambda: work(folder, home, None))
+    return {"reached": first is None, "first": (first or {}).get("failed"), "found": found}
+
+
+def refused(folder: Path, home: Path, point: str, _chosen: Sequence[str]) -> dict[str, Any]:
+    """The process meets a full disk and goes on by itself; only where a person was told of it, another tries again."""
+    first = forked(lambda: work(folder, home, point, "refuse")) or {"failed": "killed", "counts": {}}
+    found = forked(lambda: work(folder, home, None)) if "failed" in first else first
+    return {
+        "reached": "failed" in first or bool(first["counts"].get(point.split("#")[0])),
+        "first": first.get("failed"),
+        "found": found,
+    }
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]), sys.argv[4])

@@ -11,13 +11,15 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from harness_core.adapters.db.jobs import SqlJobs
 from harness_core.bootstrap import Core, open_core
+from harness_core.domain.errors import LeaseLost
 from harness_core.domain.runs import Attempt, ExecutionStatus, Job, PluginId, RunStatus
 from harness_core.ports.state import Closing, Commit
 from harness_core.settings import read_settings
 from harness_worker.runtime import WorkerRuntime
 from tests.fakes.plugins import small_catalog
+
+REFUSED = "refused_commits"
 
 
 class Instant:
@@ -37,7 +39,12 @@ class Instant:
             job.run_id, job.execution_id, plugin, job.fence, job.owner, now, now, "OK", "", 0, None,  # type: ignore[arg-type]
             0.0, 0.0, 0.0, 0, 0, 0, 0, 0, "", "", False, "C",
         )  # fmt: skip
-        rings = core.jobs.commit_execution(job, Commit(ExecutionStatus.OK, attempt, artifacts=artifacts))
+        try:
+            rings = core.jobs.commit_execution(job, Commit(ExecutionStatus.OK, attempt, artifacts=artifacts))
+        except LeaseLost:
+            with (core.settings.home / REFUSED).open("ab") as file:
+                file.write(b".")
+            raise
         core.store.publish(job.run_id, plugin, job.fence)
         return rings
 
@@ -53,11 +60,10 @@ class Instant:
 
 def without_the_fence() -> None:
     """The control: whoever comes with a result is believed."""
-    from sqlmodel import col
+    from harness_core.adapters.db import leases
+    from tests.fakes.unfenced import UNFENCED_END
 
-    from harness_core.adapters.db.tables import JobRow
-
-    SqlJobs._holds = staticmethod(lambda job: (col(JobRow.job_id) == job.job_id,))  # type: ignore[method-assign]
+    leases.END = UNFENCED_END
 
 
 def main(home: Path, catalog: Path, lease_s: str, fenced: bool) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from harness_core.adapters.db import engine
 from harness_core.adapters.db.engine import Database, open_engine
@@ -50,6 +49,21 @@ def test_a_clock_that_is_set_expires_no_lease(state: State, jump_s: float) -> No
     assert state.jobs.claim(OTHER) is not None
 
 
+def test_a_clock_that_is_set_back_strands_no_job(state: State) -> None:
+    """What was due when the clock was a day ahead is due now, not tomorrow; a retry keeps its own short delay."""
+    clock = JumpingClock()
+    clock.set_by = 86_400.0
+    state.jobs._clock = state.clock = clock
+    state.submit("run_a", *CHAIN)
+    clock.set_by = 0.0
+    assert state.jobs.claim(ME) is None
+    assert len(state.jobs.reap(())) == 1
+    held = state.claim(ME)
+    state.jobs.retry_execution(held, state.attempt(held), delay_s=8.0)
+    assert state.jobs.reap(()) == []
+    assert state.jobs.claim(ME) is None
+
+
 def test_a_lock_that_is_held_is_waited_for(state: State, tmp_path: Path) -> None:
     """Another process writing is the normal case: nobody fails for it."""
     run = state.submit("run_a", *CHAIN)
@@ -82,21 +96,18 @@ def test_a_lock_that_never_ends_is_said(tmp_path: Path, monkeypatch: pytest.Monk
 
 def test_a_full_disk_loses_nothing(state: State) -> None:
     """A commit that finds no room changes nothing, says why, and works when there is room again."""
-    limits = {"pages": 0}
-
-    def limit(connection: Any, *_: Any) -> None:
-        connection.exec_driver_sql(f"PRAGMA max_page_count = {limits['pages'] or 1 << 30}")
-
-    event.listen(state.database.engine, "begin", limit)
     run = state.submit("run_a", *CHAIN)
     job = state.claim(ME)
-    limits["pages"] = 1  # SQLite takes this as: not a page more than there are
+    assert state.database._writers is not None
+    cursor = state.database._writers._cursor  # of the connection that claims and commits go by
+    assert cursor is not None
+    cursor.execute("PRAGMA max_page_count = 1")  # SQLite takes this as: not a page more than there are
     big = Commit(ExecutionStatus.OK, state.attempt(job), summary="x" * 1_000_000)
     with pytest.raises(Unhealthy) as refused:
         state.jobs.commit_execution(job, big)
     assert "full" in str(refused.value.why)
     assert state.statuses(run) == {"ingest": "RUNNING", "count": "PENDING"}
-    limits["pages"] = 0
+    cursor.execute(f"PRAGMA max_page_count = {1 << 30}")
     assert state.jobs.commit_execution(job, big)
 
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from harness_core.adapters.db.syncing import SharedSync
-from tests.integration.test_jobs import State
+from harness_core.domain.runs import RunId
+from tests.integration.test_jobs import ME, State
 
 THREADS, RUNS_EACH, CUTS = 4, 8, 40
 STEPS = (("ingest", "ingest", ()), ("profile", "profile", ("ingest",)))
@@ -41,6 +42,16 @@ class Disk:
 
     def submit(self, name: str) -> None:
         self.state.submit(name, *STEPS)
+        self._acknowledge(name)
+
+    def work(self, name: str) -> None:
+        """Take the run's first step and commit it, among others who do so at the same time."""
+        job = self.state.jobs.claim(ME, run_id=RunId(name))
+        assert job is not None
+        self.state.commit(job)
+        self._acknowledge(str(job.execution_id))
+
+    def _acknowledge(self, name: str) -> None:
         with self._lock:
             self.acknowledged.add(name)
             self.snapshots.append((set(self.acknowledged), self.confirmed, self.log.read_bytes()))
@@ -60,6 +71,7 @@ def write(disk: Disk) -> None:
     def client(number: int) -> None:
         for item in range(RUNS_EACH):
             disk.submit(f"run_{number}_{item}")
+            disk.work(f"run_{number}_{item}")
 
     threads = [threading.Thread(target=client, args=(number,)) for number in range(THREADS)]
     for thread in threads:
@@ -78,11 +90,18 @@ def lost(disk: Disk, folder: Path, chance: random.Random) -> tuple[set[str], Any
     (folder / "state.sqlite-wal").write_bytes(kept)
     with sqlite3.connect(database) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        runs = {row[0] for row in connection.execute("SELECT run_id FROM run")}
+        there = {row[0] for row in connection.execute("SELECT run_id FROM run")}
+        there |= {
+            row[0] for row in connection.execute("SELECT execution_id FROM execution JOIN attempt USING (execution_id, fence)")
+        }
         half = connection.execute(
-            "SELECT run_id FROM run WHERE (SELECT count(*) FROM execution e WHERE e.run_id = run.run_id) <> ?", (len(STEPS),)
+            "SELECT run_id FROM run WHERE (SELECT count(*) FROM execution e WHERE e.run_id = run.run_id) <> ? "
+            "UNION SELECT e.execution_id FROM execution e LEFT JOIN attempt a USING (execution_id) "
+            "WHERE (e.status = 'OK') <> (a.fence IS NOT NULL) "
+            "UNION SELECT run_id FROM event GROUP BY run_id HAVING max(seq) <> count(*)",
+            (len(STEPS),),
         ).fetchall()
-    return acknowledged - runs, half
+    return acknowledged - there, half
 
 
 def test_every_acknowledged_commit_survives(disk: Disk, tmp_path: Path) -> None:

@@ -67,6 +67,16 @@ def test_a_byte_that_flips_on_disk_is_seen(blobs: FolderBlobs, tmp_path: Path) -
     assert not blobs.verify(sha256)
 
 
+def test_the_same_file_again_mends_damaged_bytes(blobs: FolderBlobs) -> None:
+    """Whoever uploads it next brings the sound ones."""
+    sha256, _ = blobs.take_in(io.BytesIO(b"data"), max_bytes=LIMIT)
+    path = blobs.path(sha256)
+    path.chmod(0o644)
+    path.write_bytes(b"dat!")
+    blobs.take_in(io.BytesIO(b"data"), max_bytes=LIMIT)
+    assert (blobs.verify(sha256), path.read_bytes()) == (True, b"data")
+
+
 def test_an_unknown_blob_is_not_found(blobs: FolderBlobs) -> None:
     """Bytes that retention took are a clear answer, not a crash."""
     with pytest.raises(NotFound):

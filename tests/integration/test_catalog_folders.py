@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,11 +140,18 @@ def test_a_folder_has_a_size(root: Path, monkeypatch: pytest.MonkeyPatch, name: 
 
 
 def test_a_required_setting_without_a_default_is_no_mistake(root: Path) -> None:
-    """Guards that a plugin may insist on a setting, and may have a secret by default."""
-    key = {"type": "string", "default": {"$env": "KEY"}}
-    schema = {"required": ["token"], "properties": {"token": {"type": "string"}, "key": key}}
+    """Guards that a plugin may insist on a setting."""
+    schema = {"required": ["token"], "properties": {"token": {"type": "string"}}}
     (root / "analysis_one" / "config.schema.json").write_text(json.dumps(schema))
     assert list(catalog_of(root).plugins()) == ["analysis_one"]
+
+
+@pytest.mark.parametrize("default", [{"$env": "KEY"}, {"inner": [{"$env": "KEY"}]}])
+def test_no_plugin_reaches_for_the_environment_by_itself(root: Path, default: dict[str, Any]) -> None:
+    """Guards the operator's secrets: a plugin is given a reference, and cannot bring its own, however deep in its schema."""
+    schema = {"properties": {"settings": {"type": "object", "properties": {"key": {"default": default}}}}}
+    (root / "analysis_one" / "config.schema.json").write_text(json.dumps(schema))
+    assert "refers to the environment variable KEY" in problem_of(root)
 
 
 def test_the_hash_covers_every_file_by_name_and_bytes(root: Path) -> None:

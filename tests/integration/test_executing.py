@@ -118,7 +118,7 @@ BAD_ENDS = {
     "forbidden_call": ("import ctypes\ndef run(ctx):\n    ctypes.CDLL(None).unshare(0)\n", "SANDBOX", "SandboxViolation"),
     "too_many_files": (
         "import time\ndef run(ctx):\n    for n in range(11_000): (ctx.scratch / str(n)).touch()\n    time.sleep(30)\n",
-        "SANDBOX", "DiskLimit"),
+        "SANDBOX", "FilesLimit"),
     "na_without_reason": (
         "from harness_core.sdk import PluginResult\ndef run(ctx):\n    return PluginResult('na', 'nothing')\n", "ERROR", "InvalidOutput"),
 }  # fmt: skip

@@ -1,13 +1,24 @@
-"""Claims, leases and fences: at most one worker's result counts, and none is lost."""
+"""Claims, leases and fences: at most one worker's result counts, and none is lost.
 
-from collections.abc import Callable, Mapping
+This is the contract of the port ``Jobs``: every test here runs against each implementation, on disk and in memory.
+"""
+
+import re
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy.dialects.postgresql.base import PGDialect
 
+from harness_core.adapters.db.concluding import ADD_ATTEMPT, CONCLUDE
 from harness_core.adapters.db.engine import Database, open_engine
+from harness_core.adapters.db.events import ADD_EVENT, NEXT_EVENTS
 from harness_core.adapters.db.jobs import SqlJobs
+from harness_core.adapters.db.leases import END, RENEW, START_EXECUTION, START_RUN, claim_statement
 from harness_core.adapters.db.migrate import Migrations
+from harness_core.adapters.db.opening import ADD_JOB, OPEN_JOBS, STEPS
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.bootstrap import product_folder
 from harness_core.domain.errors import LeaseLost
@@ -49,11 +60,11 @@ class VirtualClock:
 
 
 class State:
-    """Runs and jobs over a real database, with the virtual clock."""
+    """Runs and jobs over a real database, at ``path`` or in memory, with the virtual clock."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path | None) -> None:
         self.clock = VirtualClock()
-        self.database = Database(open_engine(f"sqlite:///{path}"))
+        self.database = Database(open_engine(f"sqlite:///{path}" if path else "sqlite://"))
         Migrations(self.database.engine, product_folder("migrations")).upgrade()
         self.runs = SqlRuns(self.database, self.clock)
         self.jobs = SqlJobs(self.database, self.clock, LEASE_S)
@@ -64,8 +75,9 @@ class State:
         *steps: tuple[str, str, tuple[str, ...]],
         reserved_for: WorkerId | None = None,
         memory_mb: Mapping[str, int] | None = None,
+        blocked: Sequence[str] = (),
     ) -> Run:
-        """A run of ``(plugin id, type, depends on)`` steps."""
+        """A run of ``(plugin id, type, depends on)`` steps, of which those ``blocked`` lack a capability."""
         config = RunConfig(inputs=(), selection=(), settings={}, code={}, seed=0, engine={})
         run = Run(RunId(name), RunStatus.QUEUED, "sha256:0", config, 1, self.clock.now(), reserved_for=reserved_for)
         executions = [
@@ -75,7 +87,8 @@ class State:
             )
             for layer, (plugin, type_, needs) in enumerate(steps)
         ]  # fmt: skip
-        return self.runs.create(run, executions)[0]
+        denied = {"status": ExecutionStatus.BLOCKED, "ended_at": run.created_at, "summary": "It lacks a capability."}
+        return self.runs.create(run, [replace(item, **denied) if item.plugin_id in blocked else item for item in executions])[0]  # type: ignore[arg-type]
 
     def attempt(self, job: Job, status: str = "OK") -> Attempt:
         plugin = PluginId(str(job.execution_id).split(".", 1)[1])
@@ -96,9 +109,11 @@ class State:
         return {item.plugin_id: str(item.status) for item in self.runs.executions(run.run_id)}
 
 
-@pytest.fixture
-def state(tmp_path: Path) -> State:
-    return State(tmp_path / "state.sqlite")
+@pytest.fixture(params=["on disk", "in memory"])
+def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+    state = State(tmp_path / "state.sqlite" if request.param == "on disk" else None)
+    yield state
+    state.database.close()
 
 
 CHAIN = (("ingest", "ingest", ()), ("profile", "profile", ("ingest",)), ("count", "analysis", ("profile",)))
@@ -192,6 +207,7 @@ def test_a_poison_job_becomes_a_dead_letter(state: State) -> None:
         state.jobs.reap([ME])
     assert [entry["execution_id"] for entry in state.jobs.dead()] == ["run_a.ingest"]
     assert state.statuses(run) == {"ingest": "ERROR", "profile": "SKIPPED", "count": "SKIPPED"}
+    assert (state.runs.executions(run.run_id)[0].error or {})["type"] == "WorkerLost"
     assert state.claim().kind is JobKind.ADVANCE
 
 
@@ -202,6 +218,37 @@ def test_crashes_are_not_charged_as_attempts(state: State) -> None:
     state.jobs.reap([ME])
     assert state.claim().attempt == 1
     assert state.runs.executions(run.run_id)[0].attempts == 1
+
+
+def test_the_last_try_is_alone_so_that_no_neighbour_is_blamed(state: State) -> None:
+    """A worker that dies takes all it holds with it: who merely stood beside a poison job is never given up for it."""
+    run = state.submit("run_a", ("innocent", "analysis", ()), ("poison", "analysis", ()))
+    for _ in range(MAX_CRASHES - 1):
+        assert {state.claim().execution_id for _ in "ab"} == {"run_a.innocent", "run_a.poison"}
+        state.jobs.reap([ME])
+    (alone,) = state.jobs.claim_several(ME, 5)
+    assert (alone.execution_id, state.jobs.claim(ME)) == ("run_a.innocent", None)
+    assert state.claim(OTHER).execution_id == "run_a.poison"
+    state.jobs.reap([OTHER])
+    state.commit(alone)
+    assert state.statuses(run) == {"innocent": "OK", "poison": "ERROR"}
+    assert [entry["execution_id"] for entry in state.jobs.dead()] == ["run_a.poison"]
+
+
+def test_who_is_on_its_last_try_waits_for_an_empty_worker(state: State) -> None:
+    """Beside a job that runs, others are taken first; when the worker holds nothing, the suspect's turn has come."""
+    state.submit("run_a", ("suspect", "analysis", ()))
+    for _ in range(MAX_CRASHES - 1):
+        state.claim()
+        state.jobs.reap([ME])
+    state.submit("run_b", ("first", "analysis", ()), ("second", "analysis", ()))
+    held = state.jobs.claim(ME, run_id=RunId("run_b"))
+    beside = state.claim()
+    assert held is not None
+    assert beside.execution_id == "run_b.second"
+    for job in (held, beside):
+        state.commit(job)
+    assert state.claim().execution_id == "run_a.suspect"
 
 
 def test_a_released_job_is_not_charged(state: State) -> None:
@@ -292,7 +339,7 @@ def test_an_advance_job_that_never_works_fails_the_run(state: State, failing: st
         give_back[failing](state.claim())
     ended = state.runs.get(run.run_id)
     assert ended.status is RunStatus.FAILED
-    assert ended.error is not None
+    assert (ended.error or {})["type"] == {"stumble": "HandlingFailed", "reap": "WorkerLost"}[failing]
     assert state.jobs.claim(ME) is None
 
 
@@ -310,3 +357,97 @@ def test_memory_is_never_promised_twice(state: State) -> None:
     state.commit(second)
     assert state.claim(ME).execution_id == "run_a.c"
     assert state.jobs.short_of_memory(run.run_id) is None
+
+
+def test_several_are_claimed_at_once_in_order(state: State) -> None:
+    """A worker with free places takes as many jobs in one transaction, the first submitted first, and no more than there are."""
+    state.submit("run_a", *((name, "analysis", ()) for name in ("a", "b", "c")))
+    other = state.submit("run_b", ("d", "analysis", ()))
+    first = state.jobs.claim_several(ME, 2)
+    assert [(job.execution_id, job.fence, job.attempt) for job in first] == [("run_a.a", 1, 1), ("run_a.b", 1, 1)]
+    assert [job.execution_id for job in state.jobs.claim_several(OTHER, 5, run_id=other.run_id)] == ["run_b.d"]
+    assert [job.execution_id for job in state.jobs.claim_several(OTHER, 5)] == ["run_a.c"]
+    assert [event.type for event in state.runs.events(first[0].run_id)].count("run.started") == 1
+    assert state.jobs.claim_several(ME, 5) == []
+
+
+def test_several_at_once_are_held_to_the_same_conditions(state: State) -> None:
+    """What one claim was promised counts for the next of the same batch: memory, a pause, a reservation."""
+    state.jobs = SqlJobs(state.database, state.clock, LEASE_S, memory_mb=3000)
+    paused = state.submit("run_a", ("z", "analysis", ()))
+    state.runs.pause(paused.run_id)
+    state.submit("run_b", ("mine", "analysis", ()), reserved_for=OTHER)
+    needs = {"a": 2000, "b": 2000, "c": 1000}
+    state.submit("run_c", *((name, "analysis", ()) for name in needs), memory_mb=needs)
+    assert [job.execution_id for job in state.jobs.claim_several(ME, 5)] == ["run_c.a", "run_c.c"]
+    assert [job.execution_id for job in state.jobs.claim_several(OTHER, 5, reserved_only=True)] == ["run_b.mine"]
+
+
+def test_a_heartbeat_answers_for_each_job_by_itself(state: State) -> None:
+    """One transaction renews all, and says of each whether it is held, lost or to be stopped."""
+    stopped = state.submit("run_b", ("two", "analysis", ()))
+    state.submit("run_a", ("one", "analysis", ()), ("gone", "analysis", ()))
+    jobs = {str(job.execution_id): job for job in state.jobs.claim_several(ME, 3)}
+    state.commit(jobs["run_a.gone"])
+    state.runs.request_cancel(stopped.run_id)
+    heard = state.jobs.heartbeat(ME, list(jobs.values()))
+    assert {name: heard[job.job_id] for name, job in jobs.items()} == {
+        "run_b.two": "cancel", "run_a.one": "held", "run_a.gone": "lost",
+    }  # fmt: skip
+
+
+def test_threads_that_claim_and_commit_at_once_lose_and_double_nothing(state: State) -> None:
+    """Eight workers in one process, whose transactions are written together: each step once, its numbers without a gap."""
+    runs = [state.submit(f"run_{number}", *CHAIN, ("report", "report", ("count",))) for number in range(10)]
+    taken: list[Job] = []
+    failures: list[BaseException] = []
+
+    def work(worker: WorkerId) -> None:
+        try:
+            while any(item.open for run in runs for item in state.runs.executions(run.run_id)):
+                for job in state.jobs.claim_several(worker, 2):
+                    taken.append(job)
+                    state.jobs.heartbeat(worker, [job])
+                    if job.kind is JobKind.EXECUTE:
+                        state.commit(job)
+        except BaseException as reason:
+            failures.append(reason)
+
+    threads = [threading.Thread(target=work, args=(WorkerId(f"worker_{number}"),)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert len({(job.job_id, job.fence) for job in taken}) == len(taken)
+    for run in runs:
+        assert set(state.statuses(run).values()) == {"OK"}
+        assert len(state.runs.attempts(run.run_id)) == 4
+        seqs = [event.seq for event in state.runs.events(run.run_id)]
+        assert seqs == list(range(1, len(seqs) + 1))
+
+
+CLAIMS = {"any": {}, "one run's": {"by_run": True}, "a given one": {"by_job": True}, "its own": {"reserved_only": True}}
+
+
+@pytest.mark.parametrize("which", CLAIMS)
+def test_a_claim_is_answered_from_an_index(state: State, which: str) -> None:
+    """The statements themselves: of tables nothing is scanned but the indexes of what is ready, leased or paused."""
+    for statement in (claim_statement(3000, **CLAIMS[which]), RENEW, END, STEPS, OPEN_JOBS, ADD_JOB):
+        compiled = statement.on(state.database.engine.dialect)
+        with state.database.engine.connect() as connection:
+            values = tuple(None for _ in range(compiled.sql.count("?")))
+            plan = " ".join(str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled.sql}", values))
+        assert not re.search(r"SCAN \w+ (?!USING INDEX ix_(job_ready|job_leased|run_paused)\b)", plan), plan
+        assert which == "one run's" or "TEMP B-TREE" not in plan, plan
+
+
+def test_the_statements_are_the_same_on_postgresql() -> None:
+    """What is prepared is written over the tables in one language: another dialect needs no other code, and skips locked rows."""
+    dialect = PGDialect()
+    claim = claim_statement(3000, by_run=True).on(dialect)
+    assert "FOR UPDATE SKIP LOCKED" in claim.sql
+    given = {"worker": ME, "now": 1.0, "of_run": "r", "of_job": None, "new_lease_until": 2.0, "new_lease_boot_id": "b"}
+    assert claim.values(given)["new_lease_until"] == 2.0
+    for statement in (RENEW, END, START_RUN, START_EXECUTION, NEXT_EVENTS, ADD_EVENT, CONCLUDE, ADD_ATTEMPT, ADD_JOB, STEPS):
+        assert "?" not in statement.on(dialect).sql

@@ -3,6 +3,7 @@
 import ast
 import json
 import os
+import re
 import signal
 import textwrap
 import threading
@@ -106,7 +107,7 @@ def test_progress_is_passed_on_with_its_last_word(house: House) -> None:
 
 
 def test_log_entries_are_counted_and_bounded(house: House) -> None:
-    """Warnings are all counted; at most a thousand entries are handed on, and none can move a cursor or be endless."""
+    """Warnings are all counted; a thousand entries are handed on and then one that says so; none moves a cursor or is endless."""
     seen: list[Mapping[str, Any]] = []
     body = f"""
         ctx.log('one\\x1b[31m', columns=12)
@@ -115,10 +116,34 @@ def test_log_entries_are_counted_and_bounded(house: House) -> None:
         {FINE}
     """
     outcome = house.launcher.run(house.request(body), on_log=seen.append)
-    assert (outcome.ending, outcome.warnings, len(seen)) == ("answered", 1500, 1000)
+    assert (outcome.ending, outcome.warnings, len(seen)) == ("answered", 1500, 1001)
+    assert seen[-1]["message"] == "More than 1,000 entries; the rest is left out."
     assert seen[0] == {"level": "info", "message": "one\\x1b[31m", "fields": {"columns": 12}}
     assert seen[1]["level"] == "info"
     assert len(json.dumps(seen[1]["fields"])) < 100
+
+
+def test_log_entries_stand_in_the_log_with_time_and_level(house: House) -> None:
+    """Between what is printed, each on a line of its own; no entry can look like two, and the bound of the file holds."""
+    body = f"""
+        sys.stderr.write('no newline'); sys.stderr.flush(); time.sleep(0.3)
+        ctx.log('read\\x1b[2J the header', columns=12, name='a"b', **{{'k\\n2026-01-01T00:00:00.000Z ERROR x': 1}})
+        ctx.log.error('first line\\n2026-01-01T00:00:00.000Z ERROR forged')
+        {FINE}
+    """
+    assert house.launcher.run(house.request(body)).ending == "answered"
+    time = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z"
+    first, entry, error, rest = house.stderr.splitlines()
+    assert first == "no newline"
+    assert re.fullmatch(
+        rf'{time} INFO read\\x1b\[2J the header columns=12 k 2026-01-01T00:00:00.000Z ERROR x=1 name="a\\"b"', entry
+    )
+    assert re.fullmatch(rf"{time} ERROR first line", error)
+    assert rest == "    2026-01-01T00:00:00.000Z ERROR forged"
+    many = f"for n in range(900): ctx.log('x' * 3000)\n{FINE}"
+    assert house.launcher.run(house.request(many, max_log_bytes=10_000)).truncated
+    assert len(house.stderr) <= 10_000
+    assert "were cut here" in house.stderr
 
 
 @pytest.mark.parametrize(
@@ -246,7 +271,7 @@ def test_a_flood_of_output_ends_it(house: House) -> None:
 def test_a_result_beyond_its_bound_is_refused(house: House) -> None:
     """A result too large is not even collected."""
     outcome = house.run("return PluginResult('ok', 'x' * 2_000_000)", max_result_bytes=1_000_000)
-    assert outcome.ending == "broken"
+    assert (outcome.ending, outcome.answer) == ("result", None)
     assert "at most 1,000,000 are read" in outcome.reason
 
 

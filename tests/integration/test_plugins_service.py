@@ -52,7 +52,10 @@ def test_one_plugin_is_shown_with_all_that_decides_its_results(root: Path) -> No
     assert show_plugin(catalog, "profile_one")["used_by"] == ["analysis_two"]
     shown = show_plugin(catalog, "analysis_two")
     assert [(item["name"], item["granted_by_default"]) for item in shown["capabilities"]] == [("gpu", False)]
-    assert shown["limits"] == {"timeout_s": 60, "memory_mb": 1024, "cpu_s": None, "concurrency": "cpu"}
+    assert shown["limits"] == {
+        "timeout_s": 60, "memory_mb": 1024, "cpu_s": None, "concurrency": "cpu", "scratch_mb": 16384, "scratch_files": 10_000,
+        "output_mb": 64, "result_mb": 8,
+    }  # fmt: skip
     assert show_plugin(catalog, "analysis_bad")["problems"][0]["field"] == "entrypoint"
     with pytest.raises(NotFound) as missing:
         show_plugin(catalog, "profile_on")

@@ -20,11 +20,11 @@ def url(tmp_path: Path) -> str:
 class Heard:
     """Collects what a consumer hears, and when."""
 
-    def __init__(self, bell: HueyBell, places: int = 2) -> None:
+    def __init__(self, bell: HueyBell) -> None:
         self.jobs: list[int] = []
         self.any = threading.Event()
         bell.listen(self._hear)
-        self._consumer = RingConsumer(bell, places)
+        self._consumer = RingConsumer(bell)
         self._consumer.start()
 
     def _hear(self, job_id: int) -> None:

@@ -83,6 +83,17 @@ def test_retrying_runs_only_what_did_not_end_well(state: State) -> None:
     assert (job.execution_id, job.fence) == ("run_a.profile", 2)
 
 
+def test_what_is_blocked_is_not_retried(state: State) -> None:
+    """A retry keeps the configuration: what lacked a capability at the submission does not get it by being tried again."""
+    run = state.submit("run_a", ("ingest", "ingest", ()), ("walled", "analysis", ()), blocked=("walled",))
+    state.commit(state.claim())
+    state.jobs.commit_closing(state.claim(), Closing(RunStatus.PARTIAL))
+    with pytest.raises(Conflict) as refused:
+        state.runs.retry(run.run_id)
+    assert "walled" in refused.value.what
+    assert "plugins grant" in refused.value.next_step
+
+
 def test_there_is_nothing_to_retry_in_a_good_run(state: State) -> None:
     """Retrying a run that is under way or complete is refused with what to do instead."""
     run = state.submit("run_a", ("ingest", "ingest", ()))
@@ -117,6 +128,7 @@ PLANS = {
     "the newest of a status": (
         "SELECT * FROM run WHERE status = 'FAILED' ORDER BY created_at DESC, run_id DESC LIMIT 50", "ix_run_status_newest"),
     "kept runs by status": ("SELECT status, count(*) FROM run WHERE deleted_at IS NULL GROUP BY status", "ix_run_kept"),
+    "which runs are paused": ("SELECT run_id FROM run WHERE paused_at IS NOT NULL", "ix_run_paused"),
     "what to claim": (
         "SELECT * FROM job WHERE state = 'READY' AND not_before <= 1 ORDER BY priority DESC, job_id LIMIT 1", "ix_job_ready"),
     "expired leases": ("SELECT * FROM job WHERE state = 'LEASED' AND lease_until < 1", "ix_job_leased"),

@@ -26,7 +26,12 @@ def test_the_wheel_claims_only_its_own_names(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     tops = {name.split("/")[0] for name in names}
     assert {top for top in tops if not top.endswith(".dist-info")} == {"harness_core", "harness_worker", "harness_api"}
-    for needed in ("plugins/ingest_tabular/plugin.yaml", "migrations/env.py", "ui_static/base.css"):
+    for needed in (
+        "plugins/ingest_tabular/plugin.yaml",
+        "migrations/env.py",
+        "ui_static/base.css",
+        "docs/how-to/keep-and-delete.md",
+    ):
         assert f"harness_core/_bundled/{needed}" in names
 
 

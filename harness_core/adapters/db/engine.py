@@ -1,14 +1,18 @@
 """Connections to the state database and the two kinds of transaction: reading, and writing that cannot be interleaved."""
 
+import sqlite3
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Engine, StaticPool, create_engine, event
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlmodel import Session
 
+from harness_core.adapters.db.grouping import Writers
+from harness_core.adapters.db.statements import Transaction
 from harness_core.adapters.db.syncing import SharedSync, SyncFailed
 from harness_core.domain.errors import Unhealthy
 
@@ -23,10 +27,16 @@ def open_engine(url: str) -> Engine:
     """
     if not url.startswith("sqlite"):
         return create_engine(url, pool_pre_ping=True)
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False})
+    shared = {"poolclass": StaticPool} if _in_memory(url) else {}
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}, **shared)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _in_memory(url: str) -> bool:
+    """There, all share one connection: another would see another database."""
+    return url in ("sqlite://", "sqlite:///:memory:")
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -48,12 +58,14 @@ class Database:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        on_disk = engine.dialect.name == "sqlite" and engine.url.database not in (None, "", ":memory:")
-        self._log = SharedSync(Path(f"{engine.url.database}-wal")) if on_disk else None
+        sqlite, memory = engine.dialect.name == "sqlite", _in_memory(str(engine.url))
+        self._log = SharedSync(Path(f"{engine.url.database}-wal")) if sqlite and not memory else None
+        self._writers = Writers(engine) if sqlite and not memory else None
+        self._only_connection: AbstractContextManager[Any] = threading.Lock() if memory else nullcontext()
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
-        with _clear_errors(), Session(self.engine) as session:
+        with clear_errors(), self._only_connection, Session(self.engine) as session:
             yield session
 
     @contextmanager
@@ -63,21 +75,41 @@ class Database:
         A ``durable`` one has survived any loss of power when this returns. One that need not be (a claim, a heartbeat) is
         harmless to lose: everything that could have seen it is lost with it, and all begins again from what is there.
         """
-        with _clear_errors():
-            connection = self.engine.connect().execution_options(writes=True)
-            with connection, Session(connection, expire_on_commit=False) as session, session.begin():
-                yield session
-            if durable and self._log is not None:
-                self._log.sync()
+        with clear_errors():
+            with self._writers.alone() if self._writers else self._only_connection:
+                connection = self.engine.connect().execution_options(writes=True)
+                with connection, Session(connection, expire_on_commit=False) as session, session.begin():
+                    yield session
+            self._sync(durable)
+
+    @contextmanager
+    def changing(self, *, durable: bool = True) -> Iterator[Transaction]:
+        """The same for prepared statements, without a session; several threads' may be written by one commit."""
+        with clear_errors():
+            with self._writers.together() if self._writers else self._by_itself() as transaction:
+                yield transaction
+            self._sync(durable)
+
+    @contextmanager
+    def _by_itself(self) -> Iterator[Transaction]:
+        with self._only_connection, self.engine.connect().execution_options(writes=True) as connection, connection.begin():
+            yield Transaction(connection.connection.cursor(), connection.dialect)
+
+    def _sync(self, durable: bool) -> None:
+        if durable and self._log is not None:
+            self._log.sync()
 
     def close(self) -> None:
+        if self._writers is not None:
+            self._writers.close()
         self.engine.dispose()
         if self._log is not None:
             self._log.close()
 
 
 @contextmanager
-def _clear_errors() -> Iterator[None]:
+def clear_errors() -> Iterator[None]:
+    """What the database or its disk refuses becomes Unhealthy, with the next step."""
     try:
         yield
     except SyncFailed as reason:
@@ -87,19 +119,24 @@ def _clear_errors() -> Iterator[None]:
             why=str(reason),
             next_step="Check the disk and its free space, then start this process again: what was not confirmed is repeated.",
         ) from reason
-    except OperationalError as reason:
+    except (OperationalError, sqlite3.OperationalError) as reason:
         raise Unhealthy(
             "state_database_unavailable",
             "The state database could not be read or written.",
-            why=str(reason.orig),
+            why=_told_by_driver(reason),
             next_step="Check the disk and its free space, then run `harness doctor`.",
         ) from reason
-    except DatabaseError as reason:
-        if "malformed" not in str(reason.orig) and "not a database" not in str(reason.orig):
+    except (DatabaseError, sqlite3.DatabaseError) as reason:
+        why = _told_by_driver(reason)
+        if "malformed" not in why and "not a database" not in why:
             raise
         raise Unhealthy(
             "state_database_corrupt",
             "The state database is damaged.",
-            why=str(reason.orig),
+            why=why,
             next_step="Stop all workers, then run `harness restore` with the newest file of the backups folder.",
         ) from reason
+
+
+def _told_by_driver(reason: Exception) -> str:
+    return str(getattr(reason, "orig", reason))

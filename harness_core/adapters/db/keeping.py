@@ -8,13 +8,16 @@ from sqlalchemy import delete, func, update
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
+from harness_core.adapters.db.events import append_event
 from harness_core.adapters.db.library import find_dataset_version
-from harness_core.adapters.db.records import append_event, record, run_record
+from harness_core.adapters.db.records import record, run_record
 from harness_core.adapters.db.runs import find_run
 from harness_core.adapters.db.tables import (
     ArtifactRow,
     AttemptRow,
     DatasetVersionRow,
+    EventRow,
+    JanitorRow,
     RunDatasetRow,
     RunInputRow,
     RunRow,
@@ -131,8 +134,29 @@ class SqlKeeping:
             session.exec(delete(ArtifactRow).where(col(ArtifactRow.run_id) == run_id))
             tails = update(AttemptRow).where(col(AttemptRow.run_id) == run_id)
             session.exec(tails.values(stdout_tail="", stderr_tail=""))  # parts of logs, which may hold cells of the data
+            said = update(EventRow).where(col(EventRow.run_id) == run_id, col(EventRow.type) == "execution.log")
+            session.exec(said.values(data={}))
             append_event(session, run, run.purged_at, "run.purged")
             return True
+
+    def take_turn(self, janitor: str, every_s: float) -> bool:
+        if not self._is_due(self.last_turn(janitor), every_s):
+            return False  # the usual case, once a minute: no write lock for it
+        with self._db.writing(durable=False) as session:
+            row = session.get(JanitorRow, janitor)
+            due = self._is_due(row.ran_at if row else None, every_s)
+            if due:
+                session.merge(JanitorRow(name=janitor, ran_at=self._clock.now()))
+            return due
+
+    def _is_due(self, last: float | None, every_s: float) -> bool:
+        """A turn that lies ahead was taken before the clock was put back."""
+        return last is None or not 0 <= self._clock.now() - last < every_s
+
+    def last_turn(self, janitor: str) -> float | None:
+        with self._db.reading() as session:
+            row = session.get(JanitorRow, janitor)
+            return row.ran_at if row else None
 
     def purged_among(self, run_ids: Collection[str]) -> Collection[str]:
         names, found = list(run_ids), list[str]()

@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from harness_core.adapters.db.engine import clear_errors
 from harness_core.domain.errors import Unhealthy
 
 if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "alembic_version"
-HEAD = "0005"
+HEAD = "0006"
 
 
 class Migrations:
@@ -22,7 +23,7 @@ class Migrations:
 
     def version(self) -> str | None:
         """The schema's version; None for an empty database."""
-        with self._engine.connect() as connection:
+        with clear_errors(), self._engine.connect() as connection:
             if not inspect(connection).has_table(VERSION_TABLE):
                 return None
             return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608 - a constant
@@ -53,7 +54,7 @@ class Migrations:
     def _run(self, direction: str, target: str) -> None:
         from alembic import command
 
-        with self._engine.connect().execution_options(writes=True) as connection:
+        with clear_errors(), self._engine.connect().execution_options(writes=True) as connection:
             getattr(command, direction)(self._config(connection), target)
             connection.commit()
 

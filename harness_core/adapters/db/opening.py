@@ -1,63 +1,109 @@
 """What a transaction does after it changed executions: open or skip what waited for them, or ring for the run itself."""
 
-from sqlmodel import Session, select
+from typing import Any, NamedTuple
 
-from harness_core.adapters.db.records import append_event, execution_record
+from sqlalchemy import BindParameter, bindparam, func, insert, select, update
+from sqlalchemy.orm.attributes import set_committed_value
+from sqlmodel import Session, col
+
+from harness_core.adapters.db.events import Happening, append_event, append_events, happening
+from harness_core.adapters.db.records import execution_row
+from harness_core.adapters.db.statements import LEASED, READY, Statement, Transaction, columns, new
 from harness_core.adapters.db.tables import ExecutionRow, JobRow, RunRow
-from harness_core.domain.runs import ExecutionId, JobKind, JobState, settle
+from harness_core.domain.plugins import PluginId, PluginType
+from harness_core.domain.runs import Execution, ExecutionId, ExecutionStatus, JobKind, JobState, settle
 
 OPEN_STATES = (JobState.READY, JobState.LEASED)
 
+OF_RUN: BindParameter[str] = bindparam("of_run")
+STEPS = Statement(
+    select(*columns(ExecutionRow, "execution_id", "plugin_id", "plugin_type", "layer", "depends_on", "memory_mb", "status")).where(
+        col(ExecutionRow.run_id) == OF_RUN
+    )
+)
+OPEN_JOBS = Statement(
+    select(*columns(JobRow, "kind", "execution_id")).where(col(JobRow.run_id) == OF_RUN, col(JobRow.state).in_((READY, LEASED)))
+)
+# The fence goes on from where the execution's earlier jobs stopped, so that no number is used twice.
+ADD_JOB = Statement(
+    insert(JobRow)
+    .values(
+        **new("kind", "run_id", "execution_id", "created_at", "not_before", "memory_mb"),
+        state=JobState.READY, priority=0, attempt=0, crashes=0,
+        fence=select(func.coalesce(func.max(col(JobRow.fence)), 0))
+        .where(col(JobRow.execution_id) == bindparam("new_execution_id"))
+        .scalar_subquery(),
+        reserved_for=select(col(RunRow.reserved_for)).where(col(RunRow.run_id) == bindparam("new_run_id")).scalar_subquery(),
+    )
+    .returning(col(JobRow.job_id))
+)  # fmt: skip
+OF_EXECUTION = col(ExecutionRow.execution_id) == bindparam("of_execution")
+QUEUE = Statement(update(ExecutionRow).where(OF_EXECUTION).values(new("queued_at")))
+SKIP = Statement(
+    update(ExecutionRow).where(OF_EXECUTION).values(status=ExecutionStatus.SKIPPED, **new("ended_at", "summary", "error"))
+)
+
+
+class Waiting(NamedTuple):
+    """An execution, as far as its opening is concerned."""
+
+    execution_id: ExecutionId
+    plugin_id: PluginId
+    plugin_type: PluginType
+    layer: int
+    depends_on: list[PluginId]
+    memory_mb: int
+    status: ExecutionStatus
+
+
+def settle_run(transaction: Transaction, run_id: str, now: float) -> list[int]:
+    """Apply :func:`settle` to the run within this transaction; returns the jobs to ring for."""
+    steps = {row[0]: Waiting._make([*row[:-1], ExecutionStatus(row[-1])]) for row in transaction.rows(STEPS, of_run=run_id)}
+    open_jobs = transaction.rows(OPEN_JOBS, of_run=run_id)
+    settlement = settle(list(steps.values()), [ExecutionId(name) for _, name in open_jobs if name is not None])
+    told = [_skip(transaction, steps[name], because, now) for name, because in settlement.skipped.items()]
+    told += [happening("execution.queued", steps[name].plugin_id) for name in settlement.opened]
+    if told:
+        append_events(transaction, run_id, now, told)
+    opened = [_open(transaction, run_id, steps[name], now) for name in settlement.opened]
+    if settlement.idle and all(kind != JobKind.ADVANCE for kind, _ in open_jobs):
+        opened.append(_add_job(transaction, run_id, JobKind.ADVANCE, now))
+    return opened
+
+
+def _add_job(
+    transaction: Transaction, run_id: str, kind: JobKind, now: float, execution_id: str | None = None, memory_mb: int = 0
+) -> int:
+    values: dict[str, Any] = {"new_kind": kind, "new_run_id": run_id, "new_execution_id": execution_id, "new_memory_mb": memory_mb}
+    ((job_id,),) = transaction.rows(ADD_JOB, new_created_at=now, new_not_before=now, **values)
+    return int(job_id)
+
+
+def _open(transaction: Transaction, run_id: str, step: Waiting, now: float) -> int:
+    transaction.run(QUEUE, of_execution=step.execution_id, new_queued_at=now)
+    return _add_job(transaction, run_id, JobKind.EXECUTE, now, step.execution_id, step.memory_mb)
+
+
+def _skip(transaction: Transaction, step: Waiting, because: str, now: float) -> Happening:
+    summary = f"Not run, because {because}, which it depends on, did not end well."
+    error = {"type": "DependencyFailed", "message": summary, "because": because}
+    transaction.run(SKIP, of_execution=step.execution_id, new_ended_at=now, new_summary=summary, new_error=error)
+    return happening("execution.ended", step.plugin_id, status=ExecutionStatus.SKIPPED, because=because)
+
 
 def open_what_is_ready(session: Session, run: RunRow, now: float) -> list[int]:
-    """Apply :func:`settle` to the run within this transaction; returns the jobs to ring for."""
-    session.flush()
-    rows = list(session.exec(select(ExecutionRow).where(ExecutionRow.run_id == run.run_id)))
-    settlement = settle([execution_record(row) for row in rows], _with_open_jobs(session, run.run_id))
-    by_id = {row.execution_id: row for row in rows}
-    for execution_id, because in settlement.skipped.items():
-        _skip(session, run, by_id[execution_id], because, now)
-    opened = [_open(session, run, by_id[execution_id], now) for execution_id in settlement.opened]
-    if settlement.idle and not _advancing(session, run.run_id):
-        opened.append(new_job(session, run, JobKind.ADVANCE, None, now))
-    session.flush()
-    return [job.job_id for job in opened if job.job_id is not None]
+    """The same within a session."""
+    transaction = Transaction.of(session)
+    opened = settle_run(transaction, run.run_id, now)
+    set_committed_value(run, "event_seq", session.scalar(select(col(RunRow.event_seq)).where(col(RunRow.run_id) == run.run_id)))
+    return opened
 
 
-def new_job(session: Session, run: RunRow, kind: JobKind, execution_id: str | None, now: float, memory_mb: int = 0) -> JobRow:
-    """A READY job. Its fence goes on from where the execution's earlier jobs stopped, so that no number is used twice."""
-    fence = 0
-    if execution_id is not None:
-        earlier = session.exec(select(JobRow.fence).where(JobRow.execution_id == execution_id)).all()
-        fence = max(earlier, default=0)
-    job = JobRow(
-        kind=kind, run_id=run.run_id, execution_id=execution_id, state=JobState.READY, created_at=now, not_before=now, fence=fence,
-        reserved_for=run.reserved_for, memory_mb=memory_mb,
-    )  # fmt: skip
-    session.add(job)
-    return job
-
-
-def _open(session: Session, run: RunRow, row: ExecutionRow, now: float) -> JobRow:
-    row.queued_at = now
-    session.add(row)
-    append_event(session, run, now, "execution.queued", row.plugin_id)
-    return new_job(session, run, JobKind.EXECUTE, row.execution_id, now, row.memory_mb)
-
-
-def _skip(session: Session, run: RunRow, row: ExecutionRow, because: str, now: float) -> None:
-    row.status, row.ended_at = "SKIPPED", now
-    row.summary = f"Not run, because {because}, which it depends on, did not end well."
-    row.error = {"type": "DependencyFailed", "message": row.summary, "because": because}
-    session.add(row)
-    append_event(session, run, now, "execution.ended", row.plugin_id, status="SKIPPED", because=because)
-
-
-def _with_open_jobs(session: Session, run_id: str) -> list[ExecutionId]:
-    found = session.exec(select(JobRow.execution_id).where(JobRow.run_id == run_id, JobRow.state.in_(OPEN_STATES)))  # type: ignore[attr-defined]
-    return [ExecutionId(execution_id) for execution_id in found if execution_id is not None]
-
-
-def _advancing(session: Session, run_id: str) -> bool:
-    query = select(JobRow.job_id).where(JobRow.run_id == run_id, JobRow.state.in_(OPEN_STATES), JobRow.kind == JobKind.ADVANCE)  # type: ignore[attr-defined]
-    return session.exec(query).first() is not None
+def add_execution(session: Session, run: RunRow, execution: Execution) -> None:
+    """Record an execution; one that ended before it could begin (BLOCKED) says so like every other that ends."""
+    session.add(execution_row(execution))
+    if execution.ended_at is not None:
+        append_event(
+            session, run, execution.ended_at, "execution.ended", execution.plugin_id, status=execution.status,
+            summary=execution.summary, error=dict(execution.error) if execution.error else None,
+        )  # fmt: skip

@@ -4,13 +4,15 @@ import base64
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import and_, func, or_, update
+from sqlalchemy import and_, bindparam, func, or_, union_all, update
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
-from harness_core.adapters.db.opening import OPEN_STATES, open_what_is_ready
-from harness_core.adapters.db.records import append_event, execution_record, execution_row, record, run_record, run_row
+from harness_core.adapters.db.events import append_event, append_events, happening
+from harness_core.adapters.db.opening import OPEN_STATES, add_execution, open_what_is_ready
+from harness_core.adapters.db.records import LISTED, execution_record, listed_run, record, run_record, run_row
 from harness_core.adapters.db.remembering import note_scopes
+from harness_core.adapters.db.statements import Statement, columns, new
 from harness_core.adapters.db.tables import (
     ArtifactRow,
     AttemptRow,
@@ -22,8 +24,9 @@ from harness_core.adapters.db.tables import (
     UploadRow,
 )
 from harness_core.domain.errors import Conflict, NotFound, UsageError
+from harness_core.domain.plugins import CONCLUDING_TYPES
 from harness_core.domain.runs import (
-    EXECUTION_OK,
+    NOT_RETRIED,
     RUN_ENDED,
     Artifact,
     Attempt,
@@ -41,6 +44,13 @@ from harness_core.ports.state import RunPage
 from harness_core.ports.world import Clock
 
 SHORTEST_PREFIX = 6
+NOTE_PROGRESS = Statement(
+    update(ExecutionRow)
+    .where(col(ExecutionRow.execution_id) == bindparam("of_execution"), col(ExecutionRow.status) == ExecutionStatus.RUNNING)
+    .values(new("progress_done", "progress_total", "progress_what"))
+    .returning(*columns(ExecutionRow, "run_id", "plugin_id"))
+)
+MOST_TWINS = 20
 
 
 class SqlRuns:
@@ -62,9 +72,10 @@ class SqlRuns:
             session.flush()
             _need_inputs(session, run)
             note_scopes(session, run)
+            names = [item.plugin_id for item in executions]
+            append_event(session, row, run.created_at, "run.queued", fingerprint=run.fingerprint, plugins=names)
             for execution in executions:
-                session.add(execution_row(execution))
-            append_event(session, row, run.created_at, "run.queued", fingerprint=run.fingerprint)
+                add_execution(session, row, execution)
             rings = open_what_is_ready(session, row, run.created_at)
             return run_record(row), rings
 
@@ -93,8 +104,7 @@ class SqlRuns:
             older = and_(col(RunRow.created_at) == created_at, col(RunRow.run_id) < run_id)
             query = query.where(or_(col(RunRow.created_at) < created_at, older))
         with self._db.reading() as session:  # columns rather than objects: a page of 500 takes half the time
-            found = session.execute(query.with_only_columns(*RunRow.__table__.columns))  # type: ignore[attr-defined]
-            rows = [run_record(row) for row in found]  # type: ignore[arg-type]
+            rows = [listed_run(row) for row in session.execute(query.with_only_columns(*LISTED))]
         more = len(rows) > limit
         rows = rows[:limit]
         return RunPage(rows, encode_cursor(rows[-1].created_at, rows[-1].run_id) if more else None)
@@ -108,6 +118,27 @@ class SqlRuns:
         query = select(RunRow).where(col(RunRow.fingerprint) == fingerprint).order_by(col(RunRow.created_at).desc()).limit(limit)
         with self._db.reading() as session:
             return [run_record(row) for row in session.exec(query)]
+
+    def report_hashes(self, fingerprints: Collection[str]) -> Mapping[str, Mapping[tuple[str, str], int]]:
+        there = col(RunRow.deleted_at).is_(None)
+        some = [
+            select(RunRow.run_id, RunRow.fingerprint, RunRow.status).where(col(RunRow.fingerprint) == item, there).limit(MOST_TWINS)
+            for item in sorted(set(fingerprints))
+        ]
+        found: dict[str, dict[tuple[str, str], int]] = {}
+        if not some:
+            return found
+        twins = union_all(*(select(part.subquery()) for part in some)).subquery()
+        query = (
+            select(twins.c.fingerprint, twins.c.status, ArtifactRow.sha256)
+            .join(ArtifactRow, col(ArtifactRow.run_id) == twins.c.run_id)
+            .where(col(ArtifactRow.path) == "report.json")
+        )
+        with self._db.reading() as session:
+            for fingerprint, status, sha256 in session.exec(query):
+                counts = found.setdefault(fingerprint, {})
+                counts[status, sha256] = counts.get((status, sha256), 0) + 1
+        return found
 
     def executions(self, run_id: RunId) -> Sequence[Execution]:
         with self._db.reading() as session:
@@ -136,8 +167,10 @@ class SqlRuns:
             )
             return [record(Attempt, row) for row in found]
 
-    def events(self, run_id: RunId, *, after: int = 0, limit: int = 500) -> Sequence[Event]:
+    def events(self, run_id: RunId, *, after: int = 0, limit: int = 500, type: str | None = None) -> Sequence[Event]:  # noqa: A002
         query = select(EventRow).where(col(EventRow.run_id) == run_id, col(EventRow.seq) > after)
+        if type is not None:
+            query = query.where(col(EventRow.type) == type)
         with self._db.reading() as session:
             return [record(Event, row) for row in session.exec(query.order_by(col(EventRow.seq)).limit(limit))]
 
@@ -150,21 +183,18 @@ class SqlRuns:
             return execution_record(row) if row is not None else None
 
     def note_progress(self, execution_id: ExecutionId, progress: Progress) -> None:
-        with self._db.writing(durable=False) as session:
-            row = session.get(ExecutionRow, execution_id)
-            if row is None or row.status != ExecutionStatus.RUNNING:
-                return
-            row.progress_done, row.progress_total, row.progress_what = progress.done, progress.total, progress.what
-            session.add(row)
-            run = session.get_one(RunRow, row.run_id)
-            append_event(
-                session, run, self._clock.now(), "execution.progress", row.plugin_id,
-                done=progress.done, total=progress.total, what=progress.what,
-            )  # fmt: skip
+        told = {"done": progress.done, "total": progress.total, "what": progress.what}
+        with self._db.changing(durable=False) as transaction:
+            values = {f"new_progress_{name}": value for name, value in told.items()}
+            found = transaction.row(NOTE_PROGRESS, of_execution=execution_id, **values)
+            if found is not None:
+                run_id, plugin_id = found
+                noted = happening("execution.progress", plugin_id, **told, unit=progress.unit)
+                append_events(transaction, run_id, self._clock.now(), [noted])
 
     def note(self, run_id: RunId, type: str, plugin_id: str | None = None, **data: Any) -> None:  # noqa: A002
-        with self._db.writing(durable=False) as session:
-            append_event(session, session.get_one(RunRow, run_id), self._clock.now(), type, plugin_id, **data)
+        with self._db.changing(durable=False) as transaction:
+            append_events(transaction, run_id, self._clock.now(), [happening(type, plugin_id, **data)])
 
     def request_cancel(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         now = self._clock.now()
@@ -172,7 +202,7 @@ class SqlRuns:
             run = find_run(session, run_id)
             _refuse_ended(run, "cancel")
             if not run.cancel_requested:
-                run.cancel_requested = True
+                run.cancel_requested, run.paused_at = True, None
                 append_event(session, run, now, "run.cancel_requested")
             ready = and_(col(JobRow.run_id) == run.run_id, col(JobRow.state) == JobState.READY)
             session.exec(update(JobRow).where(ready).values(state=JobState.CANCELLED))
@@ -184,6 +214,18 @@ class SqlRuns:
             rings = open_what_is_ready(session, run, now)
             return run_record(run), rings
 
+    def pause(self, run_id: RunId) -> Run:
+        with self._db.writing() as session:
+            run = find_run(session, run_id)
+            _refuse_ended(run, "pause")
+            if run.cancel_requested:
+                raise Conflict("run_stopping", f"Run {run.run_id} is being cancelled, so it cannot be paused.",
+                               next_step="Watch it end with `harness runs watch`.")  # fmt: skip
+            if run.paused_at is None:
+                run.paused_at = self._clock.now()
+                append_event(session, run, run.paused_at, "run.paused")
+            return run_record(run)
+
     def retry(self, run_id: RunId) -> tuple[Run, Sequence[int]]:
         now = self._clock.now()
         with self._db.writing() as session:
@@ -193,15 +235,17 @@ class SqlRuns:
                                next_step="Watch it with `harness runs watch`, or cancel it first.")  # fmt: skip
             _refuse_deleted(run)
             rows = session.exec(select(ExecutionRow).where(col(ExecutionRow.run_id) == run.run_id)).all()
-            failed = [row for row in rows if ExecutionStatus(row.status) not in EXECUTION_OK]
+            failed = [row for row in rows if ExecutionStatus(row.status) not in NOT_RETRIED]
             if not failed and run.error is None:
-                raise Conflict("nothing_to_retry", f"Every plugin of run {run.run_id} ended well.",
-                               next_step="Submit the file again with --force to compute everything anew.")  # fmt: skip
-            for row in rows:
-                if row in failed or row.plugin_type == "report":
-                    _reopen(session, row)
+                raise _nothing_to_retry(run, [row.plugin_id for row in rows if row.status == ExecutionStatus.BLOCKED])
+            reopened = [row for row in rows if row in failed or row.plugin_type in CONCLUDING_TYPES]
+            for row in reopened:
+                _reopen(session, row)
             run.status, run.cancel_requested, run.ended_at, run.error = RunStatus.QUEUED, False, None, None
-            append_event(session, run, now, "run.retried", plugins=sorted(row.plugin_id for row in failed))
+            append_event(
+                session, run, now, "run.retried", plugins=sorted(row.plugin_id for row in failed),
+                reopened=sorted(row.plugin_id for row in reopened),
+            )  # fmt: skip
             rings = open_what_is_ready(session, run, now)
             return run_record(run), rings
 
@@ -210,7 +254,7 @@ class SqlRuns:
         with self._db.writing() as session:
             run = find_run(session, run_id)
             _refuse_ended(run, "resume")
-            run.reserved_for = None
+            run.reserved_for = run.paused_at = None
             of_run = col(JobRow.run_id) == run.run_id
             session.exec(update(JobRow).where(of_run).values(reserved_for=None))
             append_event(session, run, now, "run.resumed")
@@ -228,6 +272,15 @@ def _same_request(earlier: RunRow, digest: str) -> Run:
             next_step="Use a new key for a new request.",
         )
     return run_record(earlier)
+
+
+def _nothing_to_retry(run: RunRow, blocked: Sequence[str]) -> Conflict:
+    if blocked:
+        return Conflict("nothing_to_retry", f"What did not run in {run.run_id} lacks a capability: {', '.join(blocked)}.",
+                        why="A retry keeps the configuration that the run was submitted with.",
+                        next_step="Grant it with `harness plugins grant`, then submit the file again.")  # fmt: skip
+    return Conflict("nothing_to_retry", f"Every plugin of run {run.run_id} ended well.",
+                    next_step="Submit the file again with --force to compute everything anew.")  # fmt: skip
 
 
 def _reopen(session: Session, row: ExecutionRow) -> None:

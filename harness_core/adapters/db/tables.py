@@ -51,6 +51,7 @@ class RunRow(SQLModel, table=True):
     __table_args__ = (
         Index("ix_run_newest", text("created_at DESC"), text("run_id DESC")),
         Index("ix_run_kept", "status", sqlite_where=text("deleted_at IS NULL")),
+        Index("ix_run_paused", "run_id", sqlite_where=text("paused_at IS NOT NULL")),
         Index("ix_run_status_newest", "status", text("created_at DESC"), text("run_id DESC")),
     )
     run_id: str = Field(primary_key=True)
@@ -64,6 +65,7 @@ class RunRow(SQLModel, table=True):
     first_result_at: float | None = None
     ended_at: float | None = None
     cancel_requested: bool = False
+    paused_at: float | None = None
     expanded: bool = False
     dataset_version_id: str | None = Field(default=None, index=True)
     datasets: list[dict[str, str]] = Field(default_factory=list, sa_column=_json())
@@ -229,6 +231,14 @@ class WorkerRow(SQLModel, table=True):
     concurrency: int
     draining: bool = False
     version: str = ""
+
+
+class JanitorRow(SQLModel, table=True):
+    """A janitor that takes turns among the workers, and when it last began."""
+
+    __tablename__ = "janitor"
+    name: str = Field(primary_key=True)
+    ran_at: float
 
 
 class ErpRow(SQLModel, table=True):

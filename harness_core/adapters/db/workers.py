@@ -3,15 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from sqlalchemy import delete, update
+from sqlalchemy import bindparam, delete, update
 from sqlmodel import col, select
 
 from harness_core.adapters.db.engine import Database
 from harness_core.adapters.db.records import record
+from harness_core.adapters.db.statements import Statement, new
 from harness_core.adapters.db.tables import WorkerRow
 from harness_core.domain.runs import WorkerId
 from harness_core.ports.state import Worker
 from harness_core.ports.world import Clock
+
+BEAT = Statement(
+    update(WorkerRow).where(col(WorkerRow.worker_id) == bindparam("of_worker")).values(new("beat_at", "boot_id", "draining"))
+)
 
 
 class SqlWorkers:
@@ -25,9 +30,9 @@ class SqlWorkers:
             session.merge(WorkerRow(**asdict(worker)))
 
     def beat(self, worker_id: WorkerId, *, draining: bool = False) -> None:
-        with self._db.writing(durable=False) as session:
-            beat = {"beat_at": self._clock.steady(), "boot_id": self._clock.boot_id, "draining": draining}
-            session.exec(update(WorkerRow).where(col(WorkerRow.worker_id) == worker_id).values(beat))
+        beat = {"new_beat_at": self._clock.steady(), "new_boot_id": self._clock.boot_id, "new_draining": draining}
+        with self._db.changing(durable=False) as transaction:
+            transaction.run(BEAT, of_worker=worker_id, **beat)
 
     def remove(self, worker_id: WorkerId) -> None:
         with self._db.writing(durable=False) as session:
