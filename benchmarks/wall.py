@@ -35,7 +35,8 @@ BOMB = {
     "bytes": "held = []\n    while True: held.append(bytearray(b'x') * 4_000_000)",
     "numpy": "import numpy\n    held = []\n    while True: held.append(numpy.ones(500_000))",
     "lists": "held = []\n    while True: held.append([0] * 100_000)",
-    "shared": "import mmap\n    held = mmap.mmap(-1, 3 << 30)\n    for at in range(0, 3 << 30, 4096): held[at] = 1",
+    "mapped": "import mmap, os\n    open('x', 'wb').truncate(3 << 30)\n    held = mmap.mmap(os.open('x', os.O_RDWR), 3 << 30)\n"
+    "    for at in range(0, 3 << 30, 4096): held[at] = 1",
 }
 DEAF = "import signal, time\n    signal.signal(signal.SIGTERM, signal.SIG_IGN)\n    while True: time.sleep(60)"
 DUCKDB = """import duckdb

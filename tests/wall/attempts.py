@@ -47,7 +47,7 @@ TABLE: dict[str, Attempt] = {}
 
 def fill() -> dict[str, Attempt]:
     """The whole table: every module of attempts enters its own."""
-    for name in ("reading", "writing", "network", "processes", "resources"):
+    for name in ("reading", "writing", "network", "processes", "resources", "kernel"):
         import_module(f"tests.wall.attempts_{name}")
     return TABLE
 

@@ -147,7 +147,7 @@ def slack(world: World) -> Any:
 
 @attempt("processes")
 def priority_of_the_service(world: World) -> Any:
-    os.setpriority(os.PRIO_PROCESS, world.service, 5)
+    os.setpriority(os.PRIO_PROCESS, world.service, 19)
     return True
 
 

@@ -84,8 +84,7 @@ def a_message_queue(world: World) -> Any:
 @attempt("memory")
 def a_named_queue(world: World) -> Any:
     libc.mq_open.argtypes = [ctypes.c_char_p, ctypes.c_int, ctypes.c_int, ctypes.c_void_p]
-    called(libc.mq_open(f"/wall-{os.getpid()}".encode(), os.O_CREAT | os.O_RDWR, 0o600, None))
-    return called(libc.mq_unlink(f"/wall-{os.getpid()}".encode())) == 0
+    return called(libc.mq_open(f"/{world.abstract}".encode(), os.O_CREAT | os.O_RDWR, 0o600, None)) >= 0
 
 
 @attempt("memory")

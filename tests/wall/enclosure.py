@@ -19,7 +19,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE
+from resource import RLIMIT_AS, RLIMIT_DATA, RLIMIT_FSIZE, RLIMIT_MEMLOCK, RLIMIT_NOFILE, RLIMIT_SIGPENDING
 from typing import Any
 
 from harness_core.adapters.wall.orders import OWN_FACTS, SYSTEM_FILES, interpreter_paths
@@ -31,7 +31,15 @@ from tests.wall.attempts import TABLE, World, fill
 
 NOBODY = 65534
 THROUGH = "through"
-LIMITS = {RLIMIT_NOFILE: 256, RLIMIT_FSIZE: 1 << 34, RLIMIT_AS: 6 << 30, RLIMIT_DATA: 1 << 30, RLIMIT_MEMLOCK: 0}
+SHARED_FOLDERS = ("/tmp", "/dev/shm")  # noqa: S108
+LIMITS = {
+    RLIMIT_NOFILE: 256,
+    RLIMIT_FSIZE: 1 << 34,
+    RLIMIT_AS: 6 << 30,
+    RLIMIT_DATA: 1 << 30,
+    RLIMIT_MEMLOCK: 0,
+    RLIMIT_SIGPENDING: 1024,
+}
 
 
 class Enclosure:
@@ -222,10 +230,13 @@ class Surroundings:
     def __exit__(self, *failure: object) -> None:
         for listening in self._sockets:
             listening.close()
+        ctypes.CDLL(None).mq_unlink(f"/{self._abstract}".encode())  # Landlock alone lets guests make one, and not remove it
         with suppress(ProcessLookupError):
             os.kill(self._service, signal.SIGKILL)
         os.waitpid(self._service, 0)
         shutil.rmtree(self._root)
+        for shared in SHARED_FOLDERS:  # where the wall is down, the attempts to write there succeed
+            Path(shared, self._abstract).unlink(missing_ok=True)
 
     def _world(self) -> dict[str, Any]:
         for name in ("scratch", "given", "room", "room/empty"):
@@ -245,7 +256,7 @@ class Surroundings:
             kept.execute("CREATE TABLE kept (a)")
             kept.execute("INSERT INTO kept VALUES (1)")
         kept.close()
-        abstract = f"wall-{os.getpid()}-{self._root.name}"
+        self._abstract = abstract = f"wall-{os.getpid()}-{self._root.name}"
         stream, datagrams = f"{self._root}/s", f"{self._root}/d"
         tcp_port = self._listen(socket.AF_INET, socket.SOCK_STREAM, ("127.0.0.1", 0))[1]
         udp_port = self._listen(socket.AF_INET, socket.SOCK_DGRAM, ("127.0.0.1", 0))[1]

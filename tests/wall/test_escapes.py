@@ -1,4 +1,4 @@
-"""Two hundred attempts to get out of the wall, as the superuser and as an ordinary user, whole and with parts of the wall missing."""
+"""Nearly two hundred and fifty attempts to get out of the wall, as the superuser and as an ordinary user, whole and with parts of the wall missing."""
 
 import os
 from dataclasses import replace
@@ -16,8 +16,17 @@ WHOLE = {"landlock": 99, "seccomp": True, "namespaces": True}
 AREAS = {
     "reading", "writing", "metadata", "network", "programs", "processes", "signals", "descriptors", "memory", "disk", "windows",
 }  # fmt: skip
-ONLY_ROOT = {"a_socket_below_the_internet", "a_raw_socket"}
-ONLY_SOME_SYSTEMS = {"a_socket_to_the_host"}
+ONLY_ROOT = {
+    "a_socket_below_the_internet", "a_raw_socket", "advising_the_services_memory", "what_the_launcher_is", "memory_of_the_launcher",
+    "environment_of_the_launcher", "the_launcher_by_thread", "the_launcher",
+}  # fmt: skip
+"""The launcher of these trials belongs to the superuser."""
+ONLY_SOME_SYSTEMS = {
+    "a_socket_to_the_host", "ciphers_of_the_kernel", "the_kernels_counters", "registering_a_format", "a_user_namespace",
+    "a_process_namespace", "a_mount_namespace", "tracing_the_service", "reading_the_services_memory",
+    "taking_the_services_descriptor",
+}  # fmt: skip
+"""What a system without these parts, or with a stricter word for ordinary users, refuses to everybody."""
 
 
 def through(found: dict[str, str]) -> set[str]:
@@ -29,11 +38,11 @@ def areas(names: set[str]) -> set[str]:
 
 
 def test_each_attempt_succeeds_without_the_wall(control: dict[str, str], user: int) -> None:
-    """An attempt that fails anyway proves nothing: each has its control, and there are more than a hundred and fifty of them."""
+    """An attempt that fails anyway proves nothing: each has its control, and there are more than two hundred of them."""
     expected = set(TABLE) - (ONLY_ROOT if user == NOBODY else set())
     missing = expected - through(control)
     assert missing <= ONLY_SOME_SYSTEMS, {name: control[name] for name in missing}
-    assert len(through(control)) >= 190
+    assert len(through(control)) >= 225
     assert areas(through(control)) == AREAS
 
 
@@ -88,7 +97,7 @@ def test_nothing_gets_through_from_a_guest_as_it_is_started(tmp_path: Path, star
     assert outcome.answer is not None, (outcome.reason, house.stderr)
     assert outcome.details["start"] == start
     found = outcome.answer["metrics"]
-    assert len(found) >= 190
+    assert len(found) >= 210
     assert through(found) == set()
 
 
@@ -97,7 +106,7 @@ def test_without_the_filter_files_are_still_held(enclosure: Enclosure, user: int
     found = enclosure.run({"landlock": 99, "seccomp": False, "namespaces": False}, user=user)
     out = through(found)
     assert "reading" not in areas(out)
-    assert {name for name in out if TABLE[name].area == "writing"} == set()
+    assert {name for name in out if TABLE[name].area == "writing"} <= {"a_device_in_place_of_a_file"}
     assert areas(out) >= {"network", "processes", "metadata"}
     assert not {name for name in out if name.startswith("becoming_one")} - {"becoming_one_in_memory"}
     assert out <= through(control)
@@ -111,6 +120,8 @@ def test_without_landlock_calls_are_still_held(enclosure: Enclosure, user: int) 
         "of_the_service",
         "what_was_given_opened_again_for_writing",
     }
-    assert {name for name in out if TABLE[name].area == "memory"} <= {"of_the_service_by_file"}
-    assert {name for name in out if TABLE[name].area == "windows"} <= {"a_windows_drive", "the_registered_formats"}
+    assert {name for name in out if TABLE[name].area == "memory"} <= {"of_the_service_by_file", "shared_by_a_device"}
+    assert {name for name in out if TABLE[name].area == "windows"} <= {
+        "a_windows_drive", "the_registered_formats", "registering_a_format",
+    }  # fmt: skip
     assert "the_secret" in out

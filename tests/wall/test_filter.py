@@ -18,28 +18,33 @@ KILLED_BY_FILTER = "ended with -31"
 
 # Of each rule that looks at arguments: some that are allowed, some that are not, and the answer to those. Arguments are 64 bits wide.
 O_WRONLY, O_RDWR, O_TRUNC = 1, 2, 0x200
-THREAD, FORK, NEW_NETWORK = 0x3D0F00, 0x11, 0x40000000
+THREAD, FORK, NEW_NETWORK, OWN_FILES = 0x3D0F00, 0x11, 0x40000000, 0x400
 ARGUMENTS: dict[str, tuple[list[list[int]], list[list[int]], str]] = {
     "open": ([[0, 0], [0, O_WRONLY | O_TRUNC]], [[0, O_TRUNC], [0, 3]], "EPERM"),
     "openat": ([[0, 0, O_RDWR | O_TRUNC], [0, 0, 0o2000000]], [[0, 0, O_TRUNC], [0, 0, 3]], "EPERM"),
-    "clone": ([[THREAD]], [[FORK], [THREAD | NEW_NETWORK]], "EPERM"),
+    "mmap": (
+        [[0, 8, 3, 2], [0, 8, 3, 1], [0, 8, 3, 0x22], [0, 8, 3, 0x4022], [0, 8, 3, 3]], [[0, 8, 3, 0x21], [0, 8, 3, 0x23], [0, 8, 3, 0x28]], "EPERM",
+    ),
+    "clone": ([[THREAD]], [[FORK], [THREAD | NEW_NETWORK], [THREAD & ~OWN_FILES]], "EPERM"),
+    "close_range": ([[3, 9, 0], [3, 9, 4]], [[3, 9, 2], [3, 9, 6]], "EINVAL"),
+    "renameat2": ([[0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [0, 0, 0, 0, 2]], [[0, 0, 0, 0, 4], [0, 0, 0, 0, 5]], "EINVAL"),
     "kill": ([[PID, 0]], [[OTHER, 0], [0, 0], [2**32 - 1, 0], [2**32 - PID, 0]], "EPERM"),
     "tgkill": ([[PID, PID, 0]], [[OTHER, OTHER, 0]], "EPERM"),
     "socketpair": ([[1, 1], [1, 1 | 0o2000000]], [[1, 2], [1, 5], [2, 1]], "EPERM"),
     "sendto": ([[3, 0, 0, 0, 0, 0]], [[3, 0, 0, 0, 8, 16], [3, 0, 0, 0, 1 << 32, 16]], "EPERM"),
-    "fallocate": ([[3, 0], [3, 3]], [[3, 1], [3, 8]], "ENOTSUP"),
+    "fallocate": ([[3, 3]], [[3, 0], [3, 1], [3, 8]], "ENOTSUP"),
     "utime": ([], [[8, 0]], "EPERM"),
     "utimes": ([], [[8, 0]], "EPERM"),
     "futimesat": ([], [[0, 8, 0]], "EPERM"),
     "utimensat": ([], [[0, 8, 0]], "EPERM"),
     "prlimit64": ([[0, 7, 0, 8]], [[OTHER, 7, 0, 8], [0, 7, 8, 8], [0, 7, 1 << 40, 8]], "EPERM"),
     "sched_setaffinity": ([[0, 8, 8]], [[OTHER, 8, 8]], "EPERM"),
-    "fcntl": ([[0, 3], [0, 1030]], [[0, 8], [0, 10], [0, 1024], [0, 1026], [0, 1031]], "EPERM"),
+    "fcntl": ([[0, 3], [0, 7], [0, 1030]], [[0, 8], [0, 36], [0, 37], [0, 38], [0, 10], [0, 1024], [0, 1026], [0, 1031]], "EPERM"),
     "ioctl": ([[0, 0x5401], [0, 0x541B]], [[0, 0x5412], [0, 0x5423]], "ENOTTY"),
     "prctl": ([[15, 0], [16, 0]], [[1, 0], [4, 1], [36, 1], [22, 1]], "EPERM"),
     "futex": ([[0, 0], [0, 128 | 1], [0, 128 | 256 | 9]], [[0, 6], [0, 128 | 13]], "ENOSYS"),
     "truncate": ([[0, 0]], [], "EPERM"),
-}
+}  # fmt: skip
 
 
 def outcome(program: bytes, number: int, arguments: list[int], architecture: int) -> str:

@@ -109,7 +109,11 @@ def test_it_is_no_boundary(tmp_path: Path) -> None:
 SOURCE = """
 import pickle, socket, time, json, helper, nonsense_library
 import numpy as np
+import random as dice
 from datetime import datetime
+from random import shuffle
+from re import compile
+from time import time as clock
 from harness_core.sdk import PluginResult
 from harness_core.adapters import store
 
@@ -117,6 +121,7 @@ def run(ctx):
     eval("1")
     time.time(); datetime.now(); time.monotonic()
     np.random.rand(3); np.random.default_rng(); np.random.default_rng(7); ctx.rng.random()
+    clock(); shuffle([1]); dice.random(); compile("x")
 """
 
 
@@ -140,8 +145,9 @@ def test_the_source_is_read_for_what_a_reviewer_should_see(tmp_path: Path) -> No
     notes = outcome.answer["metrics"]["notes"]
     assert [(note["file"], note["line"], note["kind"]) for note in notes] == [
         ("broken.py", 1, "syntax"), ("plugin.py", 2, "capability"), ("plugin.py", 2, "import"), ("plugin.py", 2, "pickle"),
-        ("plugin.py", 6, "import"), ("plugin.py", 9, "code"), ("plugin.py", 10, "clock"), ("plugin.py", 10, "clock"),
-        ("plugin.py", 11, "chance"), ("plugin.py", 11, "chance"),
+        ("plugin.py", 10, "import"), ("plugin.py", 13, "code"), ("plugin.py", 14, "clock"), ("plugin.py", 14, "clock"),
+        ("plugin.py", 15, "chance"), ("plugin.py", 15, "chance"), ("plugin.py", 16, "chance"), ("plugin.py", 16, "chance"),
+        ("plugin.py", 16, "clock"),
     ]  # fmt: skip
 
 

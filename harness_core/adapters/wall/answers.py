@@ -8,7 +8,7 @@ from harness_core.adapters.wall.level import Layers
 from harness_core.adapters.wall.logs import printable
 from harness_core.ports.launcher import Progress
 from harness_core.sdk.canonical import compact_bytes
-from harness_core.sdk.frames import BrokenFrame, FrameReader
+from harness_core.sdk.frames import BrokenFrame, FrameReader, TooLarge
 
 LEVELS = frozenset({"debug", "info", "warning", "error"})
 MAX_LOG_FRAMES = 1_000
@@ -55,7 +55,7 @@ class Answers:
     def feed(self, data: bytes) -> None:
         self._bytes_left -= len(data)
         if self._bytes_left < 0:
-            raise BrokenFrame("more frames than are read")
+            raise TooLarge("more frames than are read")
         for frame in self._reader.feed(data):
             if self.layers is None:
                 self._wall(frame)
@@ -88,10 +88,10 @@ class Answers:
             self.policy.append({**words, "refused": frame.get("refused") is True})
 
     def _progress(self, frame: Mapping[str, Any]) -> None:
-        done, total, what = frame.get("done"), frame.get("total"), frame.get("what", "")
-        if not (_is_number(done) and _is_number(total) and isinstance(what, str)):
+        done, total, what, unit = frame.get("done"), frame.get("total"), frame.get("what", ""), frame.get("unit", "")
+        if not (_is_number(done) and _is_number(total) and isinstance(what, str) and isinstance(unit, str)):
             raise BrokenFrame("a progress frame without its numbers")
-        self._waiting = Progress(_as_float(done), _as_float(total), printable(what[:MAX_WHAT_CHARACTERS]))
+        self._waiting = Progress(_as_float(done), _as_float(total), printable(what[:MAX_WHAT_CHARACTERS]), printable(unit[:20]))
         self.pass_progress_on()
 
     def _log(self, frame: Mapping[str, Any]) -> None:
@@ -102,6 +102,10 @@ class Answers:
         self.warnings += level in {"warning", "error"}
         self.log_frames += 1
         if self.log_frames > MAX_LOG_FRAMES:
+            if self.log_frames == MAX_LOG_FRAMES + 1:
+                self._on_log(
+                    {"level": "warning", "message": f"More than {MAX_LOG_FRAMES:,} entries; the rest is left out.", "fields": {}}
+                )
             return
         if len(compact_bytes(fields)) > MAX_FIELDS_BYTES:
             fields = {"dropped": f"the fields took more than {MAX_FIELDS_BYTES:,} bytes"}

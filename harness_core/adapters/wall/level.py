@@ -13,24 +13,31 @@ ALL_VERSIONS = 99
 
 @dataclass(frozen=True)
 class Layers:
-    """Layers of the wall: the version of Landlock (0: none), the filter of calls, namespaces, and no new executable memory."""
+    """Layers of the wall: the version of Landlock (0: none), the filter of calls, namespaces, and no new executable memory.
+
+    ``network`` is a hole in it: whether connections to others are let through.
+    """
 
     landlock_abi: int = 0
     seccomp: bool = False
     namespaces: bool = False
     no_new_code: bool = False
+    network: bool = False
 
     @property
     def level(self) -> Level:
-        """A: files and system calls are both enforced; A+: in namespaces, too; B: one of the two; C: neither."""
-        if self.landlock_abi and self.seccomp:
+        """A: files and system calls are both enforced; A+: in namespaces, too; B: one of the two, or open network; C: neither."""
+        if self.landlock_abi and self.seccomp and not self.network:
             return "A+" if self.namespaces else "A"
         return "B" if self.landlock_abi or self.seccomp else "C"
 
     @classmethod
     def said(cls, frame: Mapping[str, Any]) -> "Layers":
         """From what a guest's process said of itself before it loaded any code that is not ours."""
-        return cls(int(frame["landlock_abi"]), frame["seccomp"] is True, bool(frame["namespaces"]), frame["no_new_code"] is True)
+        return cls(
+            int(frame["landlock_abi"]), frame["seccomp"] is True, bool(frame["namespaces"]), frame["no_new_code"] is True,
+            frame["network"] is True,
+        )  # fmt: skip
 
     def at_most(self, other: "Layers") -> "Layers":
         return Layers(
@@ -38,6 +45,7 @@ class Layers:
             self.seccomp and other.seccomp,
             self.namespaces and other.namespaces,
             self.no_new_code and other.no_new_code,
+            self.network or other.network,
         )
 
 
@@ -89,11 +97,17 @@ ALWAYS = (
     "ends with the process that started it",
     "answers read strictly, logs escaped and bounded",
 )
+MEMORY_HELD = "memory: held to its budget by the system (control group), page cache and kernel memory included"
 REMAINS_ALWAYS = (
-    Residual("metadata", "A guest can learn that a file exists, its size and its times, for any path it can guess."),
+    Residual(
+        "metadata",
+        "A guest can learn that a file exists, its size and its times, for any path it can guess, and that a process is there.",
+    ),
     Residual("side_channels", "A guest shares processor, caches and disk with everything else and can tell how busy they are."),
     Residual("kernel", "A fault in the system's own kernel, behind one of the calls that a guest may make, is not held back."),
     Residual("native_code", "A guest can load machine code from a file it wrote; that code is behind the same wall."),
+    Residual("kernel_memory", "A guest can make the system hold some tens of megabytes for it, in pipes, sockets and locks."),
+    Residual("asked_for", "A plugin has what it asked for and was given, such as a secret that a setting refers to."),
     Residual("sampled_memory", "Memory is sampled: a guest can take more than its budget for some milliseconds."),
     Residual("sampled_disk", "Scratch is measured four times a second: a guest can write more than its budget for that long."),
     Residual("words", "A guest can be wrong about the data, or lie; its evidence can be checked by `harness verify`."),
@@ -113,20 +127,32 @@ WITHOUT_SECCOMP = (
 )
 
 
-def described(layers: Layers) -> WallLevel:
-    """What these layers amount to, in words."""
-    controls = [*ALWAYS]
+NETWORK_IS_OPEN = (
+    Residual(
+        "open_network",
+        "The operator opened the network to it: a guest can connect to anybody, by TCP and UDP, to services of this machine, this "
+        "product's own pages included, and send away what it was given.",
+    ),
+)
+
+
+def described(layers: Layers, *, memory_held: bool = False) -> WallLevel:
+    """What these layers amount to, in words. ``memory_held``: by the system's control groups, not by sampling alone."""
+    controls = [*ALWAYS, *([MEMORY_HELD] if memory_held else [])]
     if layers.landlock_abi:
         controls.append(f"files: only what it is given can be read, only its scratch written (Landlock {layers.landlock_abi})")
     if layers.seccomp:
-        controls.append("system calls: a list of allowed ones; no network, programs, processes, signals to others (seccomp)")
+        network = "no sockets but to connect by TCP and UDP" if layers.network else "no network"
+        controls.append(f"system calls: a list of allowed ones; {network}, programs, processes, signals to others (seccomp)")
     if layers.namespaces:
-        controls.append("namespaces of its own for users, network, IPC and host name")
+        controls.append(f"namespaces of its own for users, {'' if layers.network else 'network, '}IPC and host name")
     if layers.no_new_code:
         controls.append("no memory that was written becomes executable (MDWE)")
-    residuals = [*REMAINS_ALWAYS]
+    residuals = [item for item in REMAINS_ALWAYS if not (memory_held and item.name == "sampled_memory")]
     if not layers.landlock_abi:
         residuals += WITHOUT_LANDLOCK
     if not layers.seccomp:
         residuals += WITHOUT_SECCOMP
+    if layers.network:
+        residuals += NETWORK_IS_OPEN
     return WallLevel(layers.level, SUMMARIES[layers.level], tuple(controls), tuple(residuals), layers)

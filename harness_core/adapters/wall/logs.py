@@ -1,7 +1,11 @@
-"""What a guest prints, kept within a bound and made harmless: the head, the tail, and between them how much was cut."""
+"""What a guest prints and logs, kept within a bound and made harmless: the head, the tail, and between them how much was cut."""
 
 import codecs
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 MARKER = "\n[... {cut:,} bytes of output were cut here ...]\n"
 MARKER_ROOM = 80
@@ -18,6 +22,15 @@ def printable(text: str) -> str:
     return text.translate(ESCAPES)
 
 
+def entry_line(entry: Mapping[str, Any], at: datetime) -> str:
+    """An entry of a guest's structured log as text: time, level, message, fields. Further lines of the message are indented,
+    so that what a guest says cannot look like another entry."""
+    fields = "".join(f" {name}={json.dumps(value, ensure_ascii=False)}" for name, value in entry["fields"].items())
+    message = str(entry["message"]).replace("\n", "\n    ")
+    when = at.astimezone(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00")
+    return printable(f"{when}Z {str(entry['level']).upper()} {message}{fields.replace(chr(10), ' ')}\n")
+
+
 class BoundedLog:
     """A log file of at most ``max_bytes``. What is not UTF-8 stands in it as ``\\xNN``; its head can be read at once."""
 
@@ -27,11 +40,16 @@ class BoundedLog:
         self._file = path.open("wb", buffering=0)
         self._decoder = codecs.getincrementaldecoder("utf-8")("backslashreplace")
         self._tail = bytearray()
+        self._at_line_start = True
         self._head_room = self._tail_room = max(0, (max_bytes - MARKER_ROOM) // 2)
 
     def feed(self, data: bytes) -> None:
         self.size_bytes += len(data)
         self._keep(printable(self._decoder.decode(data)).encode())
+
+    def add_line(self, line: str) -> None:
+        """A line of our own, between those that the guest prints; it has been counted where it came from."""
+        self._keep((line if self._at_line_start else f"\n{line}").encode())
 
     def close(self) -> None:
         if self._file.closed:
@@ -46,6 +64,7 @@ class BoundedLog:
         self._file.close()
 
     def _keep(self, data: bytes) -> None:
+        self._at_line_start = data.endswith(b"\n") if data else self._at_line_start
         if self._head_room >= len(data):
             self._head_room -= len(data)
             self._file.write(data)

@@ -53,20 +53,41 @@ def kill(pid: int) -> None:
         os.waitpid(pid, os.WNOHANG)
 
 
-def high_water_mark(pid: int) -> tuple[int, int]:
-    """The most bytes that ``pid`` ever held since its exec, and its threads now; zeros, where the system does not say.
+@dataclass(frozen=True)
+class Marks:
+    """The most bytes that a process ever held since its exec, those of its memory that are swapped out now, and its threads now.
 
-    ``ru_maxrss`` says the most that its parent held, where that is more.
+    ``ru_maxrss`` says the most that its parent held, where that is more. A process can have its memory swapped out on purpose.
     """
+
+    peak_rss_bytes: int = 0
+    swapped_bytes: int = 0
+    threads: int = 0
+
+
+def marks_of(pid: int) -> Marks:
+    """Zeros, where the system does not say."""
     with suppress(OSError):
-        status = Path(f"/proc/{pid}/status").read_bytes()
-        return _number_after(status, b"\nVmHWM:") * 1024, _number_after(status, b"\nThreads:")
-    return 0, 0
+        return marks_in(Path(f"/proc/{pid}/status").read_bytes())
+    return Marks()
+
+
+def marks_in(status: bytes) -> Marks:
+    """From what the system shows as the status of a process."""
+    peak_kb, swapped_kb, threads = (_number_after(status, name) for name in (b"\nVmHWM:", b"\nVmSwap:", b"\nThreads:"))
+    return Marks(peak_kb * 1024, swapped_kb * 1024, threads)
 
 
 def _number_after(status: bytes, name: bytes) -> int:
     words = status.partition(name)[2].split(maxsplit=1)
     return int(words[0]) if words and words[0].isdigit() else 0
+
+
+def locks_of(pid: int) -> int:
+    """How many ranges of files ``pid`` holds locked; 0, where the system does not say. Each takes memory of the kernel."""
+    with suppress(OSError):
+        return Path("/proc/locks").read_bytes().count(b" %d " % pid)
+    return 0
 
 
 def descendants(pid: int, ended: Container[int] = ()) -> list[int]:

@@ -11,7 +11,7 @@ from contextlib import suppress
 
 import psutil
 
-from harness_core.adapters.wall.processes import Usage, carriers, descendants, high_water_mark, is_alive, kill, usage_of
+from harness_core.adapters.wall.processes import Usage, carriers, descendants, is_alive, kill, marks_of, usage_of
 
 MAX_PROCESSES = 256
 EMPTY_PASSES = 3  # a list of children read while they come and go can miss one
@@ -31,18 +31,21 @@ class ProcessTree:
         self._root_pid, self._token = root_pid, token.encode()
         self._root = psutil.Process(root_pid)
         self._known: dict[int, psutil.Process] = {}
-        self._children_rss_bytes = 0
+        self._children_rss_bytes = self._swapped_bytes = 0
 
     @property
     def cpu_s(self) -> float:
         return self.usage.cpu_user_s + self.usage.cpu_system_s
 
     def rss_bytes(self) -> int:
-        """Resident bytes: the guest's as of now, its descendants' as of the last look. Pages shared by a fork count in each."""
+        """Resident bytes: the guest's as of now; its swapped ones and its descendants' as of the last look.
+
+        Pages shared by a fork count in each.
+        """
         root_bytes = 0
         with suppress(psutil.Error):
             root_bytes = self._root.memory_info().rss
-        total = root_bytes + self._children_rss_bytes
+        total = root_bytes + self._swapped_bytes + self._children_rss_bytes
         self.peak_rss_bytes = max(self.peak_rss_bytes, total)
         return total
 
@@ -60,8 +63,9 @@ class ProcessTree:
         self.usage = Usage(
             now.rss_bytes, max(now.cpu_user_s, self.usage.cpu_user_s), max(now.cpu_system_s, self.usage.cpu_system_s)
         )
-        peak_bytes, self.threads = high_water_mark(self._root_pid)
-        self.peak_rss_bytes = max(self.peak_rss_bytes, now.rss_bytes, peak_bytes)
+        marks = marks_of(self._root_pid)
+        self.threads, self._swapped_bytes = marks.threads, marks.swapped_bytes
+        self.peak_rss_bytes = max(self.peak_rss_bytes, now.rss_bytes, marks.peak_rss_bytes)
 
     def terminate(self) -> None:
         """Ask the guest's process group to end. Only before the guest is reaped: until then its pid names the group."""

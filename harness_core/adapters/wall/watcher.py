@@ -10,9 +10,11 @@ from harness_core.adapters.wall.answers import Answers
 from harness_core.adapters.wall.guests import Guest
 from harness_core.adapters.wall.logs import BoundedLog
 from harness_core.adapters.wall.orders import MAX_THREADS
+from harness_core.adapters.wall.processes import locks_of
 from harness_core.adapters.wall.scratch import scratch_use
 from harness_core.adapters.wall.tree import EMPTY_PASSES, MAX_PROCESSES, ProcessTree
 from harness_core.ports.launcher import Ending, GuestRequest
+from harness_core.sdk.frames import TooLarge
 
 LOOK_INTERVAL_S = 0.02  # at the guest's memory, while there is room
 SHORTEST_LOOK_S = 0.002  # close to its budget
@@ -26,6 +28,8 @@ POLLING_INTERVAL_S = 0.005  # where the end of a process cannot be waited for
 KILL_AGAIN_S = 0.05
 CLEARING_S = 5.0
 READ_BYTES = 65_536
+MAX_LOCKS = 10_000
+UNREADABLE = ("broken", "result")  # whatever it says after that is not understood
 
 
 @dataclass(frozen=True)
@@ -132,11 +136,14 @@ class Watcher:
         return bool(data)
 
     def _hear(self, data: bytes) -> None:
-        if self.verdict is not None and self.verdict.ending == "broken":
+        if self.verdict is not None and self.verdict.ending in UNREADABLE:
             return
         had_answered = self._answers.result is not None
         try:
             self._answers.feed(data)
+        except TooLarge as reason:
+            limit_mb = self._request.max_result_bytes // 2**20
+            self._stop("result", f"It answered with {reason}; a result may have {limit_mb:,} MB.", at_once=True)
         except ValueError as reason:
             self._stop("broken", f"It sent what is no answer: {str(reason)[:300]}.")
         if self._answers.result is not None and not had_answered:
@@ -173,15 +180,17 @@ class Watcher:
 
     def _look_at_scratch(self, now: float) -> None:
         limits = self._request
-        use = scratch_use(limits.scratch, self._guest.pid, limits.max_scratch_files)
+        use = scratch_use(limits.scratch, self._guest.pid, limits.max_scratch_bytes, limits.max_scratch_files)
         after = time.monotonic()
         self._next_scratch_look = max(now + SCRATCH_INTERVAL_S, after + SCRATCH_PATIENCE * (after - now))
         if use.size_bytes > limits.max_scratch_bytes:
             self._stop("disk", f"It wrote more than the {limits.max_scratch_bytes:,} bytes it may.", at_once=True)
         elif use.files > limits.max_scratch_files:
-            self._stop("disk", f"It made more than the {limits.max_scratch_files:,} files it may.", at_once=True)
+            self._stop("files", f"It made more than the {limits.max_scratch_files:,} files it may.", at_once=True)
         elif use.is_too_deep:
-            self._stop("disk", "It nested folders deeper than they can be read.", at_once=True)
+            self._stop("files", "It nested folders deeper than they can be read.", at_once=True)
+        elif locks_of(self._guest.pid) > MAX_LOCKS:
+            self._stop("memory", f"It held more than {MAX_LOCKS:,} locks at once.", at_once=True)
 
     def _hold_to_budget(self, now: float) -> None:
         limits = self._request
@@ -203,7 +212,7 @@ class Watcher:
         now = time.monotonic()
         if at_once:
             self._kill_at = now
-        if self.verdict is None and (self._answers.result is None or ending == "broken"):
+        if self.verdict is None and (self._answers.result is None or ending in UNREADABLE):
             self.verdict = Verdict(ending, reason)
             self._kill_at = min(self._kill_at, now + self._request.kill_grace_s)
             self.tree.terminate()

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterable
 
 from harness_core.sdk.wall.numbers import MACHINES, NEWEST, Machine
-from harness_core.sdk.wall.rules import ALLOWED, ANSWERED, FATAL, Condition, Rule, checked
+from harness_core.sdk.wall.rules import ALLOWED, ANSWERED, FATAL, FOR_THE_NETWORK, Condition, Rule, checked, connecting
 from harness_core.sdk.wall.system import system_call
 
 SECCOMP_SET_MODE_FILTER = 1
@@ -56,16 +56,20 @@ def load(program: bytes) -> None:
         raise OSError(errno.ESRCH, f"thread {refused} could not be put behind the filter")
 
 
-def build(target: Machine, own_pid: int, landlock_abi: int) -> bytes:
-    """The whole filter for one process: unknown convention ends it, unknown calls are refused, new ones do not exist."""
+def build(target: Machine, own_pid: int, landlock_abi: int, *, network: bool = False) -> bytes:
+    """The whole filter for one process: unknown convention ends it, unknown calls are refused, new ones do not exist.
+
+    With ``network`` connections to others are let through.
+    """
     numbers = target.numbers
     code = [_op(LOAD, ARCHITECTURE_AT), _op(JUMP_EQUAL, target.audit_arch, 1, 0), _op(RETURN, KILL_PROCESS), _op(LOAD, NUMBER_AT)]
     if target.foreign is not None:
         code += [_op(JUMP_NOT_LESS, target.foreign, 0, 1), _op(RETURN, KILL_PROCESS)]
-    for name, rule in checked(own_pid, landlock_abi).items():
+    for name, rule in {**checked(own_pid, landlock_abi), **(connecting() if network else {})}.items():
         if name in numbers:
             code += _guarded(numbers[name], _check(rule))
-    code += _each((numbers[name] for name in ALLOWED if name in numbers), ALLOW)
+    allowed = ALLOWED | FOR_THE_NETWORK if network else ALLOWED
+    code += _each((numbers[name] for name in allowed if name in numbers), ALLOW)
     code += _each((numbers[name] for name in FATAL if name in numbers), KILL_PROCESS)
     for answer, names in ANSWERED.items():
         code += _each((numbers[name] for name in names if name in numbers), ANSWER | answer)

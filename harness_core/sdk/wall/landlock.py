@@ -39,14 +39,15 @@ def version() -> int:
         return 0
 
 
-def restrict(abi: int, readable: Iterable[str], writable: Iterable[str]) -> None:
+def restrict(abi: int, readable: Iterable[str], writable: Iterable[str], *, network: bool = False) -> None:
     """Grant reading and writing below these paths, and refuse the rest from now on.
 
     Paths that are not there are passed over. Only files and folders can be written; links, pipes, sockets and devices are not made,
-    nothing is executed. Raises OSError; then nothing is restricted. The process must have one thread only, and no_new_privs.
+    nothing is executed; with ``network`` TCP is left as it is. Raises OSError; then nothing is restricted. The process must have
+    one thread only, and no_new_privs.
     """
     handled = (1 << RIGHTS.get(abi, 16)) - 1
-    ruleset = _create(abi, handled)
+    ruleset = _create(abi, handled, 0 if network else NETWORK_RIGHTS)
     try:
         for rights, paths in ((READING, readable), (WRITING, writable)):
             for path in paths:
@@ -56,10 +57,10 @@ def restrict(abi: int, readable: Iterable[str], writable: Iterable[str]) -> None
         os.close(ruleset)
 
 
-def _create(abi: int, handled: int) -> int:
+def _create(abi: int, handled: int, network: int) -> int:
     words = [handled]
     if abi >= 4:
-        words.append(NETWORK_RIGHTS)
+        words.append(network)
     if abi >= 6:
         words.append(SCOPES)
     described = struct.pack(f"{len(words)}Q", *words)

@@ -13,6 +13,7 @@ MAX_NOTES = 20
 MAX_WORDS = 200
 O_WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 AF_UNIX = 1
+INTERNET = (2, 10)
 WRITABLE_DEVICE = "/dev/null"
 
 PROGRAMS = ("subprocess.Popen", "os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "os.forkpty", "pty.spawn")
@@ -31,7 +32,7 @@ class Policy:
     def __init__(self, order: Mapping[str, Any], plugin_folder: str, emit: Callable[[dict[str, Any]], None]) -> None:
         self._read = tuple(_spellings([*order["read"], *order["write"]]))
         self._write = tuple(_spellings(order["write"]))
-        self._code = f"{plugin_folder}/"
+        self._code, self._is_open = f"{plugin_folder}/", bool(order.get("network"))
         self._emit = emit
         self._noted: set[tuple[str, str]] = set()
         self._checks: dict[str, Callable[[Sequence[Any]], None]] = {
@@ -42,7 +43,8 @@ class Policy:
             "exec": lambda _: self._questionable("exec or eval", "code made from text cannot be reviewed"),
             "pickle.find_class": lambda _: self._questionable("pickle", "a pickle can run anything when it is read"),
         }
-        self._checks |= dict.fromkeys(PROGRAMS, self._program) | dict.fromkeys(NETWORK, self._network)
+        self._checks |= dict.fromkeys(PROGRAMS, self._program)
+        self._checks |= dict.fromkeys(() if self._is_open else NETWORK, self._network)
         self._checks |= {event: self._changing(count) for event, count in CHANGES.items()}
 
     def __call__(self, event: str, arguments: Sequence[Any]) -> None:
@@ -74,7 +76,7 @@ class Policy:
 
     def _socket(self, arguments: Sequence[Any]) -> None:
         family = arguments[1]
-        if family not in (AF_UNIX, -1):
+        if family not in (AF_UNIX, -1) and not (self._is_open and family in INTERNET):
             self._network(arguments)
 
     def _network(self, arguments: Sequence[Any]) -> None:

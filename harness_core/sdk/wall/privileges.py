@@ -19,16 +19,19 @@ class NoIdentity(Exception):
     """The process is in a user namespace in which it is nobody; it has to be started again, without namespaces."""
 
 
-def enter_namespaces() -> list[str]:
+def enter_namespaces(*, network: bool = False) -> list[str]:
     """A user, network, IPC and hostname namespace of its own, all or none; the names of those entered.
+
+    With ``network`` that of the network is left as it is.
 
     One call for all: where an ordinary user may make a user namespace but gets no rights in it (Ubuntu since 24.04), the call fails
     as a whole, and the process keeps the identity with which it can write its files.
     Raises NoIdentity where it lost that all the same.
     """
     uid, gid = os.geteuid(), os.getegid()
+    entered = {name: flag for name, flag in NEW_NAMESPACES.items() if not (network and name == "network")}
     try:
-        unshare(sum(NEW_NAMESPACES.values()))
+        unshare(sum(entered.values()))
     except OSError:
         return []
     try:
@@ -37,7 +40,7 @@ def enter_namespaces() -> list[str]:
         Path("/proc/self/gid_map").write_text(f"{gid} {gid} 1")
     except OSError as reason:
         raise NoIdentity from reason
-    return list(NEW_NAMESPACES)
+    return list(entered)
 
 
 def drop_capabilities() -> None:

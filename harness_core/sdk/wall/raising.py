@@ -23,11 +23,12 @@ def raise_wall(order: Mapping[str, Any]) -> dict[str, Any]:
 
     ``order`` has ``read`` and ``write`` (absolute paths), ``limits`` (by number of ``resource``, as text), ``threads`` (their most,
     where the system counts them for this process alone), ``landlock`` (the highest version to use, 0 for none), ``seccomp`` and
-    ``namespaces`` (whether to use them).
+    ``namespaces`` (whether to use them), and ``network`` (whether connections are let through, by the operator's override).
     """
     if thread_count() != 1:
         raise WallRefused("a thread that is there already would stay outside the wall")
-    namespaces = privileges.enter_namespaces() if order["namespaces"] else []
+    network = bool(order.get("network"))
+    namespaces = privileges.enter_namespaces(network=network) if order["namespaces"] else []
     privileges.drop_capabilities()
     privileges.limit(order["limits"])
     if namespaces:
@@ -37,8 +38,9 @@ def raise_wall(order: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "landlock_abi": abi,
         "no_new_code": order["seccomp"] and _refuse_new_code(),
-        "seccomp": order["seccomp"] and _filter_calls(abi),
+        "seccomp": order["seccomp"] and _filter_calls(abi, network=network),
         "namespaces": namespaces,
+        "network": network,
     }
 
 
@@ -51,7 +53,7 @@ def _restrict_files(order: Mapping[str, Any]) -> int:
     abi = min(landlock.version(), int(order["landlock"]))
     if abi > 0:
         try:
-            landlock.restrict(abi, order["read"], order["write"])
+            landlock.restrict(abi, order["read"], order["write"], network=bool(order.get("network")))
         except OSError:
             return 0
     return abi
@@ -66,11 +68,11 @@ def _refuse_new_code() -> bool:
     return True
 
 
-def _filter_calls(abi: int) -> bool:
+def _filter_calls(abi: int, *, network: bool) -> bool:
     target = filters.machine()
     if target is None:
         return False
     with suppress(OSError):
-        filters.load(filters.build(target, os.getpid(), abi))
+        filters.load(filters.build(target, os.getpid(), abi, network=network))
         return True
     return False

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 
 O_TRUNC = 0x200
 O_ACCMODE = 0x3
-CLONE_THREAD = 0x10000
+A_THREAD = 0x10F00  # CLONE_VM, FS, FILES, SIGHAND, THREAD: with files of its own, a thread could hold some that nobody counts
 CLONE_NAMESPACES = 0x7E020000  # CLONE_NEWNS, NEWCGROUP, NEWUTS, NEWIPC, NEWUSER, NEWPID, NEWNET
+MAP_TYPE, MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_ANONYMOUS = 0xF, 0x1, 0x2, 0x3, 0x20
+CLOSE_RANGE_CLOEXEC = 4
 AF_UNIX, SOCK_STREAM, SOCK_TYPE_MASK = 1, 1, 0xF
 FUTEX_COMMAND_MASK = 0x7F
 
@@ -51,13 +53,13 @@ def _times(argument: int) -> Rule:
 
 ALLOWED = frozenset([
     "read", "write", "readv", "writev", "pread64", "pwrite64", "preadv", "pwritev", "preadv2", "pwritev2", "lseek", "close",
-    "close_range", "dup", "dup2", "dup3", "pipe", "pipe2", "stat", "lstat", "fstat", "newfstatat", "statx", "access",
+    "dup", "dup2", "dup3", "pipe", "pipe2", "stat", "lstat", "fstat", "newfstatat", "statx", "access",
     "faccessat", "faccessat2", "readlink", "readlinkat", "getdents64", "getcwd", "chdir", "fchdir", "umask", "statfs",
-    "fstatfs", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "renameat2", "ftruncate",
+    "fstatfs", "mkdir", "mkdirat", "rmdir", "unlink", "unlinkat", "rename", "renameat", "ftruncate",
     "fsync", "fdatasync", "sync_file_range", "fadvise64", "readahead", "copy_file_range", "sendfile", "poll",
     "ppoll", "select", "pselect6", "epoll_create", "epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait",
     "epoll_pwait2", "eventfd", "eventfd2", "timerfd_create", "timerfd_settime", "timerfd_gettime", "recvfrom", "shutdown",
-    "getsockopt", "getsockname", "getpeername", "mmap", "munmap", "mprotect", "mremap", "madvise", "msync", "mincore",
+    "getsockopt", "getsockname", "getpeername", "munmap", "mprotect", "mremap", "madvise", "msync", "mincore",
     "brk", "membarrier", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn", "rt_sigpending", "rt_sigsuspend",
     "rt_sigtimedwait", "sigaltstack", "restart_syscall", "pause", "alarm", "setitimer", "getitimer", "timer_create",
     "timer_settime", "timer_gettime", "timer_getoverrun", "timer_delete", "nanosleep", "clock_nanosleep", "clock_gettime",
@@ -95,7 +97,10 @@ def checked(own_pid: int, landlock_abi: int) -> dict[str, Rule]:
     rules = {
         "open": _flags(1),
         "openat": _flags(2),
-        "clone": Rule((Condition(0, (CLONE_THREAD,), mask=CLONE_THREAD | CLONE_NAMESPACES),)),
+        "mmap": Rule((Condition(3, MAPPINGS, mask=MAP_TYPE | MAP_ANONYMOUS),)),
+        "clone": Rule((Condition(0, (A_THREAD,), mask=A_THREAD | CLONE_NAMESPACES),)),
+        "close_range": Rule((Condition(2, (0, CLOSE_RANGE_CLOEXEC)),), errno.EINVAL),
+        "renameat2": Rule((Condition(4, RENAMES),), errno.EINVAL),
         "kill": own,
         "tgkill": own,
         "socketpair": Rule((Condition(0, (AF_UNIX,)), Condition(1, (SOCK_STREAM,), mask=SOCK_TYPE_MASK))),
@@ -117,10 +122,27 @@ def checked(own_pid: int, landlock_abi: int) -> dict[str, Rule]:
     return rules
 
 
-FALLOCATE_MODES = (0, 3)
-"""Making a file longer, which its limit holds; giving room back. Nothing that takes room beyond the end."""
-FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 36, 37, 38, 1030, 1032)
-"""Duplicates, flags, locks of files, the size of a pipe: nothing that sends signals, leases or watches."""
+FOR_THE_NETWORK = frozenset(["connect", "sendmsg", "recvmsg", "sendmmsg", "recvmmsg", "setsockopt"])
+"""What the operator's override lets through, beside :func:`connecting`. Nobody can be waited for: no bind, listen, accept."""
+INTERNET, STREAM_OR_DATAGRAM = (2, 10), (1, 2)
+
+
+def connecting() -> dict[str, Rule]:
+    """The calls that depend on their arguments, as the override has them: sockets of the internet and of no other family."""
+    return {
+        "socket": Rule((Condition(0, INTERNET), Condition(1, STREAM_OR_DATAGRAM, mask=SOCK_TYPE_MASK)), errno.EAFNOSUPPORT),
+        "sendto": Rule(()),
+    }
+
+
+MAPPINGS = (MAP_SHARED, MAP_PRIVATE, MAP_SHARED_VALIDATE, MAP_PRIVATE | MAP_ANONYMOUS)
+"""Of files, and private memory. Shared memory without a file stays taken when it is no longer mapped, where nobody counts it."""
+RENAMES = (0, 1, 2)
+"""Plainly, onto nothing, in exchange. Not leaving a device in place of the old name."""
+FALLOCATE_MODES = (3,)
+"""Giving room back. Taking it ahead costs no time: a guest could fill the disk before anybody looks."""
+FCNTL_COMMANDS = (0, 1, 2, 3, 4, 5, 6, 7, 1030, 1032)
+"""Duplicates, flags, locks of files that name their process, the size of a pipe: nothing that sends signals, leases or watches."""
 IOCTL_COMMANDS = (0x5401, 0x5413, 0x541B, 0x5421, 0x5450, 0x5451, 0x802C542A)
 """TCGETS, TIOCGWINSZ, FIONREAD, FIONBIO, FIONCLEX, FIOCLEX, TCGETS2."""
 PRCTL_OPTIONS = (3, 15, 16)
