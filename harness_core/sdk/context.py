@@ -128,13 +128,18 @@ class PluginContext:
             raise LookupError(f"{self.plugin_id} was given no dataset version")
         return self.datasets.get("data") or next(iter(self.datasets.values()))
 
-    def progress(self, done: float, total: float, what: str = "") -> None:
-        """Say how far the work is; call it as often as is convenient, at most four a second are passed on."""
+    def progress(self, done: float, total: float, what: str = "", unit: str = "") -> None:
+        """Say how far the work is; call it as often as is convenient, at most four a second are passed on.
+
+        ``done`` and ``total`` count work that takes time evenly, in ``unit`` (``rows``, ``columns`` …): people are shown the
+        rate and the time that is left.
+        """
         now = time.monotonic()
         if done < total and now - self._last_progress < PROGRESS_INTERVAL_S:
             return
         self._last_progress = now
-        self.emit({"type": "progress", "done": float(done), "total": float(total), "what": str(what)[:200]})
+        frame = {"type": "progress", "done": float(done), "total": float(total), "what": str(what)[:200], "unit": str(unit)[:20]}
+        self.emit(frame)
 
     def write_artifact(self, name: str, content: Any = None, *, media_type: str | None = None) -> Path:
         """Declare an artifact and, unless ``content`` is None (then write the returned path yourself), write it.

@@ -13,10 +13,16 @@ from harness_core.sdk.canonical import compact_bytes, strict_loads
 
 HEADER = struct.Struct(">I")
 MAX_FRAME_BYTES = 64 * 1024 * 1024
+PLAUSIBLE_BYTES = 1 << 30  # what claims to be longer is no frame
+MAX_VALUES = 2_000_000  # three bytes of text can make a value of a hundred; commas within texts count, too
 
 
 class BrokenFrame(ValueError):
     """The other side sent what is no frame."""
+
+
+class TooLarge(BrokenFrame):
+    """The other side sent more than is read."""
 
 
 def encode(frame: Any) -> bytes:
@@ -50,11 +56,15 @@ class FrameReader:
         while len(self._buffer) >= HEADER.size:
             (size,) = HEADER.unpack_from(self._buffer)
             if size > self._max:
-                raise BrokenFrame(f"a frame of {size:,} bytes, where at most {self._max:,} are read")
+                raise (TooLarge if size < PLAUSIBLE_BYTES else BrokenFrame)(
+                    f"a frame of {size:,} bytes, where at most {self._max:,} are read"
+                )
             if len(self._buffer) < HEADER.size + size:
                 return
             body = bytes(self._buffer[HEADER.size : HEADER.size + size])
             del self._buffer[: HEADER.size + size]
+            if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+                raise TooLarge(f"a frame of more than {MAX_VALUES:,} values")
             frame = strict_loads(body)
             if not isinstance(frame, dict) or not isinstance(frame.get("type"), str):
                 raise BrokenFrame("a frame that is no object with a type")

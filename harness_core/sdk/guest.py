@@ -7,6 +7,7 @@ it stays until the request's pipe is closed, so that the kernel sees the whole p
 loaded is believed without a check.
 """
 
+import errno
 import importlib.util
 import json
 import os
@@ -78,6 +79,11 @@ def execute(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], None]) 
     except PermissionError as reason:
         sys.__excepthook__(type(reason), reason, reason.__traceback__)
         return _failed({"type": "SandboxViolation", "message": _refusal(reason)}), ctx
+    except OSError as reason:
+        sys.__excepthook__(type(reason), reason, reason.__traceback__)
+        if reason.errno == errno.EFBIG:
+            return _failed({"type": "DiskLimit", "message": "It wrote a file larger than all that it may write."}), ctx
+        return _failed({"type": type(reason).__name__, "message": _first_line(reason)}), ctx
     except BaseException as reason:  # a guest may raise anything, SystemExit included; it ends as an error, never as silence
         sys.__excepthook__(type(reason), reason, reason.__traceback__)  # nothing to import, should memory have run out
         return _failed({"type": type(reason).__name__, "message": _first_line(reason)}), ctx

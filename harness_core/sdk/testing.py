@@ -5,12 +5,15 @@
     result = run_plugin("plugins/analysis_example", {"x": [1, 2, 3]}, upstream={"profile_basic": profile})
     assert result["status"] == "ok"
 
-Every answer is checked as the kernel checks it: required keys, vocabulary, and the plugin's own ``output.schema.json``.
+Every answer is checked as the kernel checks it: required keys, vocabulary, and the plugin's own ``output.schema.json``. That the
+same input gives the same bytes is proved by :func:`harness_core.sdk.testing_same_bytes.prove_same_bytes`.
 """
 
 import json
+import shutil
 import sys
 import tempfile
+import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,6 +27,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     import pyarrow
+
+ROW_GROUP = 122_880
+
+
+class Answer(dict[str, Any]):
+    """A plugin's answer. A scratch folder that was made for it lasts as long as it does."""
+
+    def __init__(self, content: Mapping[str, Any], made: Path | None) -> None:
+        super().__init__(content)
+        if made is not None:
+            weakref.finalize(self, shutil.rmtree, made, ignore_errors=True)
 
 
 def run_plugin(
@@ -40,12 +54,15 @@ def run_plugin(
     datasets: Mapping[str, Any] | None = None,
     call: str = "run",
     memory_mb: int = 1024,
+    row_group: int = ROW_GROUP,
 ) -> dict[str, Any]:
     """Run ``folder``'s plugin and return its answer as plain JSON, with ``written`` (artifacts) and ``datasets`` beside it.
 
-    ``table`` is an Arrow table, a pandas frame or a dict of columns; it becomes the dataset version ``dv_test``. Settings that are
-    not given come from the defaults of ``config.schema.json``. ``upstream`` maps plugin ids to earlier answers of this function.
-    ``inputs`` are files for ingest plugins. Raises AssertionError where the kernel would refuse the answer.
+    ``table`` is an Arrow table, a pandas frame or a dict of columns; it becomes the dataset version ``dv_test``, with ``row_group``
+    rows in each group of its Parquet. ``datasets`` maps roles to such tables, or to the folders that ``write_dataset`` made.
+    Settings that are not given come from the defaults of ``config.schema.json``. ``upstream`` maps plugin ids to earlier answers of
+    this function. ``inputs`` are files for ingest plugins. Raises AssertionError where the kernel would refuse the answer. The
+    folder ``scratch`` is gone with the answer, unless it was given.
     """
     import yaml
 
@@ -59,7 +76,7 @@ def run_plugin(
         "function": function if call == "run" else call, "settings": _with_defaults(folder, settings), "seed": seed,
         "scratch": str(work), "engine_memory_mb": memory_mb, "limits": manifest.get("limits", {}), "plan": list(plan),
         "report": dict(report or {}), "inputs": [_input(Path(path)) for path in inputs],
-        "datasets": {role: str(write_dataset(work / "in" / role, content)) for role, content in given.items()},
+        "datasets": {role: str(_dataset(work / "in" / role, content, row_group)) for role, content in given.items()},
         "upstream": {name: _upstream(work / "up" / name, answer) for name, answer in (upstream or {}).items()},
     }  # fmt: skip
     work.mkdir(parents=True, exist_ok=True)
@@ -68,10 +85,12 @@ def run_plugin(
         answer, ctx = guest.execute(request, frames.append)
     for dataset in ctx.datasets.values():
         dataset.close()
-    answer = json.loads(canonical_bytes(answer))
+    plain = json.loads(canonical_bytes(answer))
+    beside = {"written": dict(ctx.written), "datasets": list(ctx.written_datasets), "scratch": str(work), "frames": frames}
+    kept = Answer({**plain, **beside}, work if scratch is None else None)
     if call == "run":
-        check_result(folder, manifest["id"], answer)
-    return {**answer, "written": dict(ctx.written), "datasets": list(ctx.written_datasets), "scratch": str(work), "frames": frames}
+        check_result(folder, manifest["id"], plain)
+    return kept
 
 
 def check_result(folder: Path, plugin_id: str, answer: Mapping[str, Any]) -> None:
@@ -88,17 +107,26 @@ def check_result(folder: Path, plugin_id: str, answer: Mapping[str, Any]) -> Non
         raise AssertionError("\n".join(problems))
 
 
-def write_dataset(folder: Path, table: Any, dataset_version_id: str = "dv_test") -> Path:
-    """Make a dataset version's folder (``data.parquet`` and ``schema.json``) from an Arrow table, a frame or a dict."""
+def _dataset(folder: Path, content: Any, row_group: int) -> Path:
+    return content if isinstance(content, Path) else write_dataset(folder, content, row_group=row_group)
+
+
+def as_table(table: Any) -> "pyarrow.Table":
+    """An Arrow table, a pandas frame or a dict of columns as an Arrow table."""
     import pyarrow
-    import pyarrow.parquet
 
     if isinstance(table, Mapping):
-        table = pyarrow.table(dict(table))
-    elif not isinstance(table, pyarrow.Table):
-        table = pyarrow.Table.from_pandas(table, preserve_index=False)
+        return pyarrow.table(dict(table))
+    return table if isinstance(table, pyarrow.Table) else pyarrow.Table.from_pandas(table, preserve_index=False)
+
+
+def write_dataset(folder: Path, table: Any, dataset_version_id: str = "dv_test", *, row_group: int = ROW_GROUP) -> Path:
+    """Make a dataset version's folder (``data.parquet`` and ``schema.json``) from an Arrow table, a frame or a dict."""
+    import pyarrow.parquet
+
+    table = as_table(table)
     folder.mkdir(parents=True, exist_ok=True)
-    pyarrow.parquet.write_table(table, folder / "data.parquet", row_group_size=122_880)
+    pyarrow.parquet.write_table(table, folder / "data.parquet", row_group_size=row_group)
     facts = {
         "dataset_version_id": dataset_version_id,
         "row_count": table.num_rows,

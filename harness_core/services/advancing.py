@@ -64,6 +64,7 @@ class Advancing:
         return self._jobs.commit_expansion(job, executions_of(run, plan, plugins, have), {"expanded": True})
 
     def _close(self, job: Job, executions: Sequence[Execution]) -> None:
+        stages = self._store.stages(job.run_id)  # looked at before the fence is: what comes after a retry is not among them
         run = self._jobs.begin_closing(job)
         ended = ended_executions(self._runs, self._store, [item for item in executions if not item.open])
         versions = [self._library.dataset_version(item["dataset_version_id"]) for item in run.datasets]
@@ -73,7 +74,7 @@ class Advancing:
         artifacts = self._write_reports(run, report, ended) if report is not None else []
         closing = _closing(run, status, report, artifacts)
         manifest = self._write_manifest(run, closing, executions, versions)
-        self._store.drop_half_written(run.run_id)
+        self._store.drop_half_written(run.run_id, stages)
         self._jobs.commit_closing(job, Closing(**{**vars(closing), "artifacts": [*artifacts, manifest]}))
 
     @staticmethod

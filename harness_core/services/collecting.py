@@ -14,6 +14,7 @@ from harness_core.domain.runs import RunId
 from harness_core.ports.keeping import Discards, Facts, Keeping, Kind
 from harness_core.ports.world import Clock
 
+TURN = "collector"
 COLLECTED: tuple[Kind, ...] = ("dataset", "upload")
 
 
@@ -81,6 +82,14 @@ class Collecting:
                 self._discards.clear()
                 done.collected.append(item)
         return done
+
+    def take_turn(self, every_s: float) -> bool:
+        """Whether it is time to collect again; told to one caller only, among all processes."""
+        return self._keeping.take_turn(TURN, every_s)
+
+    def last_turn(self) -> float | None:
+        """When the janitor last began; None where it never did."""
+        return self._keeping.last_turn(TURN)
 
     def remove_runs(self, run_ids: Collection[str]) -> None:
         """Remove the files of runs that are purged; nothing can take that back, so that the record may come first."""

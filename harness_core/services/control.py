@@ -1,4 +1,4 @@
-"""Steering a run that exists: cancel, retry, resume. Each acts on the record; whoever works hears of it."""
+"""Steering a run that exists: cancel, pause, retry, resume. Each acts on the record; whoever works hears of it."""
 
 from collections.abc import Callable, Sequence
 
@@ -20,12 +20,16 @@ class Controlling:
             self._close_now(job_id)
         return self._runs.get(run.run_id)
 
+    def pause(self, run_id: str) -> Run:
+        """Nothing new of it is started; what runs is finished and committed. Raises NotFound, Conflict."""
+        return self._runs.pause(self._runs.get(run_id).run_id)
+
     def retry(self, run_id: str) -> Run:
         """Run again what did not end well, and the reports. Raises NotFound, Conflict."""
         return self._ring(*self._runs.retry(self._runs.get(run_id).run_id))
 
     def resume(self, run_id: str) -> Run:
-        """Go on with a run that nobody works on. Raises NotFound, Conflict."""
+        """Go on with a run that is paused or that nobody works on. Raises NotFound, Conflict."""
         return self._ring(*self._runs.resume(self._runs.get(run_id).run_id))
 
     def _ring(self, run: Run, rings: Sequence[int]) -> Run:

@@ -12,8 +12,11 @@ from typing import Any, Literal, Protocol
 
 from harness_core import __version__
 from harness_core.domain.errors import HarnessError, Problem
+from harness_core.domain.grants import Decisions, network_open_to
 from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.domain.retention import DAY_S, Plan
 from harness_core.ports.state import Jobs
+from harness_core.services.collecting import Sweep
 from harness_core.services.overview import Overview
 
 State = Literal["ok", "warning", "failure"]
@@ -188,6 +191,35 @@ def _dead_letters(dead: Sequence[Mapping[str, Any]]) -> Check:
     return Check("dead_letters", "warning", f"{len(dead)} jobs were given up.", advice, {"jobs": [dict(item) for item in dead]})
 
 
+def check_keeping(overdue: Plan, sweep: Sweep, collected_at: float | None, now: float) -> list[Check]:
+    """What should have gone by now: runs beyond the policy, and files that nobody needs."""
+    return [_retention(overdue), _collection(sweep, collected_at, now)]
+
+
+def _retention(overdue: Plan) -> Check:
+    expired, deleted = len(overdue.expire), len(overdue.purge)
+    details = {"expired": expired, "deleted": deleted}
+    if not expired and not deleted:
+        return Check("retention", "ok", "No run is kept beyond the policy.", details=details)
+    found = [f"{expired:,} {_runs(expired)} kept beyond the policy"] if expired else []
+    found += [f"{deleted:,} {_runs(deleted)} deleted and still on disk although the grace is over"] if deleted else []
+    advice = "Run `harness retention`, then `harness retention --apply`; best let a timer do that once a day."
+    return Check("retention", "warning", f"{' and '.join(found)}.", advice, details)
+
+
+def _collection(sweep: Sweep, collected_at: float | None, now: float) -> Check:
+    details = {"items": len(sweep.collected), "bytes": sweep.freed_bytes, "collected_at": collected_at}
+    late = collected_at is None or now - collected_at > DAY_S
+    if sweep.collected and late:
+        sentence = f"{sweep.freed_bytes / 1e6:,.1f} MB lie there that nobody needs; no worker has collected them for a day."
+        return Check("collection", "warning", sentence, "Run `harness datasets gc`, or keep a worker running.", details)
+    return Check("collection", "ok", "Nothing that nobody needs has been lying about for long.", details=details)
+
+
+def _runs(count: int) -> str:
+    return "run is" if count == 1 else "runs are"
+
+
 def check_plugins(catalog: Plugins) -> list[Check]:
     """Which plugins can run, why others cannot, and whether every step of a run has one."""
     valid = catalog.plugins()
@@ -227,6 +259,17 @@ def check_wall(wall: Mapping[str, Any]) -> Check:
             dict(wall),
         )
     return Check("containment", "ok", sentence, details=dict(wall))
+
+
+def check_network(allowed: bool, catalog: Plugins, decisions: Decisions) -> list[Check]:
+    """The development override of the network, only where it is on: it says to which plugins the network is open then."""
+    if not allowed:
+        return []
+    names = network_open_to(catalog.plugins(), decisions)
+    details = {"plugins": list(names)}
+    to_whom = f"The network is open to {', '.join(names)}" if names else "The network would be open to plugins that are granted it"
+    advice = "Unset HARNESS_ALLOW_NETWORK unless you are developing; `harness plugins revoke ID network` closes it to one."
+    return [Check("open_network", "warning", f"{to_whom} (HARNESS_ALLOW_NETWORK); it can send off what it reads.", advice, details)]
 
 
 def check_settings(values: Mapping[str, Any], sources: Mapping[str, str], warnings: Sequence[Problem]) -> list[Check]:

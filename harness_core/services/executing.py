@@ -5,6 +5,7 @@ the commit and the publication, whoever next reads the result publishes it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +13,7 @@ from typing import Any, Literal
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import NotFound, PolicyRefused, Problem
 from harness_core.domain.fingerprints import dataset_version_id
+from harness_core.domain.grants import NETWORK
 from harness_core.domain.plugins import Plugin
 from harness_core.domain.results import committed_output, result_problems
 from harness_core.domain.runs import (
@@ -34,6 +36,9 @@ from harness_core.services.guests import NotRunnable, Prepared, Preparing
 Stop = Literal["cancel", "drain", "lost"]
 TAIL_CHARACTERS = 4000
 PROGRESS_INTERVAL_S = 0.25
+NOTED_LEVELS = ("warning", "error")
+MOST_NOTED = 20
+NOTED_CHARACTERS = 500
 SHOWN_PROBLEMS = 20
 NO_GUEST = "none"
 MAKES_DATASETS = ("ingest", "transform")
@@ -46,16 +51,37 @@ ENDED_AS: Mapping[str, tuple[ExecutionStatus, str, str]] = {
     ),
     "cpu": (ExecutionStatus.TIMEOUT, "CpuLimit", "Raise limits.cpu_s in its plugin.yaml, or give it a smaller task."),
     "memory": (ExecutionStatus.MEMORY, "MemoryLimit", "Raise limits.memory_mb in its plugin.yaml, if this machine has the memory."),
-    "disk": (ExecutionStatus.SANDBOX, "DiskLimit", "The plugin must write less, or in larger steps that it removes again."),
+    "disk": (
+        ExecutionStatus.SANDBOX,
+        "DiskLimit",
+        "Raise limits.scratch_mb in its plugin.yaml, and HARNESS_SCRATCH_MB where that is less; or make it write less.",
+    ),
+    "files": (
+        ExecutionStatus.SANDBOX,
+        "FilesLimit",
+        "Raise limits.scratch_files in its plugin.yaml, or make it write fewer files.",
+    ),
     "sandbox": (
         ExecutionStatus.SANDBOX,
         "SandboxViolation",
         "A plugin reads what it is given and writes its scratch; report this to its author.",
     ),
-    "output": (ExecutionStatus.ERROR, "OutputLimit", "Make the plugin print less; see its stdout.log."),
+    "output": (
+        ExecutionStatus.ERROR,
+        "OutputLimit",
+        "Make it print less (see its stdout.log), or raise limits.output_mb in its plugin.yaml.",
+    ),
+    "result": (
+        ExecutionStatus.ERROR,
+        "ResultLimit",
+        "Raise limits.result_mb in its plugin.yaml, or make it write what is large with ctx.write_artifact.",
+    ),
     "broken": (ExecutionStatus.ERROR, "BrokenAnswer", "The plugin must answer through the SDK only; see its stderr.log."),
     "crashed": (ExecutionStatus.ERROR, "Crashed", "See its stderr.log; report it to the plugin's author."),
 }
+
+
+OPENING_THE_NETWORK = "The network is closed to every plugin; for development HARNESS_ALLOW_NETWORK=1 opens it to those granted it."
 
 
 class Executing:
@@ -85,7 +111,7 @@ class Executing:
         self, run: Run, execution: Execution, prepared: Prepared, job: Job, stage: Stage, started: float
     ) -> Sequence[int] | None:
         """Commit an earlier result with the same fingerprint, if there is one and every byte of it is as recorded."""
-        earlier = self._runs.reusable(prepared.fingerprint) if run.config.reuse else None
+        earlier = self._runs.reusable(prepared.fingerprint) if run.config.reuse and not prepared.network else None
         if earlier is None or earlier.fence is None:
             return None
         source = self._store.publish(earlier.run_id, earlier.plugin_id, earlier.fence)
@@ -138,10 +164,12 @@ class Executing:
         name = f"{execution.execution_id}.{job.fence}"
         scratch = self._store.scratch(name)
         try:
+            self._refuse_damaged_inputs(prepared)
             try:
                 outcome = self._launcher.run(
                     prepared.request(scratch, stage),
                     on_progress=self._progress_notes(execution),
+                    on_log=self._log_notes(execution),
                     cancelled=stop,
                 )
             except PolicyRefused as reason:
@@ -149,6 +177,15 @@ class Executing:
             return self._conclude(run, execution, prepared, job, stage, started, outcome, stop, scratch)
         finally:
             self._store.drop_scratch(name)
+
+    def _refuse_damaged_inputs(self, prepared: Prepared) -> None:
+        """What is read must be what was received, because results are recorded under its hash."""
+        for item in prepared.message["inputs"]:
+            if self._store.sha256_of(Path(item["path"])) != item["sha256"]:
+                raise NotRunnable(
+                    "upload_damaged", f"The stored bytes of {item['filename']} are not those that were received.",
+                    "Upload the file again, which mends it; or restore a backup with `harness restore`.",
+                )  # fmt: skip
 
     def _progress_notes(self, execution: Execution) -> Callable[[Progress], None]:
         """At most four notes a second, and always the last step."""
@@ -160,6 +197,19 @@ class Executing:
             if now - last >= PROGRESS_INTERVAL_S or progress.done >= progress.total:
                 last = now
                 self._runs.note_progress(execution.execution_id, progress)
+
+        return note
+
+    def _log_notes(self, execution: Execution) -> Callable[[Mapping[str, Any]], None]:
+        """What a person should hear while it runs: the first warnings and errors. All entries stand in its stderr.log."""
+        noted = 0
+
+        def note(entry: Mapping[str, Any]) -> None:
+            nonlocal noted
+            if entry["level"] in NOTED_LEVELS and noted < MOST_NOTED:
+                noted += 1
+                said = str(entry["message"])[:NOTED_CHARACTERS]
+                self._runs.note(execution.run_id, "execution.log", execution.plugin_id, level=entry["level"], message=said)
 
         return note
 
@@ -216,6 +266,8 @@ class Executing:
         """The answer that is kept, what it makes of the execution, and the error for the record."""
         if outcome.ending != "answered" or outcome.answer is None:
             status, type_, remedy = ENDED_AS.get(outcome.ending, ENDED_AS["broken"])
+            if outcome.ending == "sandbox" and NETWORK in plugin.manifest.capabilities:
+                remedy = OPENING_THE_NETWORK
             error = {"type": type_, "message": outcome.reason, "remedy": remedy}
             return _failed_answer(error), status, error
         answer = {"artifacts": [], **outcome.answer}
@@ -238,25 +290,26 @@ class Executing:
         if outcome.datasets and plugin.manifest.type not in MAKES_DATASETS:
             raise RefusedFile(f"a plugin of type {plugin.manifest.type} declared a dataset version")
         names = {item.sha256: item.filename for item in run.config.inputs}
-        kept = []
-        for index, raw in enumerate(outcome.datasets):
-            version = self._version(plugin, raw, names, *self._store.parquet_facts(scratch, index))
-            self._clear_damage(version)
-            self._store.keep_dataset(scratch, index, version)
-            kept.append(version)
-        return kept
+        return [
+            self._standing(scratch, index, self._version(plugin, raw, names, *self._store.parquet_facts(scratch, index)))
+            for index, raw in enumerate(outcome.datasets)
+        ]
 
-    def _clear_damage(self, version: DatasetVersion) -> None:
-        """Make room for data that were damaged and have just been made again, byte for byte as they once were."""
-        try:
+    def _standing(self, scratch: Path, index: int, version: DatasetVersion) -> DatasetVersion:
+        """The dataset version whose data now stand in its folder.
+
+        Data that are whole stay, whichever writer made them. Where they are gone or damaged the new ones take their place, and the
+        record follows: another version of the Parquet writer gives other bytes for the same values.
+        """
+        with suppress(NotFound):
             recorded = self._library.dataset_version(version.dataset_version_id)
-        except NotFound:
-            return
-        if self._state_of_data(recorded) != "damaged":
-            return
-        if recorded.data_sha256 != version.data_sha256:
-            raise RefusedFile(f"the data of {version.dataset_version_id} are damaged, and these are not the same bytes")
-        self._store.drop_dataset(version.dataset_version_id)
+            state = self._state_of_data(recorded)
+            if state == "whole":
+                return recorded
+            if state == "damaged":
+                self._store.drop_dataset(version.dataset_version_id)
+        self._store.keep_dataset(scratch, index, version)
+        return version
 
     def _version(self, plugin: Plugin, raw: Mapping[str, Any], names: Mapping[str, str], sha256: str, size: int) -> DatasetVersion:
         reader = f"{plugin.id} {plugin.manifest.version}"

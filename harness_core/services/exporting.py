@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import Conflict, Unhealthy, UsageError
 from harness_core.domain.pack_documents import documents
 from harness_core.domain.packs import (
@@ -16,6 +17,7 @@ from harness_core.domain.packs import (
     README,
     RUN,
     SUMS,
+    WRITTEN_ANEW,
     LeftOut,
     PackFile,
     PackIndex,
@@ -24,13 +26,14 @@ from harness_core.domain.packs import (
     readme,
     reason_to_leave_out,
 )
+from harness_core.domain.proofs import Documents
 from harness_core.domain.redaction import Redaction
 from harness_core.domain.runs import Artifact
 from harness_core.ports.archives import Archives, Entry, SourceChanged
 from harness_core.sdk.canonical import canonical_bytes, sha256_hex
+from harness_core.services.personal_values import PersonalValues
 from harness_core.services.replaying import Replay, Replaying
 
-PERSONAL = Redaction(personal=True)
 PARQUET = "application/vnd.apache.parquet"
 
 
@@ -55,33 +58,48 @@ class Export:
 
 @dataclass
 class _Contents:
-    """What has been put together so far."""
+    """What has been put together so far; ``cleaner`` takes out what must not leave the house, ``secrets`` alone goes always."""
 
+    include_raw: bool
+    cleaner: Redaction
+    secrets: Redaction = field(default_factory=lambda: Redaction(credentials=True))
     entries: list[Entry] = field(default_factory=list)
     files: list[PackFile] = field(default_factory=list)
     left_out: list[LeftOut] = field(default_factory=list)
     redacted: list[Redacted] = field(default_factory=list)
 
+    def cleaned(self, told: Documents) -> tuple[Any, Any, Any]:
+        """Manifest, report and schemas as the pack has them."""
+        if self.include_raw:
+            return self.secrets.value(told.manifest)[0], told.report, told.schemas
+        manifest, report, schemas = self.cleaner.value([told.manifest, told.report, told.schemas])[0]
+        return manifest, report, schemas
+
 
 class Exporting:
     """Makes packs of ended runs of this home."""
 
-    def __init__(self, home: Path, replaying: Replaying, archives: Archives, version: str) -> None:
+    def __init__(self, home: Path, replaying: Replaying, archives: Archives, version: str, personal: PersonalValues) -> None:
         self._home, self._replaying, self._archives, self._version = home, replaying, archives, version
+        self._personal = personal
 
     def export(self, run_id: str, target: Path, *, include_raw: bool = False) -> Export:
         """Raises Tampered for a run that is not as recorded, Conflict for one under way, UsageError for a bad target."""
         check_target(target)
         replay = self._replaying.replay(run_id)
-        contents = _Contents()
+        if replay.documents is None:
+            raise Conflict("no_manifest", f"Run {replay.run.run_id} has no manifest.", next_step="Run `harness replay` on it.")
+        names = set() if include_raw else self._personal.told_by(replay)
+        contents = _Contents(include_raw, Redaction(credentials=True, personal=True, names=names))
         for artifact in replay.artifacts:
-            self._add_artifact(contents, artifact, include_raw=include_raw)
-        self._add_datasets(contents, replay, include_raw=include_raw)
+            self._add_artifact(contents, artifact)
+        self._add_datasets(contents, replay)
         index = PackIndex(
             replay.run.run_id, replay.run.fingerprint, self._version, include_raw, contents.left_out, contents.redacted,
             {item.path: item.media_type for item in contents.files},
         )  # fmt: skip
-        made = self._documents(replay, contents, include_raw=include_raw) | {
+        manifest, report, schemas = contents.cleaned(replay.documents)
+        made = documents(manifest, report, schemas, contents.files) | {
             INDEX: canonical_bytes(index.as_dict()),
             README: readme(index),
         }
@@ -91,54 +109,62 @@ class Exporting:
         sha256, size = write_archive(self._archives, target, entries)
         return Export(target, sha256, size, index, len(entries))
 
-    @staticmethod
-    def _documents(replay: Replay, contents: _Contents, *, include_raw: bool) -> dict[str, bytes]:
-        """The run in the words of the standards, made from what the pack says, which may have been cleaned."""
-        told = replay.documents
-        if told is None:
-            raise Conflict("no_manifest", f"Run {replay.run.run_id} has no manifest.", next_step="Run `harness replay` on it.")
-        report, schemas = (told.report, told.schemas) if include_raw else PERSONAL.value([told.report, told.schemas])[0]
-        return documents(told.manifest, report, schemas, contents.files)
-
     def _add(self, contents: _Contents, path: str, source: Path | bytes, media_type: str) -> None:
         entry = self._archives.measured(path, source)
         contents.entries.append(entry)
         contents.files.append(PackFile(path, entry.sha256, entry.size_bytes, media_type))
 
-    def _add_artifact(self, contents: _Contents, artifact: Artifact, *, include_raw: bool) -> None:
+    def _add_artifact(self, contents: _Contents, artifact: Artifact) -> None:
         path, source = f"{RUN}{artifact.path}", self._home / "runs" / artifact.run_id / artifact.path
-        reason = None if include_raw else reason_to_leave_out(artifact)
+        reason = None if contents.include_raw else reason_to_leave_out(artifact)
         if reason is not None:
             contents.left_out.append(LeftOut(path, artifact.sha256, reason))
-        elif include_raw or path == MANIFEST:
+        elif path == MANIFEST and contents.include_raw:
+            self._add_cleaned(contents, contents.secrets, path, source.read_bytes(), artifact.media_type)
+        elif contents.include_raw:
             self._add(contents, path, source, artifact.media_type)
         else:
-            self._add_cleaned(contents, path, source.read_bytes(), artifact.media_type)
+            self._add_cleaned(contents, contents.cleaner, path, source.read_bytes(), artifact.media_type)
 
-    def _add_cleaned(self, contents: _Contents, path: str, data: bytes, media_type: str) -> None:
-        clean, removed = PERSONAL.data(data, path)
+    def _add_cleaned(self, contents: _Contents, cleaner: Redaction, path: str, data: bytes, media_type: str) -> None:
+        clean, removed = cleaner.data(data, path)
         if removed:
             contents.redacted.append(Redacted(path, sha256_hex(data), removed))
         self._add(contents, path, clean, media_type)
 
-    def _add_datasets(self, contents: _Contents, replay: Replay, *, include_raw: bool) -> None:
+    def _add_datasets(self, contents: _Contents, replay: Replay) -> None:
+        include_raw = contents.include_raw
         for version in replay.versions:
             folder = f"datasets/{version.dataset_version_id}"
             facts, data = canonical_bytes(version.facts()), self._home / folder / "data.parquet"
             if include_raw:
                 self._add(contents, f"{folder}/schema.json", facts, "application/json")
             else:
-                self._add_cleaned(contents, f"{folder}/schema.json", facts, "application/json")
-            if include_raw and data.exists():
+                self._add_cleaned(contents, contents.cleaner, f"{folder}/schema.json", facts, "application/json")
+            reason = self._why_not_the_data(replay, version, data) if include_raw else RAW
+            if reason is None:
                 self._add(contents, f"{folder}/data.parquet", data, PARQUET)
             else:
-                contents.left_out.append(LeftOut(f"{folder}/data.parquet", version.data_sha256, GONE if include_raw else RAW))
+                contents.left_out.append(LeftOut(f"{folder}/data.parquet", _data_sha256(replay, version), reason))
         for sha256 in sorted({item.sha256 for item in replay.run.config.inputs}):
             blob = self._home / "blobs" / sha256[:2] / sha256
             if include_raw and blob.exists():
                 self._add(contents, f"inputs/{sha256}", blob, "application/octet-stream")
             else:
                 contents.left_out.append(LeftOut(f"inputs/{sha256}", sha256, GONE if include_raw else RAW))
+
+    @staticmethod
+    def _why_not_the_data(replay: Replay, version: DatasetVersion, data: Path) -> str | None:
+        if version.dataset_version_id in replay.written_anew:
+            return WRITTEN_ANEW
+        return None if data.exists() else GONE
+
+
+def _data_sha256(replay: Replay, version: DatasetVersion) -> str:
+    """As the run's manifest has it, even where the data were written anew since."""
+    datasets = replay.documents.manifest["datasets"] if replay.documents else ()
+    told = {item["dataset_version_id"]: str(item["data_sha256"]) for item in datasets}
+    return told.get(version.dataset_version_id, version.data_sha256)
 
 
 def check_target(target: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import HarnessError
 from harness_core.domain.fingerprints import execution_fingerprint, plugin_seed
-from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.domain.plugins import CONCLUDING_TYPES, Plugin, PluginId
 from harness_core.domain.reports import assemble
 from harness_core.domain.runs import Execution, Run
 from harness_core.ports.catalog import Catalog
@@ -18,6 +18,7 @@ from harness_core.ports.world import Blobs
 from harness_core.services.outcomes import ended_executions
 
 ENGINE_MEMORY_SHARE = 0.5
+MEGABYTE = 1024 * 1024
 SEES_INPUTS = ("ingest",)
 
 
@@ -36,6 +37,8 @@ class Prepared:
     plugin: Plugin
     message: Mapping[str, Any]
     fingerprint: str
+    network: bool = False
+    """Whether the operator's override opens the network to it; then its result is no function of the fingerprint."""
 
     def request(self, scratch: Any, stage: Stage) -> GuestRequest:
         limits = self.plugin.manifest.limits
@@ -47,6 +50,11 @@ class Prepared:
             timeout_s=limits.timeout_s,
             memory_mb=limits.memory_mb,
             cpu_s=limits.cpu_s,
+            max_scratch_bytes=limits.scratch_mb * MEGABYTE,
+            max_scratch_files=limits.scratch_files,
+            max_output_bytes=limits.output_mb * MEGABYTE,
+            max_result_bytes=limits.result_mb * MEGABYTE,
+            network=self.network,
         )
 
 
@@ -62,7 +70,7 @@ def guest_message(plugin: Plugin, *, call: str = "run", **parts: Any) -> dict[st
         "settings": {},
         "seed": 1,
         "engine_memory_mb": int(limits.memory_mb * ENGINE_MEMORY_SHARE),
-        "limits": {"timeout_s": limits.timeout_s, "memory_mb": limits.memory_mb, "cpu_s": limits.cpu_s},
+        "limits": {name: value for name, value in vars(limits).items() if name != "concurrency"},
         "datasets": {},
         "upstream": {},
         "inputs": [],
@@ -110,13 +118,14 @@ class Preparing:
         context = self._context(run, executions, versions, plugin)
         seed = plugin_seed(run.resolved_seed, plugin)
         settings = run.config.settings[plugin.id]
+        network = plugin.id in run.config.open_network
         sees_data = plugin.manifest.type not in SEES_INPUTS and plugin.manifest.type != "report"
         datasets = {item["role"]: item["dataset_version_id"] for item in run.datasets} if sees_data else {}
         inputs = run.config.inputs if plugin.manifest.type in SEES_INPUTS else ()
         fingerprint = execution_fingerprint(
             plugin, settings=settings, seed=seed, inputs=[(item.filename, item.sha256) for item in inputs], datasets=datasets,
             upstream={item.plugin_id: (str(item.status) if not item.ok else "ok", item.output_sha256) for item in upstream},
-            engine=run.config.engine, context=context,
+            engine=run.config.engine, context={**context, "network": True} if network else context,
         )  # fmt: skip
         message = guest_message(
             plugin, settings=settings, seed=seed, **context,
@@ -125,7 +134,7 @@ class Preparing:
             inputs=[{"path": str(self._blobs.path(item.sha256)), "filename": item.filename, "sha256": item.sha256,
                      "size_bytes": item.size_bytes} for item in inputs],
         )  # fmt: skip
-        return Prepared(plugin, message, fingerprint)
+        return Prepared(plugin, message, fingerprint, network)
 
     def _upstream(self, executions: Sequence[Execution], execution: Execution) -> list[Execution]:
         return [item for item in executions if item.plugin_id in execution.depends_on]
@@ -148,13 +157,12 @@ class Preparing:
             }
         if plugin.manifest.type in SEES_INPUTS and run.config.sample is not None:
             return {"plan": [], "report": {}, "sample": sample_of(run.config.sample, run.config.seed)}
-        if plugin.manifest.type != "report":
+        if plugin.manifest.type not in CONCLUDING_TYPES:
             return {"plan": [], "report": {}}
-        ended = ended_executions(
-            self._runs, self._store, [item for item in executions if item.plugin_id != plugin.id and not item.open]
-        )
+        layer = next(item.layer for item in executions if item.plugin_id == plugin.id)  # one beside it may have ended or not
+        ended = ended_executions(self._runs, self._store, [item for item in executions if item.layer < layer])
         return {
-            "plan": [planned(item.execution, item.status) for item in ended if item.execution.plugin_type != "report"],
+            "plan": [planned(item.execution, item.status) for item in ended if item.execution.plugin_type not in CONCLUDING_TYPES],
             "report": assemble(run, ended, versions),
         }
 

@@ -54,18 +54,20 @@ class Overview:
         deleted: bool = False,
     ) -> RunPage:
         page = self._runs.page(after=after, limit=limit, statuses=statuses, text=text, deleted=deleted)
-        running = any(run.status is RunStatus.RUNNING for run in page.runs)
+        running = any(_needs_somebody(run) for run in page.runs)
         anybody = bool(self.liveness().alive) if running else True
         return page if anybody else replace(page, runs=[_aborted(run) for run in page.runs])
 
     def as_seen(self, run: Run) -> Run:
-        """A run that is under way while no worker lives is ABORTED."""
-        return _aborted(run) if run.status is RunStatus.RUNNING and not self.liveness().alive else run
+        """A run that is under way while no worker lives is ABORTED; one that is paused waits for nobody's work."""
+        return _aborted(run) if _needs_somebody(run) and not self.liveness().alive else run
 
     def waiting_because(self, run: Run) -> str | None:
         """Why a run that has not ended does not move, in one sentence; None when it moves or has ended."""
         if run.status in RUN_ENDED:
             return None
+        if run.paused_at is not None:
+            return paused_words(run)
         alive = self.liveness().alive
         if not alive:
             return "No worker is running: start `harness worker` or `harness serve`, or use `harness runs resume`."
@@ -79,8 +81,17 @@ class Overview:
         return f"{short.plugin_id} waits until it can have {short.needed_mb:,} MB of memory: {promised}."
 
 
+def paused_words(run: Run) -> str:
+    """What it means that a run is paused, and how it goes on."""
+    return f"Paused: nothing new is started, what runs is finished. Go on with `harness runs resume {run.run_id}`."
+
+
+def _needs_somebody(run: Run) -> bool:
+    return run.status is RunStatus.RUNNING and run.paused_at is None
+
+
 def _aborted(run: Run) -> Run:
-    return replace(run, status=RunStatus.ABORTED) if run.status is RunStatus.RUNNING else run
+    return replace(run, status=RunStatus.ABORTED) if _needs_somebody(run) else run
 
 
 def process_is(pid: int, started: float) -> bool:

@@ -227,7 +227,8 @@ class _Bench:
         if plugin.manifest.type == "report":
             return {"upstream": upstream, "plan": [], "report": SMALL_REPORT}
         plan = candidates if plugin.manifest.type == "planner" else []
-        return {"upstream": upstream, "plan": plan, "datasets": {"data": str(self._dataset())}}
+        report = SMALL_REPORT if plugin.manifest.type == "llm" else {}
+        return {"upstream": upstream, "plan": plan, "report": report, "datasets": {"data": str(self._dataset())}}
 
     def _dataset(self) -> Path:
         folder = self.scratch / "dataset"

@@ -18,13 +18,17 @@ CitedRows = list[tuple[int, list[str | None]]]
 
 
 def preview_rows(
-    launcher: Launcher, store: Store, names: Names, version: DatasetVersion, offset: int = 0, limit: int = 50
-) -> dict[str, Any]:
-    """Rows from ``offset`` on, at most ``limit`` (and 1,000), as text. Raises NotFound when the data are no longer kept."""
-    asked = {"offset": max(0, offset), "limit": max(0, min(limit, MAX_ROWS))}
+    launcher: Launcher, store: Store, names: Names, version: DatasetVersion, offset: int = 0, limit: int = 50,
+    columns: int | None = None,
+) -> dict[str, Any]:  # fmt: skip
+    """Rows from ``offset`` on, at most ``limit`` (and 1,000), as text, of all or the first ``columns``.
+
+    Raises NotFound when the data are no longer kept.
+    """
+    asked = {"offset": max(0, offset), "limit": max(0, min(limit, MAX_ROWS)), "columns": columns}
     return {
         "dataset_version_id": version.dataset_version_id,
-        "columns": [{"name": column["name"], "type": column["type"]} for column in version.columns],
+        "columns": [{"name": column["name"], "type": column["type"]} for column in version.columns[:columns]],
         "rows": _ask(launcher, store, names, version, asked),
         "offset": asked["offset"],
         "row_count": version.row_count,

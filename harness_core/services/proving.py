@@ -25,7 +25,7 @@ from harness_core.domain.proofs import Documents, Mismatch, document_mismatches
 from harness_core.ports.archives import Archives, BadArchive, OpenArchive
 from harness_core.sdk.canonical import NotCanonical, canonical_bytes, strict_loads
 from harness_core.services.replaying import MALFORMED, agreement, tampered
-from harness_core.services.verifying import Proved
+from harness_core.services.verifying import Proved, cited_artifacts
 
 OUTPUT = re.compile(r"run/plugins/([^/]+)/output\.json")
 SCHEMA = re.compile(r"datasets/([^/]+)/schema\.json")
@@ -67,11 +67,27 @@ class Proving:
         pack = _Pack(archive, hashes, _index(path, archive), _documents(path, archive))
         for compare in (_registry, partial(_made_again, self._version), _contents):
             found += agreement(partial(compare, pack), INDEX)
-        found += agreement(lambda: document_mismatches(pack.documents), MANIFEST)
+        cleaned = any(item.path == MANIFEST for item in pack.index.redacted)
+        found += agreement(lambda: document_mismatches(pack.documents, cleaned=cleaned), MANIFEST)
         if found:
             raise tampered(f"{path.name} contradicts itself.", found, ASK)
         notes = [f"{len(pack.index.redacted)} files were cleaned of what looks personal."] if pack.index.redacted else []
-        return Proved(path.name, pack.documents, len(hashes), _unpacked(pack, scratch), notes, cleaned=bool(pack.index.redacted))
+        return Proved(
+            path.name, pack.documents, len(hashes), _unpacked(pack, scratch), notes, cleaned=bool(pack.index.redacted),
+            artifacts=_artifacts(pack),
+        )  # fmt: skip
+
+
+def _artifacts(pack: _Pack) -> dict[tuple[str, str], Any]:
+    """The cited JSON artifacts that are in the pack."""
+    there = pack.archive.sizes
+
+    def read(path: str) -> bytes:
+        if f"{RUN}{path}" not in there:
+            raise FileNotFoundError(path)
+        return pack.archive.read(f"{RUN}{path}")
+
+    return cited_artifacts(pack.documents, read)
 
 
 def _registry(pack: _Pack) -> list[Mismatch]:
@@ -115,6 +131,8 @@ def _byte_mismatches(path: Path, archive: OpenArchive) -> tuple[dict[str, str], 
     sizes = archive.sizes
     if SUMS not in sizes:
         return {}, [Mismatch(path.name, f"it has no {SUMS}, so it is no pack")]
+    if sizes[SUMS] > LARGEST_DOCUMENT:
+        return {}, [Mismatch(SUMS, "is too large to be a list of hashes")]
     try:
         listed = read_checksums(archive.read(SUMS))
     except ValueError as reason:
@@ -132,7 +150,7 @@ def _byte_mismatches(path: Path, archive: OpenArchive) -> tuple[dict[str, str], 
 
 def _index(path: Path, archive: OpenArchive) -> PackIndex:
     try:
-        return PackIndex.from_dict(strict_loads(archive.read(INDEX)))
+        return PackIndex.from_dict(_json(archive, INDEX))
     except (NotCanonical, KeyError, TypeError, AttributeError) as reason:
         raise tampered(f"{path.name} is not a whole pack.", [Mismatch(INDEX, f"cannot be read: {reason!r}")], ASK) from reason
     except ValueError as reason:

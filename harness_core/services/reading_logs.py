@@ -85,6 +85,13 @@ class LogReading:
                 number += 1
         return Matches(found, more=False)
 
+    def search_text(self, held: str, text: str = "", level: str = "", limit: int = MOST_MATCHES) -> Matches:
+        """The same for the end of a log that is kept in the record; its lines are counted from the first that is kept."""
+        needle, words = text.lower().encode("utf-8"), LEVELS.get(level, ())
+        lines = [raw.encode("utf-8") for raw in held.split("\n")]
+        found = [Line(number, _text(raw)) for number, raw in enumerate(lines, 1) if raw and _fits(raw.lower(), needle, words)]
+        return Matches(found[:limit], more=len(found) > limit)
+
     def _index(self, path: Path) -> _Index:
         state = path.stat()
         key = (str(path), state.st_size, state.st_mtime_ns)

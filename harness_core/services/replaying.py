@@ -4,21 +4,31 @@ import hashlib
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import Conflict, NotFound, Tampered
-from harness_core.domain.proofs import MANIFEST, REPORT, Documents, Mismatch, Records, document_mismatches, record_mismatches
+from harness_core.domain.proofs import (
+    MANIFEST,
+    REPORT,
+    Documents,
+    Mismatch,
+    Records,
+    document_mismatches,
+    record_mismatches,
+)
 from harness_core.domain.run_manifests import iso_time
-from harness_core.domain.runs import RUN_ENDED, Artifact, Run
+from harness_core.domain.runs import RUN_ENDED, Artifact, DatasetVersionId, Run
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.store import Store
 from harness_core.sdk.canonical import NotCanonical, canonical_bytes, sha256_hex, strict_loads
 
 # What a process that was killed while writing leaves behind; nobody reads it, and it is no part of the run.
 UNFINISHED = re.compile(r"\.(report\.(json|md|html)|run_manifest\.json)\.\w{8}")
+SAME_WRITER = ("pyarrow", "duckdb")  # other versions of them give other bytes of Parquet for the same values
 STAGED = ".staged/"
 OUTPUT = re.compile(r"plugins/[^/]+/output\.json")
 DISTRUST = "Do not rely on it. Restore a backup (`harness restore`), or submit the file again."
@@ -27,7 +37,10 @@ MALFORMED = (KeyError, TypeError, ValueError, AttributeError, IndexError)
 
 @dataclass(frozen=True)
 class Replay:
-    """What was looked at. ``documents`` is None where the manifest itself cannot be read."""
+    """What was looked at. ``documents`` is None where the manifest itself cannot be read.
+
+    ``written_anew`` are dataset versions whose data are those of the run, in the bytes of another version of the Parquet writer.
+    """
 
     run: Run
     versions: Sequence[DatasetVersion]
@@ -36,6 +49,7 @@ class Replay:
     checked: Sequence[str]
     not_kept: Sequence[str]
     mismatches: Sequence[Mismatch]
+    written_anew: Sequence[str] = ()
 
     @property
     def report(self) -> Mapping[str, Any]:
@@ -46,6 +60,7 @@ class Replay:
         return {
             "run_id": self.run.run_id, "status": str(self.run.status), "run_fingerprint": self.run.fingerprint,
             "verified": not self.mismatches, "files_checked": len(self.checked), "not_kept": list(self.not_kept),
+            "written_anew": list(self.written_anew),
             "mismatches": [item.as_dict() for item in self.mismatches], "insights": list(self.report.get("insights", ())),
         }  # fmt: skip
 
@@ -74,9 +89,13 @@ class Replaying:
         documents, unreadable = self._documents(records, {item.path for item in found})
         found += unreadable
         if documents is not None:
+            told = documents.manifest
+            with suppress(*MALFORMED):  # a manifest of another shape is told of below
+                records = replace(records, written_anew=self._written_anew(records, told))
             found += agreement(lambda: document_mismatches(documents), MANIFEST)
-            found += agreement(lambda: record_mismatches(records, documents.manifest), "state.sqlite")
-        return Replay(records.run, records.versions, records.artifacts, documents, checked, not_kept, found)
+            found += agreement(lambda: record_mismatches(records, told), "state.sqlite")
+        anew = list(records.written_anew)
+        return Replay(records.run, records.versions, records.artifacts, documents, checked, not_kept, found, anew)
 
     def _records(self, run_id: str) -> Records:
         run = self._runs.get(run_id)
@@ -90,6 +109,19 @@ class Replaying:
                 self._store.publish(run.run_id, execution.plugin_id, execution.fence)
         versions = [self._library.dataset_version(item["dataset_version_id"]) for item in run.datasets]
         return Records(run, executions, self._runs.attempts(run.run_id), versions, self._runs.artifacts(run.run_id))
+
+    def _written_anew(self, records: Records, manifest: Mapping[str, Any]) -> list[str]:
+        """Dataset versions in other bytes than the manifest says, which have been read by other versions of the Parquet writers.
+
+        Where no run had other writers there is no such excuse for other bytes.
+        """
+        then = {item["dataset_version_id"]: item["data_sha256"] for item in manifest["datasets"]}
+        other = [version.dataset_version_id for version in records.versions
+                 if version.data_sha256 != then.get(version.dataset_version_id)]  # fmt: skip
+        return [name for name in other if any(writers != _writers(records.run) for writers in self._writers_of(name))]
+
+    def _writers_of(self, name: DatasetVersionId) -> Iterator[tuple[str | None, ...]]:
+        return (_writers(self._runs.get(run_id)) for run_id in self._library.runs_of_dataset(name))
 
     def _files(self, records: Records) -> tuple[list[str], list[str], list[Mismatch]]:
         """Paths below the home that were hashed, things that are no longer kept, and what differs."""
@@ -150,6 +182,11 @@ class Replaying:
         facts = {str(version.dataset_version_id): version.facts() for version in records.versions}
         named = {path.split("/")[1]: read[path] for path in outputs if path in read}
         return Documents(read[MANIFEST], read.get(REPORT), named, facts), unreadable
+
+
+def _writers(run: Run) -> tuple[str | None, ...]:
+    """The versions of what wrote a run's Parquet."""
+    return tuple(run.config.engine.get(name) for name in SAME_WRITER)
 
 
 def refuse_purged(run: Run) -> None:

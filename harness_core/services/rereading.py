@@ -10,13 +10,13 @@ from harness_core.domain.errors import InputRefused, Tampered, UsageError
 from harness_core.domain.fingerprints import dataset_version_id, plugin_seed
 from harness_core.domain.plugins import Plugin
 from harness_core.domain.proofs import Documents, Mismatch
+from harness_core.domain.redaction import REMOVED
 from harness_core.ports.catalog import Catalog
 from harness_core.ports.launcher import GuestOutcome, GuestRequest, Launcher
 from harness_core.ports.store import RefusedFile, Store
-from harness_core.sdk.canonical import canonical_bytes
+from harness_core.sdk.canonical import canonical_bytes, compact_bytes
 from harness_core.services.guests import guest_message, sample_of
-
-SAME_WRITER = ("pyarrow", "duckdb")
+from harness_core.services.replaying import SAME_WRITER
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,10 @@ class Rereading:
         if entry is None or plugin is None or plugin.code_hash != entry["code_hash"]:
             return Reread(notes=[_other_plugin(entry, plugin)])
         config = documents.manifest["config"]
+        if _has_gap(config["settings"].get(plugin.id)):
+            return Reread(
+                notes=["A secret was taken out of the settings of its reader: the file cannot be read again in the same way."]
+            )
         message = guest_message(
             plugin, settings=config["settings"][plugin.id], seed=plugin_seed(documents.manifest["seeds"]["run_seed"], plugin),
             inputs=inputs, scratch=str(scratch), **_sample(config),
@@ -86,7 +90,7 @@ class Rereading:
             return [Mismatch(f"datasets/{name}/data.parquet", str(reason))]
         found = []
         known = documents.schemas.get(name)
-        if known is not None and canonical_bytes(known) != canonical_bytes(facts):
+        if known is not None and not _has_gap(known) and canonical_bytes(known) != canonical_bytes(facts):
             found.append(Mismatch(f"datasets/{name}/schema.json", "is another when the file is read again"))
         if sha256 == entry["data_sha256"]:
             return found
@@ -124,7 +128,16 @@ def _matched(manifest: Mapping[str, Any], files: Sequence[Path]) -> list[dict[st
         raise UsageError(
             "data_missing", f"The run read further files: {', '.join(missing)}.", next_step="Give each with its own --data."
         )
-    return [{**item, "path": str(by_hash[item["sha256"]].resolve())} for item in manifest["inputs"]]
+    given = [(item, by_hash[item["sha256"]]) for item in manifest["inputs"]]
+    return [
+        {**item, "path": str(path.resolve()), "filename": path.name if _has_gap(item["filename"]) else item["filename"]}
+        for item, path in given
+    ]
+
+
+def _has_gap(value: Any) -> bool:
+    """Something was taken out of it before it left the house where it was made."""
+    return REMOVED in compact_bytes(value).decode("utf-8")
 
 
 def _sha256(path: Path) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import Conflict, HarnessError, NotFound, Tampered, UsageError
-from harness_core.domain.retention import Expiry, KeptRun, Plan, Policy, grace_is_over, plan
+from harness_core.domain.retention import DAY_S, Expiry, KeptRun, Plan, Policy, grace_is_over, plan
 from harness_core.domain.runs import Run, RunId
 from harness_core.ports.keeping import Keeping
 from harness_core.ports.store import Store
@@ -115,6 +115,12 @@ class Retaining:
         purged = [*planned.purge, *at_once]
         swept = self._collecting.survey(policy, {run.run_id for run in purged})
         return Retention(policy, applied=False, deleted=list(planned.expire), purged=purged, kept=dict(planned.kept), swept=swept)
+
+    def overdue(self) -> Plan:
+        """What the policy has wanted for a day and nobody did: a timer that calls :meth:`apply` daily leaves nothing here."""
+        yesterday = self._clock.now() - DAY_S
+        there = [run for run in self._keeping.kept_runs() if run.at <= yesterday]
+        return plan(there, self.policy, yesterday)
 
     def apply(self, policy: Policy | None = None, export: ExportFirst | None = None) -> Retention:
         """Delete what expired, purge what was deleted long enough ago (exported first, if asked for), collect what nobody needs.

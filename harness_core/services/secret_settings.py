@@ -1,9 +1,10 @@
 """Secrets by reference: looked up at the last moment before a guest starts, and taken out of everything that comes back from it."""
 
+import json
 import mmap
 import os
 import stat
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,7 @@ class SecretKeeping:
             on_log=lambda entry: on_log(hidden.value(entry)[0]),
             cancelled=cancelled,
         )
-        _clean_files(request, [value.encode("utf-8") for value in secrets.values()])
+        _clean_files(request, _as_written(secrets.values()))
         answer = None if outcome.answer is None else hidden.value(outcome.answer)[0]
         told = {name: hidden.value(list(getattr(outcome, name)))[0] for name in ("artifacts", "datasets")}
         return replace(outcome, answer=answer, reason=hidden.text(outcome.reason)[0], **told)
@@ -69,6 +70,14 @@ def _filled(settings: Any, secrets: Mapping[str, str]) -> Any:
     if isinstance(settings, Mapping):
         return {key: _filled(value, secrets) for key, value in settings.items()}
     return [_filled(value, secrets) for value in settings] if isinstance(settings, list) else settings
+
+
+def _as_written(secrets: Iterable[str]) -> list[bytes]:
+    """Each secret as it is and as JSON writes it, the longer form first: a part of it would remain otherwise."""
+    forms = {
+        form for secret in secrets for form in (secret, json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1])
+    }
+    return sorted((form.encode("utf-8") for form in forms), key=len, reverse=True)
 
 
 def _clean_files(request: GuestRequest, secrets: list[bytes]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
 from harness_core.domain.formats import RawFormat
-from harness_core.domain.grants import denied_to, that_count
+from harness_core.domain.grants import denied_to, network_open_to, that_count
 from harness_core.domain.plans import Plan, PlanStep, build_plan
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.runs import (
@@ -109,9 +109,11 @@ class Submitting:
         engine: Mapping[str, str],
         knowing: Knowing,
         grants: Grants,
+        allow_network: bool,
     ) -> None:
         self._runs, self._library, self._catalog, self._inspecting, self._knowing = runs, library, catalog, inspecting, knowing
         self._bell, self._clock, self._names, self._engine, self._grants = bell, clock, names, engine, grants
+        self._allow_network = allow_network
 
     def submit(self, asked: Submission) -> Run:
         """Record the run and ring. Raises UsageError (nothing recorded) or InputRefused (nothing recorded)."""
@@ -162,6 +164,7 @@ class Submitting:
             layers=tuple(decided.layers),
             origins=decided.origins,
             grants=that_count({name: plugins[name] for name in considered}, decisions),
+            open_network=network_open_to({name: plugins[name] for name in considered}, decisions) if self._allow_network else (),
         )
         fingerprint = run_fingerprint(config)
         return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, decided.previews, decided.raw_format)

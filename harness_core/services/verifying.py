@@ -1,7 +1,7 @@
 """Verify: a replay, and then every piece of evidence of the report checked again; the queries run in a guest, under lock."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -9,11 +9,12 @@ from typing import Any
 from harness_core.domain.evidence import Cited, artifact_disagreement, cited, disagreement, rows_disagreement
 from harness_core.domain.proofs import Documents, Mismatch
 from harness_core.domain.redaction import REMOVED
+from harness_core.domain.statements import Stated, stated
 from harness_core.ports.launcher import GuestRequest, Launcher, Progress
 from harness_core.ports.store import Store
 from harness_core.ports.world import Names
 from harness_core.sdk import tools
-from harness_core.sdk.canonical import compact_bytes
+from harness_core.sdk.canonical import NotCanonical, compact_bytes, strict_loads
 from harness_core.services.replaying import Replaying, tampered
 from harness_core.services.rereading import Reread, Rereading
 
@@ -21,8 +22,10 @@ QUERY_S = 60.0
 TOTAL_S = 1800.0
 MEMORY_MB = 2048
 SHOWN_ROWS = 20
+LARGEST_ARTIFACT = 16 * 1024 * 1024
 NO_DATA = "it needs the original file (--data FILE)"
 NOT_READ_AGAIN = "the original file could not be read again in the same way here"
+WRITTEN_ANEW = "The Parquet of {name} was written anew by another version of its writer; the queries decide."
 HAS_GAPS = "what looks personal was taken out of it"
 
 
@@ -44,7 +47,11 @@ class Difference:
 
 @dataclass(frozen=True)
 class Verification:
-    """What came of it. ``not_checkable`` is evidence that could not be tried here, with the reason."""
+    """What came of it. ``not_checkable`` is evidence that could not be tried here, with the reason.
+
+    ``stated`` are the numbers in the findings' sentences, each with what yields it: the evidence, the statistics alone, or nothing.
+    A sentence that says more than its evidence does not make the run another one, so that alone fails no verification.
+    """
 
     subject: str
     run_fingerprint: str
@@ -53,6 +60,12 @@ class Verification:
     differences: Sequence[Difference] = ()
     not_checkable: Sequence[Difference] = ()
     notes: Sequence[str] = ()
+    stated: Sequence[Stated] = ()
+
+    @property
+    def unbound(self) -> list[Stated]:
+        """Numbers in sentences that no evidence yields."""
+        return [item for item in self.stated if item.source != "evidence"]
 
     @property
     def verified(self) -> bool:
@@ -66,6 +79,12 @@ class Verification:
                 "checked": self.checked, "equal": self.checked - len(self.differences), "different": len(self.differences),
                 "not_checkable": len(self.not_checkable),
             },
+            "numbers": {
+                "stated": len(self.stated), "from_evidence": len(self.stated) - len(self.unbound),
+                "from_statistics_alone": sum(item.source == "statistics" for item in self.unbound),
+                "from_nothing": sum(item.source == "nothing" for item in self.unbound),
+                "unbound": [item.as_dict() for item in self.unbound],
+            },
             "differences": [item.as_dict() for item in self.differences],
             "not_checkable": [item.as_dict() for item in self.not_checkable], "notes": list(self.notes),
         }  # fmt: skip
@@ -75,7 +94,8 @@ class Verification:
 class Proved:
     """A run whose bytes are as recorded: its documents, and the folders of those dataset versions that are there, by role.
 
-    ``cleaned`` says that texts were taken out of the documents, so that evidence with such a gap cannot be tried.
+    ``cleaned`` says that texts were taken out of the documents, so that evidence with such a gap cannot be tried. ``artifacts`` are
+    the JSON documents that findings cite, by plugin and path.
     """
 
     subject: str
@@ -85,6 +105,7 @@ class Proved:
     notes: Sequence[str] = ()
     cleaned: bool = False
     without_data: str = NO_DATA
+    artifacts: Mapping[tuple[str, str], Any] = field(default_factory=dict)
 
 
 class Verifying:
@@ -118,7 +139,10 @@ class Verifying:
             for version in replay.versions
             if f"datasets/{version.dataset_version_id}" not in replay.not_kept
         }
-        proved = Proved(replay.run.run_id, documents, len(replay.checked), folders)
+        notes = [WRITTEN_ANEW.format(name=name) for name in replay.written_anew]
+        folder = self._store.run_folder(replay.run.run_id)
+        artifacts = cited_artifacts(documents, lambda path: (folder / path).read_bytes())
+        proved = Proved(replay.run.run_id, documents, len(replay.checked), folders, notes, artifacts=artifacts)
         return self.verify(proved, data, on_progress)
 
     def verify(
@@ -147,7 +171,8 @@ class Verifying:
             len(others),
             different,
             [_difference(claim, HAS_GAPS) for claim in gaps],
-            notes=proved.notes,
+            proved.notes,
+            _stated(proved, {claim.finding_id for claim in gaps}),
         )
         if missing or not proved.folders:
             return replace(
@@ -165,7 +190,7 @@ class Verifying:
             rows = claim.item.get("result")
             longest[claim.sql] = max(longest.get(claim.sql, 0), len(rows) if isinstance(rows, list) else 0)
         queries = [{"sql": sql, "max_rows": count + 1} for sql, count in longest.items()]
-        answers = dict(zip(longest, self._ask(queries, folders, on_progress), strict=True))
+        answers = dict(zip(longest, self.ask(queries, folders, on_progress), strict=True))
         found = []
         for claim in claims:
             answer = answers[claim.sql]
@@ -177,10 +202,16 @@ class Verifying:
                 found.append(replace(_difference(claim, reason), actual=rows[:SHOWN_ROWS] if isinstance(rows, list) else None))
         return found
 
-    def _ask(
-        self, queries: Sequence[Mapping[str, Any]], folders: Mapping[str, Path], on_progress: Callable[[Progress], None]
+    def ask(
+        self,
+        queries: Sequence[Mapping[str, Any]],
+        folders: Mapping[str, Path],
+        on_progress: Callable[[Progress], None] = lambda progress: None,
     ) -> list[Mapping[str, Any]]:
-        """The answers in order. A query that ends the whole guest is found by halving, and is the only one to suffer."""
+        """The answers in order: ``rows``, or the ``error`` a query ended with.
+
+        A query that ends the whole guest is found by halving, and is the only one to suffer.
+        """
         if not queries:
             return []
         answers, reason = self._run_guest(queries, folders, on_progress)
@@ -189,7 +220,7 @@ class Verifying:
         if len(queries) == 1:
             return [{"error": reason}]
         half = len(queries) // 2
-        return [*self._ask(queries[:half], folders, on_progress), *self._ask(queries[half:], folders, on_progress)]
+        return [*self.ask(queries[:half], folders, on_progress), *self.ask(queries[half:], folders, on_progress)]
 
     def _run_guest(
         self, queries: Sequence[Mapping[str, Any]], folders: Mapping[str, Path], on_progress: Callable[[Progress], None]
@@ -225,6 +256,32 @@ class Verifying:
             yield self._store.scratch(name)
         finally:
             self._store.drop_scratch(name)
+
+
+def cited_artifacts(documents: Documents, read: Callable[[str], bytes]) -> dict[tuple[str, str], Any]:
+    """The JSON documents that findings cite, by plugin and path; only what is registered is read, and no more than is sensible."""
+    registered = {entry["path"]: entry for entry in documents.manifest.get("artifacts", ())}
+    hashes = {path: entry["sha256"] for path, entry in registered.items()}
+    found: dict[tuple[str, str], Any] = {}
+    for claim in cited(documents.report or {"findings": ()}):
+        key = claim.plugin_id, str(claim.item.get("path"))
+        path = "/".join(("plugins", *key))
+        if claim.type != "artifact" or not path.endswith(".json") or artifact_disagreement(claim.plugin_id, claim.item, hashes):
+            continue
+        if key not in found and registered[path]["bytes"] <= LARGEST_ARTIFACT:
+            with suppress(NotCanonical, OSError):
+                found[key] = strict_loads(read(path))
+    return found
+
+
+def _stated(proved: Proved, with_gaps: Collection[str]) -> list[Stated]:
+    """The numbers in the sentences of all findings but those from which something was taken out."""
+    found: list[Stated] = []
+    for finding in (proved.documents.report or {}).get("findings", ()):
+        if finding["id"] not in with_gaps:
+            own = {path: document for (plugin_id, path), document in proved.artifacts.items() if plugin_id == finding["plugin_id"]}
+            found += stated(finding, own)
+    return found
 
 
 def _with(proved: Proved, reread: Reread) -> Proved:

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 import threading
+import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -16,6 +17,7 @@ from harness_core.adapters.db.migrate import HEAD
 from harness_core.adapters.home import Home
 from harness_core.bootstrap import Core, backing_up_of, open_core, open_restore, product_folder, upgrade_with_copy
 from harness_core.domain.errors import Conflict, HarnessError, InputRefused, Tampered, Unhealthy, UsageError
+from harness_core.domain.plugins import PluginId
 from harness_core.domain.runs import Run, RunId
 from harness_core.sdk.canonical import sha256_hex
 from harness_core.settings import Settings, read_settings
@@ -31,6 +33,7 @@ DATA = Path(__file__).parents[1] / "data"
 def hashes(home: Path) -> dict[str, str]:
     """Everything that is kept, by path."""
     kept = [path for name in ("runs", "datasets", "blobs", "plugins") for path in (home / name).rglob("*") if path.is_file()]
+    kept += [home / "grants.json"] * (home / "grants.json").exists()
     return {path.relative_to(home).as_posix(): sha256_hex(path.read_bytes()) for path in kept}
 
 
@@ -42,6 +45,7 @@ def settings_of(home: Path) -> Settings:
 def backup(core: Core, tmp_path: Path) -> Path:
     (core.home.bundles / "analysis_extra@1.0.0").mkdir()
     (core.home.bundles / "analysis_extra@1.0.0" / "plugin.py").write_text("# a bundle\n")
+    core.grants.write({PluginId("analysis_extra"): {"network": True}})
     return core.backing_up.back_up(tmp_path / "backup.zip").path
 
 
@@ -54,8 +58,26 @@ def test_everything_comes_back(core: Core, ended_home: EndedHome, backup: Path, 
     with closing(ended_home.open(target)) as again:
         assert again.runs.page().runs == runs
         assert hashes(target) == before
+        assert again.grants.decisions() == core.grants.decisions() != {}
         assert again.checking.check(full=True).sound
         assert again.replaying.replay(ended_home.run_id).report == core.replaying.replay(ended_home.run_id).report
+
+
+def test_nothing_of_a_home_is_forgotten(core: Core, backup: Path) -> None:
+    """Whatever lies in a state folder is in a backup, or is known to be made again. A new kind of state fails here."""
+    made_again = {"state.sqlite-wal", "state.sqlite-shm", "quarantine", "scratch", "backups", "logs"}
+    made_again |= {f"queue.sqlite{suffix}" for suffix in ("", "-wal", "-shm")}
+    with zipfile.ZipFile(backup) as archive:
+        saved = {name.split("/")[0] for name in archive.namelist()}
+    there = {path.name for path in core.settings.home.iterdir()}
+    assert {"state.sqlite", "runs", "datasets", "blobs", "plugins", "grants.json"} <= there - made_again <= saved
+
+
+def test_grants_made_later_are_not_left_in_force(core: Core, backup: Path) -> None:
+    """A restore puts back who was granted what; without any grant in it, nothing is granted."""
+    core.grants.write({PluginId("analysis_extra"): {"network": True}, PluginId("analysis_later"): {"network": True}})
+    open_restore(core.settings).restore(backup)
+    assert core.grants.decisions() == {"analysis_extra": {"network": True}}
 
 
 def test_a_backup_while_a_run_goes_on_can_be_resumed(open_home: OpenCore, table: Path, tmp_path: Path) -> None:

@@ -188,7 +188,7 @@ def test_a_damaged_database_stops_every_command_and_offers_the_way_back(harness:
     """The command it names works."""
     made = forked(harness, "backup", "--json").document["backup"]
     (harness.home / "state.sqlite").write_bytes(b"this is no database" * 1000)
-    for arguments in (["runs", "list"], ["run", harness.file()], ["check"], ["backup"], ["datasets", "list"]):
+    for arguments in (["runs", "list"], ["run", harness.file()], ["check"], ["backup"], ["datasets", "list"], ["migrate"]):
         done = forked(harness, *arguments, "--json")
         assert refused(done, 8) == "state_database_corrupt"
         assert f"harness restore {made}" in done.document["error"]["next_step"]

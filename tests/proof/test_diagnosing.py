@@ -1,6 +1,7 @@
 """Diagnostics: all that is needed to understand a run, however it went, and no secret in it."""
 
 import json
+import re
 import sqlite3
 import zipfile
 from contextlib import closing
@@ -12,9 +13,11 @@ import pytest
 from harness_core.bootstrap import Core, open_core
 from harness_core.domain.redaction import REMOVED, Redaction, is_iban
 from harness_core.domain.runs import RunId
+from harness_core.services import diagnosing
 from harness_core.settings import read_settings
 from tests.fakes.ended_homes import EndedHome
-from tests.fakes.running import submit
+from tests.fakes.plugins import small_catalog
+from tests.fakes.running import run_to_end, submit
 
 
 def bundle(core: Core, run_id: RunId, folder: Path) -> dict[str, bytes]:
@@ -38,6 +41,39 @@ def test_everything_about_a_run_is_in_it(core: Core, run_id: RunId, tmp_path: Pa
     assert read["environment.json"]["settings"]["lease_s"] == {"source": "default", "value": 30.0}
     assert read["plugins/analysis_count.json"]["code_hash"] == read["plugins/analysis_count.json"]["code_hash_of_the_run"]
     assert {"run/report.json", "run/run_manifest.json", "run/plugins/analysis_contacts/stdout.log", "SHA256SUMS"} <= files.keys()
+
+
+def test_the_first_page_says_what_went_wrong(tmp_path: Path, table: Path) -> None:
+    """How the run ended, each step that did not end well with its reason, what does not fit, and nothing of the user's home."""
+    catalog = small_catalog(
+        tmp_path / "plugins", analysis_broken="def run(ctx):\n    raise ValueError('no such thing as a free lunch')\n"
+    )
+    with closing(open_core(read_settings({}, home=tmp_path / "home"), queue_url="memory://", catalog=catalog)) as core:
+        run = run_to_end(core, table)
+        page = bundle(core, run.run_id, tmp_path)["README.txt"].decode()
+        assert "Status: PARTIAL" in page
+        assert "Steps that did not end well: 1 of 6" in page
+        assert re.search("analysis_broken ERROR after 1 attempts: .*no such thing as a free lunch", page), page
+        assert "Files and records: as recorded" in page
+
+
+def test_it_has_a_bound(core: Core, run_id: RunId, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not fit is named with its size; records, manifest and logs come first."""
+    bound = (core.store.run_folder(run_id) / "run_manifest.json").stat().st_size + 200
+    monkeypatch.setattr(diagnosing, "LARGEST_BUNDLE", bound)
+    files = bundle(core, run_id, tmp_path)
+    assert "run/run_manifest.json" in files
+    assert "run/report.html" not in files
+    assert "report.html: " in files["README.txt"].decode()
+    assert sum(len(data) for name, data in files.items() if name.startswith("run/")) <= bound
+
+
+def test_the_users_home_is_not_told(ended_home: EndedHome, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings hold paths, and paths hold the name of whoever works there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with closing(ended_home.copy(tmp_path / "state")) as core:
+        files = bundle(core, ended_home.run_id, tmp_path)
+    assert [name for name, data in files.items() if str(tmp_path).encode() in data] == []
 
 
 def test_what_looks_personal_is_removed_and_the_data_stay(core: Core, run_id: RunId, tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ def test_the_crate_is_a_process_run_crate(files: dict[str, bytes]) -> None:
     (action,) = [entity for entity in crate["@graph"] if entity["@type"] == "CreateAction"]
     assert root["mentions"] == {"@id": action["@id"]}
     assert entities[action["instrument"]["@id"]]["@type"] == "SoftwareApplication"
-    assert {entities[item["@id"]]["name"] for item in action["object"]} == {"table.csv"}
+    assert entities[action["object"]["@id"]]["name"] == "table.csv"
     assert {"run/report.json", "run/report.md"} <= {item["@id"] for item in action["result"]}
     assert is_moment(action["startTime"])
     assert is_moment(action["endTime"])

@@ -26,8 +26,10 @@ def run(ctx):
 """
 CONFIG = {
     "type": "object", "additionalProperties": False,
-    "properties": {"service": {"type": "object", "properties": {"key": {"type": "string"}}, "default": {"key": {"$env": "TEST_KEY"}}}},
+    "properties": {"service": {"type": "object", "properties": {"key": {"type": "string"}}}},
 }  # fmt: skip
+
+KEY = {"analysis_key": {"service": {"key": {"$env": "TEST_KEY"}}}}
 
 
 @pytest.fixture
@@ -42,7 +44,7 @@ def test_a_secret_reaches_the_plugin_and_nothing_that_is_kept(
 ) -> None:
     """Not the state database, nor reports, manifest, logs, artifacts, packs and diagnostics: no file holds it."""
     monkeypatch.setenv("TEST_KEY", SECRET)
-    run = run_to_end(core, table)
+    run = run_to_end(core, table, settings=KEY)
     folder = core.store.run_folder(run.run_id)
     output = json.loads((folder / "plugins" / "analysis_key" / "output.json").read_bytes())
     assert output["metrics"] == {"length": len(SECRET), "keys": ["[removed]"]}
@@ -68,7 +70,7 @@ def test_a_secret_that_is_missing_is_named_before_anything_starts(
     monkeypatch.delenv("TEST_KEY", raising=False)
     if value is not None:
         monkeypatch.setenv("TEST_KEY", value)
-    run = run_to_end(core, table)
+    run = run_to_end(core, table, settings=KEY)
     (execution,) = [item for item in core.runs.executions(run.run_id) if item.plugin_id == "analysis_key"]
     assert (run.status, execution.status) == ("PARTIAL", "ERROR")
     assert execution.error is not None

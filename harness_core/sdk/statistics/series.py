@@ -100,13 +100,16 @@ class Order:
 
     @property
     def sql_name(self) -> str:
-        """The column that orders the rows, in the view ``data``."""
-        return "row_index" if self.column is None else view_name(self.column.name)
+        """What orders the rows, in the view ``data``: a column, or for months as text the first day of each."""
+        if self.column is None:
+            return "row_index"
+        name = view_name(self.column.name)
+        return f"CAST(try_strptime(replace({name}, '/', '-'), '%Y-%m') AS DATE)" if self.column.type == "text" else name
 
     def literal(self, micros: int) -> str:
-        """A time as a literal of the column's own type."""
+        """A time as a literal of the type of ``sql_name``."""
         text = time_text(micros)
-        return f"DATE '{text[:10]}'" if self.column is not None and self.column.type == "date" else f"TIMESTAMP '{text}'"
+        return f"DATE '{text[:10]}'" if self.column is not None and self.column.type in ("date", "text") else f"TIMESTAMP '{text}'"
 
 
 def view_name(name: str) -> str:
@@ -133,6 +136,13 @@ def time_columns(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list
     return sorted((column for column in found if known.get(column.name, {}).get("role") != "constant"), key=rank)
 
 
+def month_columns(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The columns of text that hold months such as 2024-01, by the profile, complete ones first."""
+    known = {entry.get("name"): entry for entry in profile if entry.get("semantic_type") == "year_month"}
+    found = [column for column in dataset.columns if column.type == "text" and column.name in known]
+    return sorted(found, key=lambda column: int(known[column.name].get("null_count") or 0))
+
+
 class NoCourse(Exception):
     """The rows follow one another in no order that says anything: the reason as a code and as a sentence."""
 
@@ -147,6 +157,8 @@ def rows_in_course(dataset: Dataset, profile: Sequence[Mapping[str, Any]], time_
     A file without time that is sorted by a column with repeated values is grouped: what changes from row to row is that column.
     """
     columns = time_columns(dataset, profile)
+    if time_column or not columns:
+        columns += month_columns(dataset, profile)
     if time_column:
         columns = [column for column in columns if column.name == time_column]
         if not columns:
@@ -175,11 +187,7 @@ def rows_as_they_stand(dataset: Dataset) -> Order:
 
 def rows_in_time(dataset: Dataset, column: Column) -> Order:
     """The rows that have a time in ``column``, by that time; rows of the same time stay in their order."""
-    kind = pyarrow.timestamp("us")
-    parts = [
-        pyarrow.compute.cast(pyarrow.compute.cast(batch.column(0), kind, safe=False), pyarrow.int64())
-        for batch in dataset.iter_batches([column.name])
-    ]
+    parts = [pyarrow.compute.cast(_stamps(batch.column(0)), pyarrow.int64()) for batch in dataset.iter_batches([column.name])]
     if not parts:
         return Order(column, np.empty(0, dtype=np.int64), None, 0)
     stamps = pyarrow.chunked_array(parts)
@@ -190,6 +198,18 @@ def rows_in_time(dataset: Dataset, column: Column) -> Order:
     rows = np.flatnonzero(~missing)
     rows = rows[np.argsort(times[rows], kind="stable")]
     return Order(column, times[rows], rows, len(rows))
+
+
+def _stamps(array: pyarrow.Array) -> pyarrow.Array:
+    """Times to the microsecond; of months as text their first moment, and none for any other text."""
+    if pyarrow.types.is_dictionary(array.type):
+        array = array.dictionary_decode()
+    if not pyarrow.types.is_string(array.type) and not pyarrow.types.is_large_string(array.type):
+        return pyarrow.compute.cast(array, pyarrow.timestamp("us"), safe=False)
+    plain = pyarrow.compute.replace_substring(array, "/", "-")
+    return pyarrow.compute.strptime(
+        pyarrow.compute.binary_join_element_wise(plain, "01", "-"), "%Y-%m-%d", "us", error_is_null=True
+    )
 
 
 def numbers(dataset: Dataset, names: Sequence[str]) -> Iterator[tuple[str, Floats]]:

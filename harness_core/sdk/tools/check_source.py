@@ -26,11 +26,12 @@ NEEDS_CAPABILITY: Mapping[str, str] = {
 TEXT_AS_CODE = {"eval", "exec", "compile", "__import__"}
 UNREADABLE_DATA = {"pickle", "marshal", "shelve", "dill", "joblib", "cloudpickle"}
 CLOCKS = {
-    "time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "datetime.now", "datetime.utcnow", "datetime.today",
-    "date.today", "datetime.datetime.now", "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today",
+    "time.time", "time.time_ns", "time.localtime", "time.gmtime", "time.ctime", "time.strftime", "datetime.datetime.now",
+    "datetime.datetime.utcnow", "datetime.datetime.today", "datetime.date.today", "pandas.Timestamp.now", "pandas.Timestamp.today",
+    "pandas.Timestamp.utcnow",
 }  # fmt: skip
 CHANCE = {"os.urandom", "uuid.uuid1", "uuid.uuid4"}
-CHANCE_MODULES = ("random.", "secrets.", "np.random.", "numpy.random.")
+CHANCE_MODULES = ("random.", "secrets.", "numpy.random.")
 SEEDED = ("Random", "Generator", "PCG64", "SeedSequence", "Philox", "SFC64", "MT19937", "RandomState", "default_rng")
 
 
@@ -54,8 +55,17 @@ def _notes(path: Path, own: set[str], granted: set[str]) -> list[tuple[int, str,
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as reason:
         return [(getattr(reason, "lineno", None) or 0, "syntax", f"it cannot be parsed: {str(reason)[:200]}")]
-    found = {note for node in ast.walk(tree) for note in [*_imported(node, own, granted), *_called(node)]}
-    return sorted(found)
+    nodes = list(ast.walk(tree))
+    aliases = {short: full for node in nodes for short, full in _aliases(node)}
+    return sorted({note for node in nodes for note in [*_imported(node, own, granted), *_called(node, aliases)]})
+
+
+def _aliases(node: ast.AST) -> Iterator[tuple[str, str]]:
+    """The names that an import gives to what it takes."""
+    if isinstance(node, ast.Import):
+        yield from ((alias.asname, alias.name) for alias in node.names if alias.asname)
+    elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+        yield from ((alias.asname or alias.name, f"{node.module}.{alias.name}") for alias in node.names)
 
 
 def _imported(node: ast.AST, own: set[str], granted: set[str]) -> Iterator[tuple[int, str, str]]:
@@ -79,10 +89,11 @@ def _names(node: ast.AST) -> Iterator[tuple[str, int]]:
         yield node.module, node.lineno
 
 
-def _called(node: ast.AST) -> Iterator[tuple[int, str, str]]:
+def _called(node: ast.AST, aliases: Mapping[str, str]) -> Iterator[tuple[int, str, str]]:
     if not isinstance(node, ast.Call):
         return
-    name = _dotted(node.func)
+    head, dot, rest = _dotted(node.func).partition(".")
+    name = f"{aliases.get(head, head)}{dot}{rest}".removeprefix("builtins.")
     if name in TEXT_AS_CODE:
         yield node.lineno, "code", f"{name}() makes code out of text, which nobody can review"
     elif name in CLOCKS:

@@ -10,7 +10,7 @@ MAX_CELL = 500
 def run(ctx: PluginContext) -> PluginResult:
     """Rows ``offset`` to ``offset + limit`` of the dataset, each cell as text cut at 500 characters (null stays null).
 
-    With ``settings.numbers``, those rows instead, in ascending order.
+    With ``settings.numbers``, those rows instead, in ascending order; with ``settings.columns``, only so many of the first columns.
     """
     offset, limit = int(ctx.settings["offset"]), int(ctx.settings["limit"])
     numbers = [int(number) for number in ctx.settings.get("numbers", ())]
@@ -18,6 +18,7 @@ def run(ctx: PluginContext) -> PluginResult:
         f"row_index IN ({', '.join(map(str, numbers))})" if numbers else f"row_index >= {offset} AND row_index < {offset + limit}"
     )
     names = [name for name in ctx.dataset.sql("SELECT * FROM data LIMIT 0").columns if name != "row_index"]
+    names = names[: ctx.settings.get("columns")]
     cells = ", ".join(f"left(CAST({quote_name(name)} AS VARCHAR), {MAX_CELL}) AS c{place}" for place, name in enumerate(names))
     query = f"SELECT {cells} FROM data WHERE {wanted} ORDER BY row_index"
     rows = ctx.dataset.sql(query).fetchall() if names else []
