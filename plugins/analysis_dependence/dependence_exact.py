@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from dependence_axes import Axis, as_numbers
 from dependence_pairs import Judged
 from numpy.typing import NDArray
 
 from harness_core.sdk import PluginContext
+from harness_core.sdk.statistics.axes import Axis, as_numbers
 from harness_core.sdk.statistics.effects import Counts, chi_square, expected_counts, without_empty
 from harness_core.sdk.statistics.summation import reproducible_sum
 from harness_core.sdk.statistics.wording import rounded

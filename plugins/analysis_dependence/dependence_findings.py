@@ -4,18 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from dependence_axes import Axis
 from dependence_pairs import Judged
 from dependence_sql import within_groups
 from dependence_structure import Conditional, key
 from dependence_words import coefficient, rank_evidence, say
 
 from harness_core.sdk import Finding, PluginContext
+from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.wording import listed, rounded
 
 NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
 NOTICE_FROM = 0.3
 PERFECT = 1 - 1e-12
+BY_DEFINITION = 0.9
 
 
 @dataclass(frozen=True)
@@ -53,6 +54,8 @@ def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequ
     statement, evidence, severity = said.statement, list(said.evidence), "notice" if edge.effect.value >= NOTICE_FROM else "info"
     if functional:
         statement, severity = statement + _functional_words(edge, names), "info"
+    if is_by_definition(edge, told.axes):
+        parts["by_definition"], severity = True, "info"
     if conditional is not None:
         sentence, query = _conditional_words(told, edge, conditional)
         statement, severity = statement + sentence, "notice"
@@ -73,6 +76,11 @@ def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequ
         subject="pair",
         figure=said.figure,
     )
+
+
+def is_by_definition(edge: Judged, axes: Sequence[Axis]) -> bool:
+    """Whether a category leaves hardly anything of a number open (nine tenths of its variance, as a correlation): a price list."""
+    return sorted(axes[k].kind for k in edge.pair) == ["category", "number"] and edge.effect.value**2 >= BY_DEFINITION
 
 
 def is_functional(edge: Judged, numbers: Mapping[str, Any]) -> bool:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from dependence_axes import Axis
 from dependence_tables import Counts
 from scipy import special
 
+from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.effects import (
     Effect,
     chi_square_p,

@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from dependence_axes import Axis
-
 from harness_core.sdk import Dataset
+from harness_core.sdk.statistics.axes import Axis
 
 QUARTERS = 4
 FEW_CLASSES = 6

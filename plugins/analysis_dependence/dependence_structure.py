@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
-from dependence_axes import Axis
 from dependence_pairs import Judged
 from dependence_tables import Counts, Triple
 from scipy import special
 
+from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.effects import (
     chi_square,
     correlation_p,

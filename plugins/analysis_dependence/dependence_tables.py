@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pyarrow
-from dependence_axes import Axis, Codes
 from numpy.typing import NDArray
 
 from harness_core.sdk import PluginContext
+from harness_core.sdk.statistics.axes import Axis, Codes
 
 Counts = NDArray[np.int64]
 Pair = tuple[int, int]

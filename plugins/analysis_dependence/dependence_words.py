@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from dependence_axes import OTHER, Axis
 from dependence_pairs import Judged
 from dependence_sql import cell, coarse_cuts, correlation, medians
 from dependence_tables import Counts
 
 from harness_core.sdk import Dataset
+from harness_core.sdk.statistics.axes import OTHER, Axis
 from harness_core.sdk.statistics.effects import correlation_ratio, mid_rank_scores
 from harness_core.sdk.statistics.wording import number
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import combinations
 from typing import Any
 
-from dependence_axes import Axis, build_axes
+from dependence_axes import build_axes
 from dependence_exact import coefficients
 from dependence_findings import Told, block, single, twin
 from dependence_pairs import Judged, judge
@@ -22,6 +22,7 @@ from dependence_structure import (
 from dependence_tables import pair_tables, triple_tables
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
+from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (

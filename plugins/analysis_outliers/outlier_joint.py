@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from outlier_columns import as_floats, view_name
 from outlier_distance import JointModel, Margin, cutoff, fit
 from outlier_tails import round_between, tail_verdict
 from outlier_words import NOT_A_VERDICT, ROWS_CITED
 
 from harness_core.sdk import Dataset, Finding, PluginContext
 from harness_core.sdk.statistics.robust import FloatArray
+from harness_core.sdk.statistics.series import as_floats, view_name
 from harness_core.sdk.statistics.wording import listed, rounded
 
 MIN_ROWS = 50

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from outlier_columns import view_name
 from outlier_tails import TailClaim, Verdict
 
 from harness_core.sdk import Column, Dataset, Finding
 from harness_core.sdk.statistics.robust import FloatArray
+from harness_core.sdk.statistics.series import view_name
 from harness_core.sdk.statistics.wording import number, rounded
 
 ROWS_CITED = 20

@@ -19,6 +19,7 @@ FEW = 3
 NAMES_SHARE, SURE_BY_LIST = 0.3, 0.75
 FEWEST_DIGITS = 6
 LONG_TEXT = 25
+MOST_LABELS, ROWS_PER_LABEL = 12, 20
 MOST_TEXTS = 10_000
 NOT_WORDS = re.compile(r"[^0-9a-zäöüß]+")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
@@ -80,7 +81,9 @@ def suspect(dataset: Dataset, column: Column, profile: Mapping[str, Any], settin
     if by_form is not None:
         return by_form
     by_list = _by_list(column, values, named)
-    return by_list if by_list is not None else _by_name(column, values, named, profile)
+    if by_list is not None or (named and named[0] == "phone" and _are_labels(len(values), dataset.row_count)):
+        return by_list
+    return _by_name(column, values, named, profile)
 
 
 def _by_form(column: Column, values: Sequence[str], least: float, named: tuple[str, float] | None) -> Suspicion | None:
@@ -133,6 +136,11 @@ def _by_list(column: Column, values: Sequence[str], named: tuple[str, float] | N
         sure = 0.95 if kind == "person_name" else SURE_BY_LIST
         return Suspicion(column, "person_name", "names of people", sure, ("given names among the values",))
     return None
+
+
+def _are_labels(distinct: int, rows: int) -> bool:
+    """Whether a few values stand for all rows: as in a phoneType, which its name does not make a telephone number."""
+    return distinct <= MOST_LABELS and rows >= ROWS_PER_LABEL * distinct
 
 
 def _by_name(

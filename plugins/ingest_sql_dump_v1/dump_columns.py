@@ -188,6 +188,7 @@ class Batch:
 
 def read_batch(batch: Batch, readings: Sequence[ColumnReading]) -> list[pyarrow.Array] | None:
     """The columns of the table in its order, as typed arrays; None where a column does not fit or is only looked at."""
+    batch.rows.finish()
     given = [readings[index] for index in batch.columns]
     arrays = _typed_at_once(batch, given) or _as_written(batch, len(given))
     found: dict[int, pyarrow.Array | None] = {}

@@ -216,7 +216,7 @@ class DumpReader(Statements):
     def _hand_on(self, table: DumpTable, batch: Batch) -> None:
         """Rows found one by one are collected into batches worth casting."""
         self.catalog.count(table, batch.rows.count, self.settings.max_rows)
-        if batch.rows.body is not None:
+        if batch.rows.is_columnar:
             self.flush(table)
             self.take(table, batch)
             return

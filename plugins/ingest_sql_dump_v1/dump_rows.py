@@ -27,7 +27,7 @@ MAX_GAP = 64
 @dataclass
 class Rows:
     """Rows as found: either ``body`` for Arrow, or ``fields`` as Python lists; ``size`` bytes and ``lines`` of the block are
-    used."""
+    used. While only the ``borders`` are known, the body waits for :meth:`finish`, which another thread may do."""
 
     count: int
     size: int
@@ -35,6 +35,18 @@ class Rows:
     body: Any = None
     has_line_ends: bool = False
     fields: list[list[bytes]] = field(default_factory=list)
+    borders: "tuple[Bytes, Places, Places, Places] | None" = None
+
+    @property
+    def is_columnar(self) -> bool:
+        """Whether Arrow can take the rows apart."""
+        return self.body is not None or self.borders is not None
+
+    def finish(self) -> None:
+        """Make the body where only its borders are known."""
+        if self.borders is not None:
+            self.body, self.has_line_ends = _body(*self.borders)
+            self.borders = None
 
 
 def scan_rows(block: bytes, dialect: Dialect, width: int, joint: bytes | None, *, ended: bool) -> Rows:
@@ -81,12 +93,12 @@ def _fast(block: bytes, dialect: Dialect, width: int, joint: bytes | None) -> Ro
     separators = separators[: int(numpy.searchsorted(separators, end))]
     if not _is_even(separators, opens, closes, width):
         return None
-    joints = text.count(JOINT, 0, end) if joint else 0
+    joints = int(numpy.count_nonzero(found.data[:end] == JOINT[0])) if joint else 0
     if joints and int((found.data[closes[:-1] + 1] == JOINT[0]).sum()) != joints:
         return None  # a text that holds what joins two statements
-    body, has_line_ends = _body(found.data[1:end], separators - 1, opens - 1, closes - 1)
-    lines = text.count(b"\n", 0, end) + joints * (joint or b"").count(b"\n")
-    return Rows(count, end + joints * (len(joint or b" ") - 1), lines, body, has_line_ends)
+    borders = found.data[1:end], separators - 1, opens - 1, closes - 1
+    lines = int(numpy.count_nonzero(found.data[:end] == RECORD)) + joints * (joint or b"").count(b"\n")
+    return Rows(count, end + joints * (len(joint or b" ") - 1), lines, borders=borders)
 
 
 def _structure(text: bytes, dialect: Dialect) -> _Structure:
@@ -95,7 +107,7 @@ def _structure(text: bytes, dialect: Dialect) -> _Structure:
     places = numpy.flatnonzero((seen - numpy.uint8(QUOTE)) < 6)  # ' ( ) * + ,
     signs = seen[places]
     quote = signs == QUOTE
-    outside = ~(quote | numpy.bitwise_xor.accumulate(quote))
+    outside = ~(quote | numpy.bitwise_xor.accumulate(quote.view(numpy.uint8)).view(numpy.bool_))
     at, signs = places[outside], signs[outside]
     depth = numpy.cumsum((signs == OPEN).astype(numpy.int8) - (signs == CLOSE), dtype=numpy.int32)
     beyond = numpy.flatnonzero(depth < 0)
@@ -174,10 +186,9 @@ def _body(data: Bytes, separators: Places, opens: Places, closes: Places) -> tup
     body = data.copy()
     has_line_ends = False
     for sign, stand_in in ((0x0A, LINE_FEED), (0x0D, RETURN)):
-        mask = body == sign
-        if mask.any():
-            has_line_ends = True
-            body[mask] = stand_in
+        places = numpy.flatnonzero(body == sign)
+        has_line_ends |= len(places) > 0
+        body[places] = stand_in
     body[separators] = FIELD
     body[closes] = RECORD
     sizes = opens[1:] - closes[:-1]

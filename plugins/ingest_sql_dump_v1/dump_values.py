@@ -105,6 +105,8 @@ def written(array: pyarrow.Array, dialect: Dialect, odd: Odd, line: int) -> tupl
     if ((starts == ends) & raw.valid).any():
         raise syntax(line, "A row has a value that is empty, without quotes, at or below this line.")
     plain = _quoted(raw, starts, ends)
+    if _has_only_outer_quotes(raw, plain, dialect):
+        return pyarrow.compute.binary_slice(raw.array, 1, -1), plain
     stripped, plain = _stripped(raw, plain, dialect)
     rest = raw.valid & ~plain
     if not rest.any():
@@ -134,6 +136,13 @@ def _quoted(raw: Raw, starts: Any, ends: Any) -> Any:
     some = numpy.flatnonzero(plain)
     plain[some] = (raw.data[starts[some]] == QUOTE) & (raw.data[ends[some] - 1] == QUOTE)
     return plain
+
+
+def _has_only_outer_quotes(raw: Raw, plain: Any, dialect: Dialect) -> bool:
+    """Whether every value is a text without a quote or an escape in it."""
+    if not numpy.array_equal(plain, raw.valid) or (dialect.escapes and (raw.data == SLASH).any()):
+        return False
+    return int(numpy.count_nonzero(raw.data == QUOTE)) == 2 * int(numpy.count_nonzero(plain))
 
 
 def _stripped(raw: Raw, plain: Any, dialect: Dialect) -> tuple[pyarrow.Array, Any]:

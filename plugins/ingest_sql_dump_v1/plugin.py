@@ -21,14 +21,16 @@ def run(ctx: PluginContext) -> PluginResult:
     settings = Settings.from_mapping(ctx.settings)
     work = ctx.scratch / "reading"
     try:
-        dump = read_dump(ctx.inputs, settings, work, lambda share, what: ctx.progress(share, 1.0, what))
+        total = sum(source.size_bytes for source in ctx.inputs)
+        dump = read_dump(ctx.inputs, settings, work, lambda share, what: ctx.progress(share * total, total, what, "bytes"))
         first = max(dump.tables, key=lambda table: table.row_count)
         ordered = [first, *(table for table in dump.tables if table is not first)]
         taken: set[str] = set()
         datasets = [_hand_over(ctx, dump, table, taken) for table in ordered]
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    ctx.progress(1.0, 1.0, "read")
+    rows = sum(table.row_count for table in dump.tables)
+    ctx.progress(rows, rows, "read", "rows")
     return PluginResult.ok(_summary(dump, first), metrics={"datasets": datasets})
 
 

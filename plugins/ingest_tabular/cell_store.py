@@ -4,13 +4,16 @@ Memory holds one batch of rows, however long the table is.
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import numpy
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 from column_types import TEXT, TypeRules, Typing, candidates
 
@@ -66,6 +69,40 @@ class CellStore:
         if len(self._rows) >= BATCH_ROWS:
             self.flush()
 
+    def add_rows(self, names: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows of ``len(names)`` cells each, a column at a time: the same as :meth:`add` row by row, many times faster."""
+        if not rows:
+            return
+        self.flush()
+        cells = zip(names, zip(*rows, strict=True), strict=True)
+        self._write({name: self._column(values, self.columns[name]) for name, values in cells})
+        self.row_count += len(rows)
+
+    def _column(self, values: Sequence[Any], kinds: _Kinds) -> pyarrow.Array:
+        """The texts of one column's cells; what its cells are is noted in ``kinds``."""
+        counts = Counter(map(type, values))
+        held = set(counts) - {type(None)}
+        if held == {str}:
+            return self._texts(values, kinds)
+        kind = (held - {str}).pop() if len(held - {str}) == 1 and counts[str] == values.count("") else None
+        if kind in WRITTEN:
+            return _written_texts(values, kinds, *WRITTEN[kind])
+        found = _number_texts(values, kinds) if kind is float else None
+        if found is not None:
+            return found
+        return pyarrow.array([self._kept(value, kinds) for value in values], pyarrow.string())
+
+    def _texts(self, values: Sequence[str | None], kinds: _Kinds) -> pyarrow.Array:
+        filled = [value for value in values if value]
+        tokens = {value for value in set(filled) if value.strip().lower() in self.rules.null_tokens}
+        for token in tokens:
+            kinds.tokens[token] = kinds.tokens.get(token, 0) + filled.count(token)
+        real = [value for value in filled if value not in tokens] if tokens else filled
+        kinds.texts += real[: SAMPLE_TEXTS - len(kinds.texts)]
+        if real:
+            kinds.kinds["text"] = kinds.kinds.get("text", 0) + len(real)
+        return pyarrow.array([value or None for value in values], pyarrow.string())
+
     def _kept(self, value: Any, kinds: _Kinds) -> str | None:
         kind, text = cell_text(value)
         if text is None:
@@ -82,11 +119,15 @@ class CellStore:
     def flush(self) -> None:
         if not self._rows:
             return
-        arrays = {name: pyarrow.array([row.get(name) for row in self._rows], pyarrow.string()) for name in self.columns}
-        self.folder.mkdir(parents=True, exist_ok=True)
-        pyarrow.parquet.write_table(pyarrow.table(arrays), self.folder / f"part-{self._parts:06}.parquet", compression="lz4")
-        self._parts += 1
+        self._write({name: pyarrow.array([row.get(name) for row in self._rows], pyarrow.string()) for name in self.columns})
         self._rows = []
+
+    def _write(self, arrays: dict[str, pyarrow.Array]) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        pyarrow.parquet.write_table(
+            pyarrow.table(arrays), self.folder / f"part-{self._parts:06}.parquet", compression="lz4", write_statistics=False
+        )
+        self._parts += 1
 
     def relation(self) -> str:
         """SQL for all rows in order, every column a text."""
@@ -131,6 +172,49 @@ KINDS: tuple[tuple[Typing, frozenset[str]], ...] = (
     (Typing("timestamp", "TIMESTAMP"), frozenset({"date", "timestamp"})),
     (Typing("time", "TIME"), frozenset({"time"})),
 )
+
+
+def _written_texts(values: Sequence[Any], kinds: _Kinds, kind: str, write: Callable[[Any], str]) -> pyarrow.Array:
+    """The texts of values of one kind and of empty cells."""
+    texts = [None if value is None or value == "" else write(value) for value in values]
+    kinds.kinds[kind] = kinds.kinds.get(kind, 0) + len(texts) - texts.count(None)
+    return pyarrow.array(texts, pyarrow.string())
+
+
+def _number_texts(values: Sequence[Any], kinds: _Kinds) -> pyarrow.Array | None:
+    """The texts of floats and empty cells, as :func:`cell_text` writes them; None where Arrow writes some in another way."""
+    if "" in values or None in values:
+        is_empty = numpy.fromiter((value is None or value == "" for value in values), numpy.bool_, len(values))
+        numbers = numpy.array([value or 0.0 for value in values])
+    else:
+        is_empty, numbers = numpy.zeros(len(values), numpy.bool_), numpy.array(values)
+    sizes = numpy.abs(numbers)
+    is_whole = (numbers == numpy.floor(numbers)) & (sizes < 2**53)
+    if not (is_whole | ((sizes >= 1e-4) & (sizes < 1e15))).all():
+        return None
+    whole = int(numpy.count_nonzero(is_whole & ~is_empty))
+    for kind, count in (("integer", whole), ("float", len(values) - whole - int(numpy.count_nonzero(is_empty)))):
+        if count:
+            kinds.kinds[kind] = kinds.kinds.get(kind, 0) + count
+    whole_texts = pyarrow.array(numpy.where(is_whole, numbers, 0).astype(numpy.int64), mask=is_empty).cast(pyarrow.string())
+    if is_whole.all():
+        return whole_texts
+    return pyarrow.compute.if_else(is_whole, whole_texts, pyarrow.array(numbers).cast(pyarrow.string()))
+
+
+def _truth_text(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def _instant_text(value: datetime) -> str:
+    return value.isoformat(" ")
+
+
+WRITTEN: dict[type | None, tuple[str, Callable[[Any], str]]] = {
+    bool: ("boolean", _truth_text),
+    datetime: ("timestamp", _instant_text),
+    date: ("date", date.isoformat),
+}
 
 
 def cell_text(value: Any) -> tuple[str, str | None]:

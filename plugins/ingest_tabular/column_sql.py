@@ -8,7 +8,8 @@ from harness_core.sdk.dataset import quote_name, quote_text
 
 PLAIN = r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?"
 SCIENTIFIC = r"-?([0-9](\.[0-9]+)[eE][+-]?[0-9]{1,3}|[0-9](\.[0-9]*)?[eE][+-][0-9]{1,3})"
-SHORT_FLOAT = r"-?(0|[1-9][0-9]*)\.[0-9]+"  # of at most 15 digits, which a double always keeps
+SHORT_DIGITS = 15  # a double keeps every decimal of so many digits
+MAX_SHORT_SCALE = 9
 LOSSY = "this value does not fit the type of column number "
 
 
@@ -112,20 +113,6 @@ def _half_bare(form: str) -> tuple[str, ...]:
     return dates, hours
 
 
-def _quick_proof(text: str, value: str, typing: Typing) -> str | None:
-    """A cheaper proof that most texts pass: written back by the engine, the value is the text."""
-    if typing.type == "boolean":
-        return f"{text} IN ('true', 'false')"
-    if typing.decimal != "." or typing.thousands or typing.type not in ("integer", "float", "date", "timestamp"):
-        return None
-    if typing.format not in ("", "iso"):
-        return None
-    if typing.type == "float":
-        short = f"(strlen({text}) <= 16 AND regexp_full_match({text}, {quote_text(SHORT_FLOAT)}))"
-        return f"({short} OR ({value}::VARCHAR = {text} AND isfinite({value})))"
-    return f"({value}::VARCHAR = {text}{'' if typing.type == 'integer' else f' AND isfinite({value})'})"
-
-
 def checked_select(columns: Sequence[tuple[str, Typing]], relation: str) -> str:
     """A query for the typed columns; it fails, naming the column's number, where a text would be changed by its type.
 
@@ -138,16 +125,49 @@ def checked_select(columns: Sequence[tuple[str, Typing]], relation: str) -> str:
             outer.append(f"t{index} AS {quote_name(name)}")
             continue
         text = texts_of(quote_name(name), typing)
-        inner += [f"{text} AS t{index}", f"{value_sql(f'({text})', typing)} AS v{index}"]
+        first = _first_value(f"({text})", typing)
+        inner += [f"{text} AS t{index}"] + ([f"{first} AS v{index}"] if first else [])
         outer.append(f"{_checked(f't{index}', f'v{index}', index, typing)} AS {quote_name(name)}")
     return f"SELECT {', '.join(outer)} FROM (SELECT {', '.join(inner)} FROM ({relation}))"
 
 
+def _first_value(text: str, typing: Typing) -> str | None:
+    """What a text is first converted to; None for truth values, which are only compared.
+
+    Numbers of few digits are read as decimals of as many places as the sample's: they are told back from them much faster than
+    from floats, and a double made of at most 15 digits is the nearest one.
+    """
+    if typing.type == "boolean":
+        return None
+    return f"TRY_CAST({text} AS {_short_decimal(typing)})" if _is_short(typing) else value_sql(text, typing)
+
+
+def _is_short(typing: Typing) -> bool:
+    return typing.type == "float" and typing.decimal == "." and not typing.thousands and typing.scale <= MAX_SHORT_SCALE
+
+
+def _short_decimal(typing: Typing) -> str:
+    return f"DECIMAL({SHORT_DIGITS},{max(1, typing.scale)})"
+
+
 def _checked(text: str, value: str, index: int, typing: Typing) -> str:
-    quick = _quick_proof(text, value, typing)
-    first = f"WHEN {quick} THEN {value} " if quick else ""
+    """The value where it is proved, NULL for none, and a failure else. The proof that most texts pass comes first."""
     failure = f"error({quote_text(LOSSY + str(index))})"
-    return f"CASE WHEN {text} IS NULL THEN NULL {first}WHEN {proof_sql(text, typing, value)} THEN {value} ELSE {failure} END"
+    if typing.type == "boolean":
+        quick, found, value = f"{text} IN ('true', 'false')", f"{text} = 'true'", value_sql(text, typing)
+    elif _is_short(typing):
+        quick, found, value = f"starts_with({value}::VARCHAR, {text})", f"{value}::DOUBLE", value_sql(text, typing)
+    else:
+        quick, found = _quick_proof(text, value, typing), value
+    return f"CASE WHEN {quick} OR {text} IS NULL THEN {found} WHEN {proof_sql(text, typing, value)} THEN {value} ELSE {failure} END"
+
+
+def _quick_proof(text: str, value: str, typing: Typing) -> str:
+    """A cheaper proof that most texts pass: written back by the engine, the value is the text. ``false`` where there is none."""
+    is_plain = typing.decimal == "." and not typing.thousands and typing.format in ("", "iso")
+    if not is_plain or typing.type not in ("integer", "float", "date", "timestamp"):
+        return "false"
+    return f"({value}::VARCHAR = {text}{'' if typing.type == 'integer' else f' AND isfinite({value})'})"
 
 
 def plain_cast_sql(name: str, typing: Typing) -> str:

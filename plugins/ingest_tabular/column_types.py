@@ -52,7 +52,10 @@ SPACES = " \t\u00a0"
 
 @dataclass(frozen=True)
 class Typing:
-    """One way to read a column: the type, what is stored, and the format that turns text into value and back."""
+    """One way to read a column: the type, what is stored, and the format that turns text into value and back.
+
+    ``scale`` is the most decimal places: of a decimal, those that are kept; of a float, those of the texts seen so far.
+    """
 
     type: ColumnType
     storage: str
@@ -153,7 +156,7 @@ def _is_float(text: str) -> bool:
 
 def _plain_float(texts: set[str]) -> list[Typing]:
     if all(survives_double(text) for text in texts):
-        return [Typing("float", "DOUBLE")]
+        return [Typing("float", "DOUBLE", scale=_scale(texts))]
     scale = _scale(texts)
     whole = max(len(text.lstrip("-").partition(".")[0]) for text in texts)
     if any(SCIENTIFIC.match(text) for text in texts) or whole + scale > 38 or not any("." in text for text in texts):

@@ -4,12 +4,12 @@ The fast reader may be believed only where this found nothing unusual. Pieces ar
 outside quotes; one that did not is looked at again.
 """
 
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy
 import numpy.typing
@@ -23,13 +23,15 @@ NEWLINE, RETURN = 10, 13
 Bytes = numpy.typing.NDArray[numpy.uint8]
 Flags = numpy.typing.NDArray[numpy.bool_]
 Positions = numpy.typing.NDArray[numpy.int64]
+_Piece = tuple[bytes, int]  # bytes, and how many of them belong to the piece
 
 
 @dataclass
 class Census:
     """What the body of a file was seen to be. ``records`` (blank lines included) and ``delimiters`` are counted outside quotes.
 
-    ``line_ends`` is lf, crlf, mixed (also where a carriage return stands alone), or empty where there is none.
+    ``line_ends`` is lf, crlf, mixed (also where a carriage return stands alone), or empty where there is none. No line has more
+    than ``longest_line_bytes``.
     """
 
     records: int = 0
@@ -59,12 +61,12 @@ class Census:
 def take_census(path: Path, dialect: Dialect, skip_lines: int, progress: Callable[[int], None] = lambda done: None) -> Census:
     """Read the file once, behind ``skip_lines`` lines, in pieces that end at line ends; what is irregular ends it."""
     census, done = Census(), 0
-    waiting: deque[tuple[bytes, Future[Census]]] = deque()
+    waiting: deque[tuple[_Piece, Future[Census]]] = deque()
     with path.open("rb") as file, ThreadPoolExecutor(THREADS) as pool:
         for _ in range(skip_lines):
             file.readline()
-        for chunk in _pieces(file):
-            waiting.append((chunk, pool.submit(_look, chunk, dialect, inside=False)))
+        for piece in _pieces(file.fileno(), file.tell()):
+            waiting.append((piece, pool.submit(_look, *piece, dialect, inside=False)))
             while len(waiting) > WAITING and census.is_regular:
                 done += _take_in(census, *waiting.popleft(), dialect)
             progress(done)
@@ -76,35 +78,78 @@ def take_census(path: Path, dialect: Dialect, skip_lines: int, progress: Callabl
     return census
 
 
-def _pieces(file: BinaryIO) -> Iterator[bytes]:
-    while chunk := file.read(CHUNK_BYTES):
-        yield chunk + file.readline(LONGEST_LINE_BYTES)
+def _pieces(descriptor: int, start: int) -> Iterator[_Piece]:
+    """Whole lines from ``start`` on, never copied; a line that is too long for a piece ends one where it must."""
+    wanted = CHUNK_BYTES
+    while data := os.pread(descriptor, wanted, start):
+        is_cut = len(data) < wanted or wanted > LONGEST_LINE_BYTES
+        size = len(data) if is_cut else data.rfind(b"\n") + 1
+        if size:
+            yield data, size
+        start, wanted = start + size, CHUNK_BYTES if size else 2 * wanted
 
 
-def _take_in(census: Census, chunk: bytes, seen: "Future[Census]", dialect: Dialect) -> int:
-    census.add(_look(chunk, dialect, inside=True) if census.ends_inside else seen.result())
-    return len(chunk)
+def _take_in(census: Census, piece: _Piece, seen: "Future[Census]", dialect: Dialect) -> int:
+    census.add(_look(*piece, dialect, inside=True) if census.ends_inside else seen.result())
+    return piece[1]
 
 
-def _look(chunk: bytes, dialect: Dialect, *, inside: bool) -> Census:
-    """One piece by itself; ``inside`` says whether it begins within quotes."""
-    data = numpy.frombuffer(chunk, dtype=numpy.uint8)
-    ends = numpy.flatnonzero(data == NEWLINE)
-    lengths = numpy.diff(ends, prepend=-1)
-    quotes = numpy.flatnonzero(data == ord(dialect.quote)) if dialect.quote else ends[:0]
-    census = Census(ends_inside=bool((len(quotes) + inside) % 2))
-    census.has_regular_quotes = not len(quotes) or quotes_belong(data, quotes, dialect, inside=inside)
-    if not len(ends) and len(chunk) > LONGEST_LINE_BYTES:
+def _look(chunk: bytes, size: int, dialect: Dialect, *, inside: bool) -> Census:
+    """The first ``size`` bytes of ``chunk`` by themselves; ``inside`` says whether they begin within quotes."""
+    data = numpy.frombuffer(chunk, dtype=numpy.uint8, count=size)
+    is_end = data == NEWLINE
+    quotes = numpy.flatnonzero(data == ord(dialect.quote)) if dialect.quote else numpy.zeros(0, dtype=numpy.int64)
+    if size > LONGEST_LINE_BYTES and not is_end.any():
         return Census(line_ends="mixed")
+    part = _lesser_part(data, quotes, inside=inside)
+    if size <= CHUNK_BYTES and not _is_unusual(chunk, size, is_end):
+        lines = _count_outside(is_end, NEWLINE, *part)
+        census = Census(lines, longest_line_bytes=size, line_ends="lf" if lines else "")
+    else:
+        census = _look_closer(data, is_end, quotes, inside=inside)
+    census.ends_inside = bool((len(quotes) + inside) % 2)
+    census.has_regular_quotes = not len(quotes) or quotes_belong(data, quotes, dialect, inside=inside)
+    census.records += chunk[size - 1] != NEWLINE and not census.ends_inside
+    if len(dialect.delimiter) == 1 and dialect.delimiter.isascii():
+        mark = ord(dialect.delimiter)
+        census.delimiters = _count_outside(data == mark, mark, *part)
+    return census
+
+
+def _lesser_part(data: Bytes, quotes: Positions, *, inside: bool) -> tuple[Bytes, bool]:
+    """The bytes within quotes, one after another, or those outside, whichever are fewer; and whether they are those within."""
+    bounds = numpy.concatenate(([0], quotes, [len(data)]))
+    sizes = numpy.diff(bounds)
+    is_within = 2 * int(sizes[1 - inside :: 2].sum()) < len(data)
+    start = (1 - inside) if is_within else inside
+    starts, sizes = bounds[start:-1:2], sizes[start::2]
+    before = numpy.cumsum(sizes) - sizes
+    return data[numpy.repeat(starts - before, sizes) + numpy.arange(int(sizes.sum()))], is_within
+
+
+def _count_outside(is_mark: Flags, mark: int, part: Bytes, is_within: bool) -> int:
+    """How often a mark stands outside quotes, from where it stands at all and from :func:`_lesser_part`."""
+    found = int(numpy.count_nonzero(part == mark))
+    return int(numpy.count_nonzero(is_mark)) - found if is_within else found
+
+
+def _is_unusual(chunk: bytes, size: int, is_end: Flags) -> bool:
+    """Whether a piece holds a carriage return, or two line feeds side by side."""
+    return bool(chunk.find(b"\r", 0, size) >= 0 or is_end[0] or (is_end[1:] & is_end[:-1]).any())
+
+
+def _look_closer(data: Bytes, is_end: Flags, quotes: Positions, *, inside: bool) -> Census:
+    """Lines one by one: which are blank, how long the longest is, how they end."""
+    ends, returns = numpy.flatnonzero(is_end), numpy.flatnonzero(data == RETURN)
+    lengths = numpy.diff(ends, prepend=-1)
     is_real = outside(quotes, ends, inside=inside)
     real_ends = ends[is_real]
-    census.delimiters = _delimiters(data, quotes, dialect, inside=inside)
-    census.records = len(real_ends) + (chunk[-1] != NEWLINE and not census.ends_inside)
-    census.longest_line_bytes = max(int(lengths.max(initial=0)), len(chunk) - 1 - int(ends[-1]) if len(ends) else len(chunk))
-    census.blank_lines = _blank_lines(data, real_ends, lengths[is_real])
-    returns = numpy.flatnonzero(data == RETURN) if b"\r" in chunk else ends[:0]
-    census.line_ends = _line_ends(data, real_ends, returns[outside(quotes, returns, inside=inside)])
-    return census
+    return Census(
+        records=len(real_ends),
+        blank_lines=_blank_lines(data, real_ends, lengths[is_real]),
+        longest_line_bytes=max(int(lengths.max(initial=0)), len(data) - 1 - int(ends[-1]) if len(ends) else len(data)),
+        line_ends=_line_ends(data, real_ends, returns[outside(quotes, returns, inside=inside)]),
+    )
 
 
 def outside(quotes: Positions, places: Positions, *, inside: bool = False) -> Flags:
@@ -119,26 +164,6 @@ def _blank_lines(data: Bytes, ends: Positions, lengths: Positions) -> int:
     """How many lines (``lengths`` count their ends) hold nothing but their end."""
     bare_returns = data[ends[lengths == 2] - 1] == RETURN
     return int(numpy.count_nonzero(lengths == 1) + numpy.count_nonzero(bare_returns))
-
-
-def _delimiters(data: Bytes, quotes: Positions, dialect: Dialect, *, inside: bool) -> int:
-    """How many delimiters stand outside quotes: all but those within, or those without, whichever is less to look at."""
-    if len(dialect.delimiter) != 1 or not dialect.delimiter.isascii():
-        return 0
-    mark = ord(dialect.delimiter)
-    bounds = numpy.concatenate(([0], quotes, [len(data)]))
-    within, without = ((bounds[start:-1:2], bounds[start + 1 :: 2]) for start in (1 - inside, inside))
-    if 2 * int((within[1] - within[0]).sum()) < len(data):
-        return int(numpy.count_nonzero(data == mark)) - _count(data, mark, *within)
-    return _count(data, mark, *without)
-
-
-def _count(data: Bytes, mark: int, starts: Positions, stops: Positions) -> int:
-    """How often ``mark`` occurs in the stretches of ``data`` from ``starts`` to ``stops``."""
-    sizes = stops - starts
-    before = numpy.cumsum(sizes) - sizes
-    places = numpy.repeat(starts - before, sizes) + numpy.arange(int(sizes.sum()))
-    return int(numpy.count_nonzero(data[places] == mark))
 
 
 def quotes_belong(data: Bytes, quotes: Positions, dialect: Dialect, *, inside: bool) -> bool:

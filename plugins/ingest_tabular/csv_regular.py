@@ -200,8 +200,9 @@ def _copy_piece(piece: bytes, stream: _Stream, source: Source, writer: "_Writer"
     ends = record_ends(piece, source.dialect, source.line_end)
     if ends is None:
         stream.put(piece)
-        if len(piece) > SMALLEST_PIECE_BYTES:
-            stream.piece_bytes = len(piece) // 4
+        wanted = min(stream.piece_bytes, len(piece))
+        if wanted > SMALLEST_PIECE_BYTES:  # by what was wanted: a long line may make the same piece again
+            stream.piece_bytes = wanted // 4
             return
         for record in _records(stream, source, stream.number + piece.count(b"\n")):
             writer.write(record)

@@ -1,7 +1,7 @@
 """Reads a delimited text into a typed Parquet: fast where a census of every byte finds it regular, record by record where not."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,8 @@ from csv_census import Census, take_census
 from csv_dialect import Scored, detect
 from csv_layout import Layout, lay_out, say_layout, usable_names
 from csv_records import Customs, Dialect, LineSource, Record, lines_of, records
-from csv_regular import Source, regular_dialect, write_regular
+from csv_regular import Places, Source, regular_dialect, write_regular
+from reading_progress import Progress
 from repair_notes import Repairs, counted
 from table_settings import Settings
 from typed_table import connect, one_row, write_typed
@@ -26,7 +27,6 @@ HEAD_RECORDS = 2_000
 EMPTY_MARK = "\ue000"
 DETECTION_CHARS = 64 << 10
 MAX_LINE_BYTES = 8 << 20
-Progress = Callable[[float, str], None]
 
 
 @dataclass
@@ -65,6 +65,8 @@ def read_table(path: Path, settings: Settings, work: Path, memory_mb: int, repai
     plan = _plan(head, later, settings, repairs)
     if len(plan.names) > settings.max_columns:
         raise too_many_columns(len(plan.names), settings.max_columns)
+    if settings.quote is None and not plan.dialect.quote:
+        _say_bare_quotes(path, plan.layout.body_line, repairs)
     size = path.stat().st_size
     census = take_census(
         path, plan.dialect, plan.layout.body_line - 1, lambda done: progress(0.15 * done / max(1, size), "looking at every byte")
@@ -274,7 +276,13 @@ def _read_fast(
     attempt = Repairs()
     try:
         columns = write_typed(
-            connection, relation, plan.samples, rules, parquet, attempt, lambda share: progress(0.15 + 0.8 * share, "reading")
+            connection,
+            relation,
+            plan.samples,
+            rules,
+            parquet,
+            attempt,
+            lambda share: progress(0.15 + 0.85 * share, "reading", census.records),
         )
     except duckdb.Error as reason:
         if isinstance(reason, duckdb.OutOfMemoryException | duckdb.IOException):
@@ -292,7 +300,7 @@ def _read_exactly(
     copy, names, size = work / "regular.csv", list(plan.names), max(1, path.stat().st_size)
 
     def report(done_bytes: int, rows: int) -> None:
-        progress(0.15 + 0.35 * done_bytes / size, "mending")
+        progress(0.15 + 0.35 * done_bytes / size, "mending", round(rows * size / max(1, done_bytes)))
         if rows > settings.max_rows:
             raise too_many_rows(rows, settings.max_rows)
 
@@ -312,7 +320,7 @@ def _read_exactly(
         relation = "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in names) + " WHERE false"
     try:
         return write_typed(
-            connection, relation, samples, rules, parquet, repairs, lambda share: progress(0.5 + 0.45 * share, "reading")
+            connection, relation, samples, rules, parquet, repairs, lambda share: progress(0.5 + 0.5 * share, "reading", tally.rows)
         )
     except duckdb.InvalidInputException as reason:
         raise unreadable() from reason
@@ -339,6 +347,19 @@ def _extra_names(names: Sequence[str], count: int) -> list[str]:
 def _say_blank_lines(census: Census, repairs: Repairs) -> None:
     words = counted(census.blank_lines, "blank line was", "blank lines were")
     repairs.add("blank_lines", census.blank_lines, f"{words} left out.")
+
+
+def _say_bare_quotes(path: Path, body_line: int, repairs: Repairs) -> None:
+    """Quotes that do not pair up in any way were taken for characters like all others, which nobody asked for."""
+    found = Places()
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            if number >= body_line and b'"' in line:
+                found.note(number - body_line, number)
+    if found.count:
+        words = counted(found.count, "line holds", "lines hold")
+        sentence = f"{words} a double quote that closes or opens nothing; it is kept as it stands."
+        repairs.add("stray_quotes", found.count, sentence, lines=found.lines)
 
 
 def _reading(plan: _Plan, settings: Settings, columns: Sequence[Any]) -> dict[str, Any]:

@@ -38,8 +38,11 @@ def run(ctx: PluginContext) -> PluginResult:
         for index, source in enumerate(ctx.inputs):
             work = ctx.scratch / "reading" / str(index)
 
-            def report(share: float, what: str, start: int = done, size: int = source.size_bytes) -> None:
-                ctx.progress(min(start + share * size, total), total, what or "reading")
+            def report(share: float, what: str, rows: int = 0, start: int = done, size: int = source.size_bytes) -> None:
+                if rows and len(ctx.inputs) == 1:
+                    ctx.progress(min(share, 1.0) * rows, rows, what, "rows")
+                else:
+                    ctx.progress(min(start + share * size, total), total, what, "bytes")
 
             tables = table_files.read(source, settings, work, _memory_mb(ctx), report)
             named += _named(tables, source, named)
@@ -47,7 +50,8 @@ def run(ctx: PluginContext) -> PluginResult:
         datasets = [_hand_over(ctx, entry) for entry in named]
     finally:
         shutil.rmtree(ctx.scratch / "reading", ignore_errors=True)
-    ctx.progress(total, total, "read")
+    rows = sum(entry.table.row_count for entry in named)
+    ctx.progress(rows, rows, "read", "rows")
     return PluginResult.ok(" ".join(map(_sentence, named)), metrics={"datasets": datasets})
 
 

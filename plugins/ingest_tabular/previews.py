@@ -33,7 +33,7 @@ def preview(source: InputFile, settings: Settings, work: Path, memory_mb: int) -
         settings = replace(settings, stop_after_rows=PREVIEW_ROWS)
     elif not is_whole:
         part = InputFile(_head_of(source.path, work / "head", found), source.filename, source.sha256, HEAD_BYTES)
-    table = table_files.read(part, settings, work, memory_mb, lambda share, what: None)[0]
+    table = table_files.read(part, settings, work, memory_mb, lambda share, what, rows=0: None)[0]
     rows = table.row_count if is_whole else _estimate(table, part, source, found, work)
     return {
         "format": table.reading["format"],

@@ -2,20 +2,19 @@
 
 import re
 import zipfile
-from collections.abc import Callable
 from pathlib import Path
 
 import json_table
 import parquet_table
 import workbook
 from csv_table import Table, read_table
+from reading_progress import Progress
 from repair_notes import Repairs
 from table_settings import Settings
 from text_source import TextSource, gunzip, open_text
 
 from harness_core.sdk import InputFile, InputRejected
 
-Progress = Callable[[float, str], None]
 DELIMITER_NAMES = {",": "comma", ";": "semicolon", "\t": "tab", "|": "vertical bar", " ": "space", ":": "colon"}
 UNSUPPORTED = (
     (b"%PDF", "a PDF document"), (b"\x89PNG", "a picture"), (b"\xff\xd8\xff", "a picture"), (b"GIF8", "a picture"),

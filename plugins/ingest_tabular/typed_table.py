@@ -13,6 +13,7 @@ import column_sql
 import duckdb
 import pyarrow.parquet
 from column_types import TEXT, TypeRules, Typing, candidates, nearly
+from reading_progress import watched
 from repair_notes import Repairs, counted
 
 from harness_core.sdk import Column
@@ -21,7 +22,7 @@ from harness_core.sdk.dataset import quote_name, quote_text
 MAX_ROUNDS = 8
 NEARLY_TEXTS = 2_000
 KIND_WORDS = {"float": "number", "integer": "whole number", "decimal": "number", "boolean": "true or false"}
-WRITER = "(FORMAT parquet, COMPRESSION snappy, ROW_GROUP_SIZE 122880)"
+WRITER = "(FORMAT parquet, PARQUET_VERSION V2, COMPRESSION snappy, ROW_GROUP_SIZE 122880)"
 Progress = Callable[[float], None]
 
 
@@ -48,7 +49,9 @@ def connect(scratch: Path, memory_mb: int, threads: int = 2) -> "duckdb.DuckDBPy
             "preserve_insertion_order": True,
         },
     )
-    connection.execute("SET enable_progress_bar = false")
+    connection.execute("SET enable_progress_bar = true")  # counted, and asked for by `watched`; never drawn
+    connection.execute("SET enable_progress_bar_print = false")
+    connection.execute("SET progress_bar_time = 0")
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 
@@ -83,23 +86,26 @@ def write_typed(
     and notes. ``fixed`` says the typings where the source itself does (cells of workbooks, values of JSON).
     """
     if fixed is not None:
-        return _write_fixed(connection, relation, fixed, path, repairs)
+        return _write_fixed(connection, relation, fixed, path, repairs, progress)
     evidence = [Evidence(name, list(texts)) for name, texts in samples.items()]
     _propose(evidence, rules)
-    if any(column.undecided for column in evidence) or not _copy(connection, relation, evidence, path):
-        _settle(connection, relation, evidence, rules, progress)
-        if not _copy(connection, relation, evidence, path):
+    if any(column.undecided for column in evidence) or not _copy(connection, relation, evidence, path, progress):
+        with watched(connection, progress):
+            _settle(connection, relation, evidence, rules)
+        if not _copy(connection, relation, evidence, path, progress):
             raise AssertionError("a typing that all rows survived was refused")
-    progress(0.9)
+    progress(1.0)
     _say_tokens(connection, relation, evidence, repairs)
     return _described(connection, relation, path, evidence, rules)
 
 
 def _write_fixed(
-    connection: "duckdb.DuckDBPyConnection", relation: str, fixed: Mapping[str, Typing], path: Path, repairs: Repairs
-) -> list[tuple[Column, Typing]]:
+    connection: "duckdb.DuckDBPyConnection", relation: str, fixed: Mapping[str, Typing], path: Path, repairs: Repairs,
+    progress: Progress,
+) -> list[tuple[Column, Typing]]:  # fmt: skip
     items = ", ".join(column_sql.plain_cast_sql(name, typing) for name, typing in fixed.items())
-    connection.execute(f"COPY (SELECT {items} FROM ({relation})) TO {quote_text(str(path))} {WRITER}")
+    with watched(connection, progress):
+        connection.execute(f"COPY (SELECT {items} FROM ({relation})) TO {quote_text(str(path))} {WRITER}")
     evidence = [Evidence(name, [], [typing]) for name, typing in fixed.items()]
     _say_tokens(connection, relation, evidence, repairs)
     return _described(connection, relation, path, evidence, TypeRules())
@@ -116,10 +122,13 @@ def _typing(column: Evidence) -> Typing:
     return column.proposals[0] if len(column.proposals) == 1 else TEXT
 
 
-def _copy(connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], path: Path) -> bool:
+def _copy(
+    connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], path: Path, progress: Progress
+) -> bool:
     query = column_sql.checked_select([(column.name, _typing(column)) for column in evidence], relation)
     try:
-        connection.execute(f"COPY ({query}) TO {quote_text(str(path))} {WRITER}")
+        with watched(connection, progress):
+            connection.execute(f"COPY ({query}) TO {quote_text(str(path))} {WRITER}")
     except duckdb.Error as reason:
         if column_sql.LOSSY not in str(reason):
             raise
@@ -127,17 +136,14 @@ def _copy(connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequ
     return True
 
 
-def _settle(
-    connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], rules: TypeRules, progress: Progress
-) -> None:
+def _settle(connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], rules: TypeRules) -> None:
     """Ask all rows which proposals they contradict, add the contradicting values to the evidence, and propose again."""
     open_columns = [column for column in evidence if column.proposals or column.undecided]
-    for attempt in range(MAX_ROUNDS):
+    for _ in range(MAX_ROUNDS):
         asked = [(column, typing) for column in open_columns for typing in column.proposals or [TEXT]]
         if not asked:
             return
         contradicted = _contradictions(connection, relation, asked)
-        progress(0.1 * (attempt + 1))
         open_columns = [column for column in open_columns if id(column) in contradicted]
         for column in open_columns:
             column.texts += contradicted[id(column)]

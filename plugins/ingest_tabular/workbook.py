@@ -3,15 +3,17 @@
 import shutil
 import zipfile
 import zlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import python_calamine as calamine
-from cell_store import CellStore, cell_text
+from cell_store import BATCH_ROWS, CellStore, cell_text
 from csv_layout import Layout, lay_out, say_layout, usable_names
 from csv_records import Record
 from csv_table import Table, too_many_columns, too_many_rows
+from reading_progress import Progress
 from repair_notes import Repairs, counted
 from table_settings import Settings
 from text_source import MAX_RATIO, RATIO_FLOOR_BYTES, too_large
@@ -21,7 +23,6 @@ from harness_core.sdk import InputRejected
 
 HEAD_ROWS = 500
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-Progress = Callable[[float, str], None]
 
 
 def check_package(path: Path, max_bytes: int) -> None:
@@ -128,7 +129,7 @@ def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, pr
 
 
 def _part_of(progress: Progress, index: int, count: int) -> Progress:
-    return lambda share, what: progress((index + share) / count, what)
+    return lambda share, what, rows=0: progress((index + share) / count, what, rows if count == 1 else 0)
 
 
 def _sheet(workbook: "calamine.CalamineWorkbook", name: str) -> "calamine.CalamineSheet":
@@ -148,7 +149,7 @@ def _read_sheet(
         raise too_many_columns(width, settings.max_columns)
     repairs = Repairs()
     rows = _rows(sheet, settings.skip_rows)
-    head = [row for row, _ in zip(rows, range(HEAD_ROWS), strict=False)]
+    head = list(islice(rows, HEAD_ROWS))
     if not any(any(cell_text(value)[1] for value in values) for _, values in head):
         return None
     layout = lay_out(
@@ -185,18 +186,23 @@ def _fill(
 ) -> None:  # fmt: skip
     blank: list[int] = []
     pending: list[int] = []
+    rows: list[list[Any]] = []
     for number, values in body:
-        if not any(value is not None and value != "" for value in values):
+        if not any(values) and not any(value is not None and value != "" for value in values):
             pending.append(number)
             continue
-        blank, pending = blank + pending, []
-        store.add(names, values)
-        if store.row_count > settings.max_rows:
-            raise too_many_rows(store.row_count, settings.max_rows)
-        if settings.stop_after_rows and store.row_count >= settings.stop_after_rows:
+        if pending:
+            blank, pending = blank + pending, []
+        rows.append(values)
+        if settings.stop_after_rows and len(rows) >= settings.stop_after_rows:
             break
-        if number % 5_000 == 0:
-            progress(0.7 * number / max(1, height), "reading cells")
+        if len(rows) == BATCH_ROWS:
+            store.add_rows(names, rows)
+            rows = []
+            progress(0.7 * number / max(1, height), "reading cells", height)
+        if store.row_count + len(rows) > settings.max_rows:
+            raise too_many_rows(store.row_count + len(rows), settings.max_rows)
+    store.add_rows(names, rows)
     if blank:
         repairs.add("blank_rows", len(blank), f"{counted(len(blank), 'blank row was', 'blank rows were')} left out.", lines=blank)
 

@@ -1,7 +1,7 @@
 """What a table offers to analyses, counted from its profile, and whether that is what an analysis needs, said in words."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 NUMERIC = frozenset({"integer", "float", "decimal"})
@@ -17,28 +17,45 @@ WORDS = {
     "temporal": ("date or time column", "date or time columns"),
     "text": ("text column", "text columns"),
     "groups": ("column with groups", "columns with groups"),
+    "event_log": ("event log", "event logs"),
 }
 NUMERALS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 
 @dataclass(frozen=True)
 class Offer:
-    """What the table has: the number of rows, and the columns that serve each need."""
+    """What the table has: the number of rows, and the columns that serve each need; ``why_none`` is the reason why one has none."""
 
     row_count: int
     columns: Mapping[str, Sequence[str]]
+    why_none: Mapping[str, str] = field(default_factory=dict)
 
     def count(self, need: str) -> int:
+        if need == "event_log":  # one, of several columns, or none
+            return int(bool(self.columns[need]))
         return self.row_count if need == "rows" else len(self.columns[need])
 
     @classmethod
-    def of(cls, profile: Mapping[str, Any], roles: Mapping[str, str], levels: tuple[int, int]) -> "Offer":
-        """From the profile's metrics, with roles as corrected; ``levels`` bounds what counts as a column with groups."""
+    def of(
+        cls, profile: Mapping[str, Any], roles: Mapping[str, str], levels: tuple[int, int], log: Mapping[str, Any] | None = None
+    ) -> "Offer":
+        """From the profile's metrics, with roles as corrected; ``levels`` bounds what counts as a column with groups; ``log`` is
+        the result of the event log profile, where there is one."""
         found: dict[str, list[str]] = {need: [] for need in WORDS if need != "rows"}
         for column in profile["columns"]:
             for need in _serves(column, roles[column["name"]], levels):
                 found[need].append(column["name"])
-        return cls(int(profile["row_count"]), found)
+        found["event_log"] = _event_columns(log or {})
+        why = str((log or {}).get("summary") or "No profile looked for one").rstrip(".")
+        return cls(int(profile["row_count"]), found, {} if found["event_log"] else {"event_log": why})
+
+
+def _event_columns(log: Mapping[str, Any]) -> list[str]:
+    """The columns with a role in the event log that was found, without repeats; none where there is no event log."""
+    metrics = log.get("metrics") or {}
+    roles = metrics.get("roles") or {} if metrics.get("is_event_log") else {}
+    named = (roles.get(role) for role in ("case", "activity", "time", "queued", "started", "ended", "resource"))
+    return list(dict.fromkeys(str(name) for name in named if name))
 
 
 def _serves(column: Mapping[str, Any], role: str, levels: tuple[int, int]) -> list[str]:
@@ -49,7 +66,7 @@ def _serves(column: Mapping[str, Any], role: str, levels: tuple[int, int]) -> li
         needs.append("categorical")
         if levels[0] <= column["distinct_count"] <= levels[1]:
             needs.append("groups")
-    if role == "time" and column["type"] in TEMPORAL:
+    if role == "time" and (column["type"] in TEMPORAL or column.get("semantic_type") == "year_month"):
         needs.append("temporal")
     if role == "text" and column["type"] == "text":
         needs.append("text")
@@ -86,6 +103,8 @@ def counted(number: int, need: str, *, at_least: bool = False) -> str:
 def _there_is(need: str, offer: Offer) -> str:
     number = offer.count(need)
     if number == 0:
+        if need in offer.why_none:
+            return f"there is none. {offer.why_none[need]}"
         return "there is none" if need != "rows" else "the table is empty"
     if need in {"rows", "columns"}:
         return f"there {_is_are(number)} {number:,}"

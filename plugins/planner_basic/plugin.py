@@ -19,7 +19,8 @@ def run(ctx: PluginContext) -> PluginResult:
     corrections = {name: role for name, role in ctx.settings["roles"].items() if name in roles}
     unknown = sorted(set(ctx.settings["roles"]) - set(roles))
     roles |= corrections
-    offer = Offer.of(metrics, roles, (ctx.settings["min_group_levels"], ctx.settings["max_group_levels"]))
+    levels = (ctx.settings["min_group_levels"], ctx.settings["max_group_levels"])
+    offer = Offer.of(metrics, roles, levels, ctx.upstream.get("profile_eventlog"))
     selection = _selection([entry for entry in ctx.plan if entry["type"] in CHOSEN_TYPES], offer, ctx.settings)
     taken = sum(1 for entry in selection if entry["selected"])
     result = {

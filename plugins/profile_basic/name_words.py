@@ -22,6 +22,9 @@ _SHARE = """
 _PHONE = """
 cell fax mobile phone tel telefon telephone
 """
+_KIND = """
+category class count flag kind label status type
+"""
 _PERSON = """
 address birthdate birthday cell dob email fax firstname forename fullname geburtsdatum givenname iban lastname login
 mail mobile nachname passport patient phone ssn street surname tel telefon telephone username vorname
@@ -29,6 +32,7 @@ mail mobile nachname passport patient phone ssn street surname tel telefon telep
 _QUALIFIER = """
 client contact customer employee family first full given last maiden middle patient person user
 """
+KIND_WORDS = frozenset(_KIND.split())
 IDENTIFIER_WORDS = frozenset(_IDENTIFIER.split())
 CODE_WORDS = frozenset(_CODE.split())
 AMOUNT_WORDS = frozenset(_AMOUNT.split())

@@ -26,7 +26,7 @@ def run(ctx: PluginContext) -> PluginResult:
     columns: list[dict[str, Any]] = []
     for chunk in _chunks(views, dataset.row_count):
         columns += _profile_chunk(dataset, chunk, limits)
-        ctx.progress(len(columns), len(views), "columns profiled")
+        ctx.progress(len(columns), len(views), "profiled", "columns")
     columns = [_with_role(column, ctx.settings["roles"]) for column in columns]
     names = {view.name: view.sql for view in views}
     keys = candidate_keys(dataset, columns, names, ctx.settings["max_key_checks"])

@@ -9,6 +9,7 @@ from name_words import (
     AMOUNT_WORDS,
     CODE_WORDS,
     IDENTIFIER_WORDS,
+    KIND_WORDS,
     MONEY_WORDS,
     PERSON_QUALIFIERS,
     PERSON_WORDS,
@@ -33,6 +34,7 @@ EXPRESSIONS: tuple[tuple[str, str], ...] = (
         r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?(Z|[+-][0-9]{2}:?[0-9]{2}))?",
     ),
     ("date", r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2})"),
+    ("year_month", r"(1[5-9]|2[01])[0-9]{2}[-/](0[1-9]|1[0-2])"),
     ("time_of_day", r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[aApP]\.?[mM]\.?)?"),
     ("currency", r"-?([$€£¥]|USD|EUR|GBP|CHF|JPY) ?-?[0-9][0-9.,' ]*|-?[0-9][0-9.,' ]* ?([$€£¥]|USD|EUR|GBP|CHF|JPY)"),
     ("percentage", r"[+-]?[0-9]+([.,][0-9]+)? ?%"),
@@ -40,6 +42,7 @@ EXPRESSIONS: tuple[tuple[str, str], ...] = (
     ("decimal_number", r"[+-]?([0-9]+|[0-9]{1,3}([,'][0-9]{3})+)?\.[0-9]+([eE][+-]?[0-9]+)?|[+-]?[0-9]+,[0-9]{1,2}"),
     ("integer", r"[+-]?(0|[1-9][0-9]*)"),
 )
+SMALLEST_PHONE = 100_000  # fewer digits are a code
 NAMED_PHONE = r"[+0-9][0-9 ()./x-]{5,24}"
 _TRUTH = "yes no, true false, y n, t f, ja nein, oui non, si no, on off, 0 1"
 TRUTH = tuple(frozenset(pair.split()) for pair in _TRUTH.split(","))
@@ -84,6 +87,8 @@ def country_share(name: str, seen: Sequence[tuple[str, int]]) -> float:
 def is_personal(name: str, semantic: str) -> bool:
     """Whether values could name a person: then the profile does not show them."""
     words = words_of(name)
+    if semantic not in PERSONAL_TYPES and words and words[-1] in KIND_WORDS:
+        return False  # a phoneType says of what kind a number is, not which
     joined = "".join(words)
     named = "name" in words and (len(words) == 1 or bool(PERSON_QUALIFIERS & set(words)))
     return semantic in PERSONAL_TYPES or named or bool(PERSON_WORDS & {*words, joined})
@@ -100,7 +105,7 @@ def number_semantic(name: str, logical: str, facts: Mapping[str, Any]) -> str:
         return "year"
     if SHARE_WORDS & {*words, *(["%"] if "%" in name else [])} and low >= -100 and high <= 100:
         return "percentage"
-    if words & PHONE_WORDS and facts["is_integer_valued"]:
+    if words & PHONE_WORDS and facts["is_integer_valued"] and facts["max"] >= SMALLEST_PHONE:
         return "phone"
     if words & MONEY_WORDS:
         return "currency"
@@ -151,6 +156,8 @@ def role_of_form(semantic: str, facts: Mapping[str, Any]) -> str:
     """The role of text with a recognised form; numbers and dates kept as text stay text to every analysis."""
     if semantic in {"uuid", "email", "phone", "url", "ip_address"}:
         return "identifier" if facts["distinct_count"] > 0.5 * facts["count"] else "category"
+    if semantic == "year_month":
+        return "time"
     if facts["distinct_count"] <= FEW_LEVELS and facts["distinct_count"] <= 0.5 * facts["count"]:
         return "category"
     return "text"

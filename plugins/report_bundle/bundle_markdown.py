@@ -15,6 +15,7 @@ from bundle_words import (
     multiplicity_sentence,
     no_evidence,
     no_insights_sentence,
+    open_network_sentences,
     size_sentence,
     status_sentence,
     sureness,
@@ -238,6 +239,7 @@ def _provenance(report: Report) -> str:
     lines = ["## Provenance", "", f"- run fingerprint {code(report.fingerprint, 90)}"]
     lines += [f"- input {code(item.get('filename'))}, sha256 {code(item.get('sha256'), 70)}" for item in report.inputs[:10]]
     lines += [f"- dataset version {code(item.get('dataset_version_id'))}" for item in report.datasets[:10]]
+    lines += [f"- {escaped(sentence)}" for sentence in open_network_sentences(report)]
     control = multiplicity_sentence(report)
     return "\n".join([*lines, *([f"- false-discovery control: {escaped(control)}"] if control else []), ""])
 

@@ -74,6 +74,12 @@ class Report:
         return str(self.document.get("run_fingerprint") or "")
 
     @property
+    def open_network(self) -> list[str]:
+        """The plugins to which the operator had opened the network."""
+        found = self.document.get("open_network")
+        return [str(item) for item in found] if isinstance(found, list) else []
+
+    @property
     def filename(self) -> str:
         return str(self._part("input").get("filename") or "no file")
 

@@ -42,6 +42,14 @@ def size_sentence(report: Report) -> str:
     return f"{plural(report.row_count, 'row')} × {plural(int(columns), 'column')}"
 
 
+def open_network_sentences(report: Report) -> list[str]:
+    """One where the operator opened the network to plugins: what they say need not come about again; else none."""
+    if not report.open_network:
+        return []
+    names = ", ".join(report.open_network)
+    return [f"The network was open to {names}: what they found may rest on more than the input, and need not come about again."]
+
+
 def coverage_sentence(report: Report) -> str:
     """Whether all rows were read, or which sample: said in every report."""
     coverage = report.coverage

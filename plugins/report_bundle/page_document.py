@@ -12,6 +12,7 @@ from bundle_words import (
     coverage_sentence,
     lineage_sentence,
     multiplicity_sentence,
+    open_network_sentences,
     short_hash,
     size_sentence,
     status_sentence,
@@ -111,6 +112,7 @@ def _provenance_section(report: Report) -> Markup:
         role = f" · {item['role']}" if item.get("role") and len(report.datasets) > 1 else ""
         pairs.append(("Dataset version", join([_code(str(item.get("dataset_version_id") or "–")), role])))
     pairs.append(("Lineage", lineage_sentence(report)))
+    pairs += [("Network", sentence) for sentence in open_network_sentences(report)]
     if control := multiplicity_sentence(report):
         pairs.append(("False-discovery control", control))
     rows = [el("div", el("dt", name), el("dd", value)) for name, value in pairs]

@@ -83,13 +83,16 @@ def decided(cause: Claim, symptom: Claim, table: Table) -> bool:
 
 
 def by_slice(cause: Claim, symptom: Claim, table: Table) -> bool:
-    """A slice of two groups stands out: so one of its groups scatters, and depends on what the slice is cut by."""
-    return within(cause, symptom, table) and (symptom.kind != "group_difference" or symptom.raw.get("subject") == "spread")
+    """A slice of two groups stands out: so one of its groups scatters, differs a little as a whole, and each column matters."""
+    if symptom.kind == "group_difference" and symptom.raw.get("subject") != "spread":
+        return within(cause, symptom, table) and symptom.strength + CLEARLY_STRONGER < cause.strength
+    return within(cause, symptom, table)
 
 
 def of_all_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
-    """Whole groups differ in level, and the slice speaks of more columns than they do."""
-    return mentions(cause, symptom, table) and cause.raw.get("subject") != "spread"
+    """Whole groups differ in level, hardly less than the slice, which speaks of more columns than they do."""
+    is_level = cause.raw.get("subject") != "spread"
+    return is_level and mentions(cause, symptom, table) and symptom.strength <= cause.strength + CLEARLY_STRONGER
 
 
 def by_proxy(cause: Claim, symptom: Claim, table: Table) -> bool:

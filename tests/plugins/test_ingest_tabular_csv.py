@@ -1,9 +1,11 @@
 """Delimited text is read exactly: dialects, headers, ragged and broken rows, encodings; everything mended is said."""
 
 import gzip
+import hashlib
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow.parquet
 import pytest
 
@@ -265,3 +267,24 @@ def test_utf8_is_told_where_a_piece_cuts_a_character(read: Any) -> None:
             found = read("a,b\n" + "x" * shift + sign * 600_000 + ",1\n")
             assert found.dataset["reading"]["encoding"] == "utf-8"
             assert found.columns["a"] == ["x" * shift + sign * 600_000]
+
+
+def test_two_threads_write_the_same_bytes_as_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The Parquet file is a function of the text alone: rows in the order of the file, whoever was faster."""
+    path = tmp_path / "long.csv"
+    row = "(i || ',' || hash(i) % 1000 / 8 || ',item ' || hash(i) % 5000 || ',some longer words to fill the line')"
+    duckdb.execute(
+        f"COPY (SELECT unnest(['number,share,item,text'] || list({row} ORDER BY i)) FROM range(800000) t(i)) TO '{path}' (FORMAT csv, HEADER false, QUOTE '', ESCAPE '', DELIMITER '\x01')"
+    )
+    assert path.stat().st_size > 40 << 20  # more than one buffer of the engine's, so that two threads share the work
+    connect, digests = duckdb.connect, []
+    for threads in (1, 2):
+
+        def with_threads(*given: Any, threads: int = threads, **named: Any) -> Any:
+            return connect(*given, **{**named, "config": {**named.get("config", {}), "threads": threads}})
+
+        monkeypatch.setattr(duckdb, "connect", with_threads)
+        found = Read(path) if threads == 1 else Read(path.rename(tmp_path / "again.csv"))
+        assert found.table["number"].to_pylist() == list(range(800_000))
+        digests.append(hashlib.sha256(Path(found.answer["scratch"], "datasets", "0", "data.parquet").read_bytes()).hexdigest())
+    assert digests[0] == digests[1]

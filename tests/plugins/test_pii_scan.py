@@ -171,3 +171,11 @@ def test_odd_tables_are_answered_in_words() -> None:
     assert finding["statistics"]["pii_kind"] == "email"
     wide = scan({f"email{k}": ["a@b.example.org"] for k in range(30)}, settings={"max_columns": 5})
     assert (len(wide["metrics"]["columns"]), len(wide["metrics"]["left_out"])) == (5, 25)
+
+
+def test_a_column_of_kinds_is_no_column_of_numbers() -> None:
+    """Guards against the name alone: a phoneType with a few labels or codes holds no telephone numbers."""
+    people = ["Anna Berg", "Li Wei", "Jon Snow"] * 40
+    for labels in (["MOBILE", "HOME", "WORK"], [1, 2, 3], [100001, 100002, 100003]):
+        answer = scan(pa.table({"name": people, "phoneType": labels * 40}))
+        assert "phoneType" not in {name for finding in answer["findings"] for name in finding["columns"]}

@@ -24,8 +24,9 @@ def sales():
     return run_plugin(PLUGINS / "profile_basic", table)
 
 
-def plan(profile, *entries, **settings):
-    answer = run_plugin(PLUGINS / "planner_basic", {"x": [1]}, upstream={"profile_basic": profile}, plan=entries, settings=settings)
+def plan(profile, *entries, eventlog=None, **settings):
+    upstream = {"profile_basic": profile} | ({"profile_eventlog": eventlog} if eventlog else {})
+    answer = run_plugin(PLUGINS / "planner_basic", {"x": [1]}, upstream=upstream, plan=entries, settings=settings)
     assert answer["status"] == "ok", answer["error"]
     return {row["plugin_id"]: (row["selected"], row["reason"]) for row in answer["metrics"]["selection"]}, answer
 
@@ -49,6 +50,24 @@ def test_reasons_name_the_columns(sales):
         "analysis_large": (False, "left: needs at least 1,000 rows; there are 300"),
         "analysis_quality": (True, "taken: it applies to every table"),
     }
+
+
+def test_an_event_log_is_needed_or_its_absence_is_explained(sales):
+    """What needs an event log is taken only where the profile found one, with its columns; else with the profile's own reason."""
+    log = {"status": "ok", "summary": "This is an event log.", "findings": [], "metrics": {
+        "is_event_log": True, "roles": {"case": "order", "activity": "step", "time": "at", "resource": None, "lifecycle": "mark"},
+    }}  # fmt: skip
+    none = {"status": "na", "summary": "No column holds dates or times.", "findings": [], "metrics": {"is_event_log": False}}
+    process = entry("analysis_process", {"event_log": 1})
+    assert plan(sales, process, eventlog=log)[0]["analysis_process"] == (
+        True, 'taken: there is one event log ("order", "step", "at")',
+    )  # fmt: skip
+    assert plan(sales, process, eventlog=none)[0]["analysis_process"] == (
+        False, "left: needs one event log; there is none. No column holds dates or times",
+    )  # fmt: skip
+    assert plan(sales, process)[0]["analysis_process"] == (
+        False, "left: needs one event log; there is none. No profile looked for one",
+    )  # fmt: skip
 
 
 def test_only_analyses_transforms_and_prompts_are_decided(sales):

@@ -371,14 +371,15 @@ def test_a_drift_between_batches_explains_the_difference_between_them_and_anomal
     assert symptoms_of(answer, odd) == [same["id"]]
 
 
-def test_a_slice_explains_the_scatter_of_its_groups_and_no_level():
-    """One slice stands out: that its region scatters, and that the channel matters, is the same news. A whole region that is higher
-    is a cause of its own."""
-    slice_ = finding("interaction", ["m", "region", "channel"], effect=("cohens_d", 3.0), p=1e-18)
+def test_a_slice_explains_the_scatter_of_its_groups_and_what_little_they_differ_by():
+    """One slice stands out: that its region scatters, and that the channel matters, is the same news. A whole region that is as
+    much higher is the cause instead."""
+    slice_ = finding("interaction", ["m", "region", "channel"], effect=("departure in ranks", 0.6), p=1e-18)
     scatter = finding("group_difference", ["m", "region"], subject="spread", effect=("ratio", 3.0), p=1e-30)
     relation = finding("dependence", ["m", "channel"], effect=("eta", 0.4), p=1e-25)
     answer = judge(slice_, scatter, relation)
     assert ranked(answer) == [slice_["id"]]
     assert set(symptoms_of(answer, slice_)) == {scatter["id"], relation["id"]}
-    level = finding("group_difference", ["m", "region"], subject="level", effect=("cliffs_delta", 0.6), p=1e-30)
-    assert ranked(judge(slice_, level)) == [level["id"]]
+    for size, root in ((0.2, slice_), (0.6, None)):
+        level = finding("group_difference", ["m", "region"], subject="level", effect=("cliffs_delta", size), p=1e-30)
+        assert ranked(judge(slice_, level)) == [(root or level)["id"]]

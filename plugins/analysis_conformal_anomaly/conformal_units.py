@@ -1,0 +1,84 @@
+"""Columns on one scale: robust units around the median, on the logarithm where it is positive and skewed; then without correlation.
+
+The correlations are those of scores held within two and a half units, so that what is odd cannot hide by shaping them.
+Their sums are whole numbers: neither chunks nor the machine can change them.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness_core.sdk.statistics.robust import medcouple
+
+Floats = NDArray[np.float64]
+
+SKEWED = 0.2
+QUARTILES_TO_SD = 1.3489795003921634
+FARTHEST_IN_ROWS, FARTHEST_IN_SERIES = 3.0, 8.0  # in rows no single column makes odd: that is told of the column itself
+FEWEST_DISTINCT = 5
+HELD, QUANTUM = 2.5, 4096.0
+SMALLEST_EIGENVALUE = 1e-3
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How values become scores: (value, or its logarithm, minus ``centre``) over ``spread``, within ``farthest``."""
+
+    name: str
+    logged: bool
+    centre: float
+    spread: float
+    farthest: float
+
+    def scores(self, values: Floats) -> Floats:
+        """What is missing lies in the middle, where it can look odd to nobody."""
+        work = values
+        if self.logged:
+            with np.errstate(divide="ignore", invalid="ignore"):
+                work = np.log(values)
+        with np.errstate(invalid="ignore", over="ignore"):
+            scores = (work - self.centre) / self.spread
+        return np.clip(np.nan_to_num(scores, nan=0.0, posinf=self.farthest, neginf=-self.farthest), -self.farthest, self.farthest)
+
+    def as_dict(self) -> dict[str, Any]:
+        return {"name": self.name, "logged": self.logged, "centre": self.centre, "spread": self.spread, "farthest": self.farthest}
+
+
+def unit_of(name: str, values: Floats, farthest: float) -> Unit | str:
+    """The unit of a column (NaN where missing), or why it has none."""
+    ordered = np.sort(values[np.isfinite(values)])
+    if len(ordered) < FEWEST_DISTINCT or int(np.count_nonzero(np.diff(ordered))) + 1 < FEWEST_DISTINCT:
+        return f"it has fewer than {FEWEST_DISTINCT} different values"
+    logged = bool(ordered[0] > 0) and medcouple(ordered) > SKEWED
+    work = np.log(ordered) if logged else ordered
+    low, middle, high = (float(work[int(len(work) * share)]) for share in (0.25, 0.5, 0.75))
+    spread = (high - low) / QUARTILES_TO_SD
+    if not np.isfinite(spread) or spread <= 0:
+        return "the middle half of its values is one and the same number"
+    return Unit(name, logged, middle, spread, farthest)
+
+
+def score_matrix(units: Sequence[Unit], columns: Sequence[Floats]) -> Floats:
+    """Rows by columns; ``columns`` in the order of ``units``."""
+    return np.column_stack([unit.scores(values) for unit, values in zip(units, columns, strict=True)])
+
+
+def decorrelation(chunks: Iterable[Floats], width: int) -> Floats:
+    """The matrix that takes scores (rows by columns) to ones without correlation: the inverse root of their correlations.
+
+    Directions with less than a thousandth of a column's variance count as if they had that much.
+    """
+    totals = np.zeros((width, width), dtype=object)
+    for chunk in chunks:
+        whole = np.rint(np.clip(chunk, -HELD, HELD) * QUANTUM)
+        totals = totals + (whole.T @ whole).astype(np.int64)  # below 2**53 in a chunk: exact in any order
+    products = totals.astype(np.float64)
+    sizes = np.sqrt(np.maximum(np.diag(products), 1.0))
+    correlation = products / np.outer(sizes, sizes)
+    np.fill_diagonal(correlation, 1.0)
+    values, vectors = np.linalg.eigh(correlation)
+    root = (vectors / np.sqrt(np.maximum(values, SMALLEST_EIGENVALUE))) @ vectors.T
+    return np.array([[float(f"{value:.9g}") for value in row] for row in root])

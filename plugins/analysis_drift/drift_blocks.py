@@ -1,0 +1,144 @@
+"""Is a difference between two sides more than chance, when neighbouring rows may resemble one another?
+
+Each side is cut into consecutive blocks of rows, all about as long. If nothing drifts, the blocks can be dealt to the two sides in
+any way; the p-value is the share of dealings, (b + 1) / (m + 1), that set the sides as far apart as they are (Romano 1990, block
+permutation). The blocks must be long beside the memory of the series: five times the length over which neighbours resemble one
+another, by the lag-one correlation of ranks; else they are joined, and with too few blocks nothing is claimed.
+"""
+
+import itertools
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import special
+
+from harness_core.sdk.statistics.series import Floats, Integers, even_edges
+
+BLOCKS = 40
+FEWEST_BLOCKS = 12
+FEWEST_ON_A_SIDE = 4
+LENGTHS_OF_MEMORY = 5.0
+WINDOW = 50
+FIRST_LOOK, WORTH_ALL = 999, 0.01
+TOGETHER = 20_000
+
+Statistic = Callable[[Floats, Floats], Floats]
+
+
+@dataclass
+class Dealer:
+    """Deals blocks to two sides at random, in the same ways for every column of a run, whatever was asked before."""
+
+    seed: int
+    permutations: int
+    _masks: dict[tuple[int, ...], NDArray[np.float32]] = field(default_factory=dict)
+
+    def masks(self, first: int, total: int, start: int, end: int) -> NDArray[np.float32]:
+        """The dealings ``start`` to ``end``, a row each: 1 for the ``first`` blocks of the earlier side, 0 for the others."""
+        key = (first, total, start, end)
+        if key not in self._masks:
+            draws = np.zeros((end - start, total), dtype=np.float32)
+            draws[:, :first] = 1
+            rng = np.random.Generator(np.random.PCG64([self.seed, *key]))
+            self._masks[key] = rng.permuted(draws, axis=1, out=draws)
+        return self._masks[key]
+
+    def p_value(self, counts: Floats, first: int, statistic: Statistic) -> float:
+        """``counts`` holds one row per block, the ``first`` of them on the earlier side; large statistics speak for drift."""
+        whole = counts.sum(axis=0)
+        observed = float(statistic(counts[:first].sum(axis=0)[None, :], counts[first:].sum(axis=0)[None, :])[0])
+        larger = looked = 0
+        for start, end in _stages(self.permutations):
+            dealt = self.masks(first, len(counts), start, end).astype(np.float64) @ counts
+            larger += int((statistic(dealt, whole - dealt) >= observed * (1 - 1e-12)).sum())
+            looked = end
+            if looked == FIRST_LOOK and (larger + 1) / (looked + 1) > WORTH_ALL:
+                break
+        return (larger + 1) / (looked + 1)
+
+
+def _stages(total: int) -> list[tuple[int, int]]:
+    edges = [0, FIRST_LOOK, *range(TOGETHER, total, TOGETHER), total]
+    return [(low, high) for low, high in itertools.pairwise(edges) if low < high]
+
+
+def kolmogorov_of(first: Floats, second: Floats) -> Floats:
+    """Per row of counts in ordered classes the largest gap of the distribution functions."""
+    below = np.cumsum(first, axis=1) / np.maximum(first.sum(axis=1, keepdims=True), 1)
+    other = np.cumsum(second, axis=1) / np.maximum(second.sum(axis=1, keepdims=True), 1)
+    return np.asarray(np.abs(below - other).max(axis=1))
+
+
+def chi_squared_of(first: Floats, second: Floats) -> Floats:
+    """Per row of counts in classes the chi-squared statistic over the number of rows."""
+    one, two = first.sum(axis=1, keepdims=True), second.sum(axis=1, keepdims=True)
+    gaps = first / np.maximum(one, 1) - second / np.maximum(two, 1)
+    return np.asarray((gaps**2 / np.maximum(first + second, 1e-12)).sum(axis=1) * (one * two)[:, 0])
+
+
+def share_gap_of(first: Floats, second: Floats) -> Floats:
+    """Per row of two counts (missing, present) how far the shares of the first are apart."""
+    return np.asarray(np.abs(first[:, 0] / np.maximum(first.sum(axis=1), 1) - second[:, 0] / np.maximum(second.sum(axis=1), 1)))
+
+
+@dataclass(frozen=True)
+class Blocks:
+    """Blocks of a comparison: where each side is cut. The first ``first`` blocks are those of the earlier side."""
+
+    edges: tuple[Integers, Integers]
+
+    @classmethod
+    def of(cls, sizes: tuple[int, int], memory: float = 1.0) -> "Blocks | None":
+        """None where the sides are too short for blocks that do not know of one another."""
+        total = sum(sizes)
+        most = min(BLOCKS, int(total / max(2.0, LENGTHS_OF_MEMORY * memory if memory > 1.2 else 2.0)))
+        first = round(most * sizes[0] / total) if total else 0
+        if most < FEWEST_BLOCKS or min(first, most - first) < FEWEST_ON_A_SIDE:
+            return None
+        return cls((even_edges(sizes[0], first), even_edges(sizes[1], most - first)))
+
+    @property
+    def first(self) -> int:
+        return len(self.edges[0]) - 1
+
+    def __len__(self) -> int:
+        return len(self.edges[0]) + len(self.edges[1]) - 2
+
+    def counts(self, codes: tuple[Integers, Integers], size: int) -> Floats:
+        """Per block how many rows have each code from 0 on; codes below 0 are left out."""
+        parts = []
+        for edges, side in zip(self.edges, codes, strict=True):
+            block = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
+            held = side >= 0
+            flat = np.bincount(block[held] * size + side[held], minlength=(len(edges) - 1) * size)
+            parts.append(flat.reshape(len(edges) - 1, size))
+        return np.concatenate(parts).astype(np.float64)
+
+
+def memory_of(sides: tuple[Floats, Floats]) -> float:
+    """Over how many rows neighbours resemble one another: (1 + r) / (1 - r) for the correlation r of neighbouring values around
+    the mean of their fifty, with its bias taken out; 1 where they do not. ``sides`` are finite values in order, best ranks."""
+    products = squares = 0.0
+    for side in sides:
+        whole = len(side) // WINDOW * WINDOW
+        windows = side[:whole].reshape(-1, WINDOW) if whole else side[None, :]
+        around = windows - windows.mean(axis=1, keepdims=True)
+        products += float((around[:, 1:] * around[:, :-1]).sum())
+        squares += float((around**2).sum())
+    length = min(WINDOW, max(2, *(len(side) for side in sides)))
+    correlation = products / squares + 1 / length if squares > 0 else 0.0
+    return (1 + correlation) / (1 - correlation) if 0 < correlation < 1 else (1.0 if correlation <= 0 else math.inf)
+
+
+def one_sided_p(blocks_on_its_side: int, blocks_with_it: int, blocks: int) -> float:
+    """The chance that all blocks with a value lie on one side, dealt at random: hypergeometric, doubled for either side."""
+
+    def ways(n: int) -> float:
+        return float(special.gammaln(n + 1) - special.gammaln(blocks_with_it + 1) - special.gammaln(n - blocks_with_it + 1))
+
+    if blocks_with_it > blocks_on_its_side:
+        return 1.0
+    return min(1.0, 2 * math.exp(ways(blocks_on_its_side) - ways(blocks)))
