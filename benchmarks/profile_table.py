@@ -40,7 +40,8 @@ def dataset_version(rows: int, folder: Path) -> Path:
     data = folder / "data.parquet"
     ledger = LEDGER.format(rows=rows)
     storage = "account::BIGINT AS account, quantity::BIGINT AS quantity, amount::DOUBLE AS amount"
-    duckdb.execute(f"COPY (SELECT * REPLACE ({storage}) FROM ({ledger})) TO '{data}' (FORMAT parquet, ROW_GROUP_SIZE 122880)")
+    options = "(FORMAT parquet, PARQUET_VERSION V2, ROW_GROUP_SIZE 122880)"
+    duckdb.execute(f"COPY (SELECT * REPLACE ({storage}) FROM ({ledger})) TO '{data}' {options}")
     found = duckdb.execute(f"DESCRIBE SELECT * FROM '{data}'").fetchall()
     columns = [
         {"name": name, "type": TYPES.get(kind, "integer"), "nullable": name in ("quantity", "status"), "storage_type": kind}

@@ -12,7 +12,7 @@ from harness_api.guards import Hosts
 from harness_api.pages import pages
 from harness_api.pages.rendering import Pages
 from harness_api.problems import as_response, document_of, wants_page
-from harness_api.routes import datasets, events, files, monitoring, plugins, results, runs, tus, uploads
+from harness_api.routes import datasets, events, files, keeping, knowledge, monitoring, plugins, proof, results, runs, tus, uploads
 from harness_api.service import Service, open_service
 from harness_core import __version__
 from harness_core.bootstrap import Core, product_folder
@@ -28,6 +28,9 @@ ROUTERS: tuple[APIRouter, ...] = (
     files.router,
     results.router,
     datasets.router,
+    proof.router,
+    keeping.router,
+    knowledge.router,
     plugins.router,
     monitoring.router,
 )

@@ -29,7 +29,11 @@ def run_summary(run: Run) -> dict[str, Any]:
         "warning_count": run.warning_count,
         "worst_severity": run.worst_severity,
         "cancel_requested": run.cancel_requested,
+        "paused_at": iso_time(run.paused_at),
         "event_seq": run.event_seq,
+        "pinned": run.pinned,
+        "deleted_at": iso_time(run.deleted_at),
+        "purged_at": iso_time(run.purged_at),
     }
 
 
@@ -144,6 +148,8 @@ def dataset_summary(version: DatasetVersion) -> dict[str, Any]:
         "data_sha256": version.data_sha256,
         "bytes": version.data_bytes,
         "created": iso_time(version.created_at),
+        "deleted_at": iso_time(version.deleted_at),
+        "purged_at": iso_time(version.purged_at),
     }
 
 

@@ -25,12 +25,12 @@ def http_page(document: Document) -> str:
         "Each may answer with a problem instead.",
         "",
     ]
-    tag = None
-    for path, method, operation in _operations(document):
-        if operation["tags"][0] != tag:
-            tag = operation["tags"][0]
-            lines += [f"### {tag.capitalize()}", ""]
-        lines += _operation(document, path, method, operation)
+    operations = list(_operations(document))
+    for tag in dict.fromkeys(operation["tags"][0] for _, _, operation in operations):
+        lines += [f"### {tag.capitalize()}", ""]
+        for path, method, operation in operations:
+            if operation["tags"][0] == tag:
+                lines += _operation(document, path, method, operation)
     lines += ["## Shapes", "", "Keys may be added to what is answered; none is taken away within `/api/v1`.", ""]
     for name, schema in sorted(document["components"]["schemas"].items()):
         if name not in LEFT_OUT:

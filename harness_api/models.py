@@ -117,7 +117,11 @@ class RunSummary(Open):
     insight_count: int
     finding_count: int
     warning_count: int
+    paused_at: str | None = Field(description="Since when nothing new of it is started; null when it is not paused.")
     event_seq: int = Field(description="The number of the run's last event.")
+    pinned: bool = Field(description="Nothing deletes it until it is unpinned.")
+    deleted_at: str | None = Field(description="Set while it is hidden; undelete takes that back.")
+    purged_at: str | None = Field(description="Set when its files are gone and only the record is left.")
 
 
 class Progress(Open):
@@ -180,6 +184,8 @@ class Dataset(Open):
     filename: str
     row_count: int
     column_count: int
+    deleted_at: str | None
+    purged_at: str | None
 
 
 class DatasetList(Open):
@@ -197,6 +203,45 @@ class Rows(Open):
     rows: list[list[str | None]]
     offset: int
     row_count: int
+
+
+class RunNames(BaseModel):
+    """The runs that something is done with: all of them or none."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    run_ids: list[str] = Field(min_length=1, max_length=10_000)
+
+
+class KeptRuns(Open):
+    """What became of them."""
+
+    runs: list[RunSummary]
+    grace_days: float = Field(description="For so long at least a deletion can be taken back.")
+
+
+class RoleChanges(BaseModel):
+    """Roles by column; null takes one back."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    roles: dict[str, str | None]
+
+
+class Change(Open):
+    """What became of something that is remembered."""
+
+    name: str
+    state: str = Field(description="saved, unchanged or removed.")
+
+
+class Decided(BaseModel):
+    """Capabilities of a plugin to grant and to revoke, for runs submitted from now on."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    grant: list[str] = Field(default_factory=list)
+    revoke: list[str] = Field(default_factory=list)
 
 
 class PluginList(Open):

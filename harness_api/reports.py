@@ -5,8 +5,9 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from threading import Lock
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from markupsafe import Markup
 
@@ -55,11 +56,17 @@ class Report:
                        next_step="See all findings of the run.")  # fmt: skip
 
 
+def _document(file: BinaryIO, path: Path) -> Any:
+    del path
+    return json.loads(file.read())
+
+
 class Reports:
     """Hands out reports."""
 
-    def __init__(self, runs: Runs, store: Store) -> None:
-        self._runs, self._store = runs, store
+    def __init__(self, runs: Runs, store: Store, figures_in: Callable[[Path], Mapping[str, Any]]) -> None:
+        """``figures_in`` reads the figures of a page, behind the wall."""
+        self._runs, self._store, self._figures_in = runs, store, figures_in
         self._parsed: OrderedDict[tuple[str, str], Any] = OrderedDict()
         self._lock = Lock()
 
@@ -69,27 +76,32 @@ class Reports:
         if "report.json" not in known:
             return Report(None)
         try:
-            document = self._read(known["report.json"], "document", json.loads, MAX_REPORT_BYTES)
+            document = self._read(known["report.json"], "document", _document, MAX_REPORT_BYTES)
         except Tampered as failure:
             return Report(None, tampered=failure)
         page = known.get("report.html")
         try:
-            figures = self._read(page, "figures", lambda data: figures_of(data.decode("utf-8", "replace")), MAX_PAGE_BYTES)
+            figures = self._read(page, "figures", self._figures, MAX_PAGE_BYTES)
         except Tampered:  # told where the page itself is asked for; the findings stand without their pictures
             figures = None
         return Report(document, figures or {})
 
-    def _read(self, record: Artifact | None, kind: str, parse: Callable[[bytes], Parsed], most: int) -> Parsed | None:
+    def _figures(self, file: BinaryIO, path: Path) -> Mapping[str, Markup]:
+        del file
+        return figures_of(self._figures_in(path))
+
+    def _read(self, record: Artifact | None, kind: str, parse: Callable[[BinaryIO, Path], Parsed], most: int) -> Parsed | None:
         if record is None or record.size_bytes > most:
             return None
-        with open_checked(self._store.run_folder(record.run_id) / record.path, record) as file:
+        path = self._store.run_folder(record.run_id) / record.path
+        with open_checked(path, record) as file:
             key = (kind, record.sha256)
             with self._lock:
                 if key in self._parsed:
                     self._parsed.move_to_end(key)
                     found: Parsed = self._parsed[key]
                     return found
-            parsed = parse(file.read())
+            parsed = parse(file, path)
         with self._lock:
             self._parsed[key] = parsed
             while len(self._parsed) > KEPT:

@@ -3,6 +3,7 @@
 import secrets
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from starlette.requests import HTTPConnection
@@ -15,6 +16,7 @@ from harness_core.bootstrap import Core
 from harness_core.services.health import Examining
 from harness_core.services.local_files import LocalFiles
 from harness_core.services.metrics import Measuring
+from harness_core.services.picturing import read_figures
 from harness_core.services.reading_logs import LogReading
 from harness_core.services.resumable import ResumableUploads
 
@@ -65,7 +67,7 @@ def open_service(core: Core, runtime: "WorkerRuntime | None" = None) -> Service:
             core.jobs, core.migrations, core.store, core.overview, core.catalog, core.home.root, settings.min_free_bytes
         ),
         measuring=Measuring(core.runs, core.jobs, core.overview, core.store, {"version": __version__}),
-        reports=Reports(core.runs, core.store),
+        reports=Reports(core.runs, core.store, partial(read_figures, core.guests, core.store, core.names)),
         local_files=LocalFiles(settings.import_path),
         leaving=leaving,
     )  # fmt: skip

@@ -1,17 +1,11 @@
 """The only place that names adapters: from settings to services that work together."""
 
 import os
-import platform
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache, cached_property
-from importlib import metadata
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness_core import __version__
 from harness_core.adapters.backups import (
     FolderBackups,
     database_findings,
@@ -31,12 +25,13 @@ from harness_core.adapters.db.memory import SqlMemory
 from harness_core.adapters.db.migrate import HEAD, Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
+from harness_core.adapters.environment import engine_facts, system
 from harness_core.adapters.grants import GrantsFile
 from harness_core.adapters.home import Home
 from harness_core.adapters.queue import HueyBell, open_bell
 from harness_core.adapters.store import FolderStore
 from harness_core.adapters.wall.launcher import ProcessLauncher
-from harness_core.domain.errors import LeaseLost, Unhealthy
+from harness_core.domain.errors import Conflict, LeaseLost, Unhealthy
 from harness_core.domain.runs import WorkerId
 from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
@@ -61,14 +56,13 @@ if TYPE_CHECKING:
     from harness_core.services.exporting import Exporting
     from harness_core.services.formats import Formats
     from harness_core.services.insights import Insights
+    from harness_core.services.personal_values import PersonalValues
     from harness_core.services.presets import Presets
     from harness_core.services.proving import Proving
     from harness_core.services.repeating import Repeating
     from harness_core.services.replaying import Replaying
     from harness_core.services.retaining import Retaining
     from harness_core.services.verifying import Verifying
-
-ENGINE_PACKAGES = ("duckdb", "pyarrow", "numpy", "scipy", "pandas")
 
 
 @dataclass(frozen=True)
@@ -154,7 +148,13 @@ class Core:
         from harness_core.adapters.packs import Archives
         from harness_core.services.exporting import Exporting
 
-        return Exporting(self.settings.home, self.replaying, Archives(), engine_facts()["harness"])
+        return Exporting(self.settings.home, self.replaying, Archives(), engine_facts()["harness"], self.personal_values)
+
+    @cached_property
+    def personal_values(self) -> "PersonalValues":
+        from harness_core.services.personal_values import PersonalValues
+
+        return PersonalValues(self.settings.home, self.verifying.ask)
 
     @cached_property
     def diagnosing(self) -> "Diagnosing":
@@ -163,7 +163,7 @@ class Core:
 
         return Diagnosing(
             self.settings.home, self.runs, self.catalog, self.replaying, Archives(),
-            lambda: surroundings(self.settings, self.launcher), os.environ,
+            lambda: surroundings(self.settings, self.launcher), os.environ, self.personal_values,
         )  # fmt: skip
 
     @cached_property
@@ -226,13 +226,14 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     migrations.check_known()
     clock = SystemClock()
     if migrate and not migrations.is_current():
+        refuse_migration_under_workers(settings, migrations)
         upgrade_with_copy(settings, migrations, clock)
     names = TimeSortedNames(clock)
     runs, jobs = SqlRuns(database, clock), SqlJobs(database, clock, settings.lease_s, settings.memory_mb)
     library, workers = SqlLibrary(database), SqlWorkers(database, clock)
     blobs, store = FolderBlobs(settings.home), FolderStore(home)
     catalog, bell = catalog or open_catalog(settings), open_bell(queue_url or settings.queue_url)
-    launcher = ProcessLauncher(warm=settings.warm_start, allow_unwalled=settings.allow_unwalled)
+    launcher = launcher_of(settings, warm=settings.warm_start)
     guests, grants = SecretKeeping(launcher, os.environ), open_grants(settings)
     engine = engine_facts()
     inspecting = Inspecting(guests, store, blobs, names)
@@ -255,7 +256,9 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         store=store, catalog=catalog, bell=bell, launcher=launcher, guests=guests, grants=grants,
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
-        submitting=Submitting(runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants),
+        submitting=Submitting(
+            runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants, settings.allow_network
+        ),
         executing=Executing(runs, jobs, library, store, guests, preparing, clock),
         advancing=advancing,
         controlling=Controlling(runs, jobs, bell, close_now),
@@ -263,7 +266,12 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     )  # fmt: skip
 
 
-KEPT_BEFORE_MIGRATIONS = 3
+def launcher_of(settings: Settings, *, warm: bool = False) -> ProcessLauncher:
+    """What runs guests, as the operator wants it."""
+    return ProcessLauncher(
+        warm=warm, max_scratch_bytes=settings.scratch_mb * 1024**2,
+        allow_unwalled=settings.allow_unwalled, allow_network=settings.allow_network,
+    )  # fmt: skip
 
 
 def folder_backups(settings: Settings) -> FolderBackups:
@@ -287,16 +295,20 @@ def verifying_with(guests: SecretKeeping, store: FolderStore, names: TimeSortedN
     return Verifying(guests, store, names, Rereading(guests, store, catalog, engine_facts()))
 
 
+def refuse_migration_under_workers(settings: Settings, migrations: Migrations) -> None:
+    """Raises Conflict while programs of an earlier version are at work: they do not know the tables as they would become."""
+    if migrations.version() is None or not workers_alive(settings) or migrations.is_current():
+        return
+    raise Conflict(
+        "older_workers_running", "Workers or a service of an earlier version are running on this state folder.",
+        why="The state database must be brought to this version first, and they would go on writing to it as it was.",
+        next_step="Stop them, then repeat this; start them again with this version.",
+    )  # fmt: skip
+
+
 def upgrade_with_copy(settings: Settings, migrations: Migrations, clock: SystemClock) -> None:
     """Bring the state database to the current schema; a copy of what was there goes to the backups folder first."""
-    version, home = migrations.version(), Home(settings.home)
-    if version is not None:
-        from harness_core.services.backing_up import MIGRATION_NAME, prune
-
-        stamp = f"{datetime.fromtimestamp(clock.now(), UTC):%Y%m%dT%H%M%S}"
-        copy = home.backups / f"state-before-migration-from-{version}-{stamp}.sqlite"
-        folder_backups(settings).snapshot(copy)
-        prune(home.backups, MIGRATION_NAME, KEPT_BEFORE_MIGRATIONS)
+    folder_backups(settings).copy_before_migration(migrations.version(), clock.now())
     migrations.upgrade()
 
 
@@ -334,7 +346,7 @@ def open_pack_tools(settings: Settings, folder: Path) -> "tuple[Proving, Verifyi
     from harness_core.adapters.packs import Archives
     from harness_core.services.proving import Proving
 
-    guests = SecretKeeping(ProcessLauncher(allow_unwalled=settings.allow_unwalled), os.environ)
+    guests = SecretKeeping(launcher_of(settings), os.environ)
     verifying = verifying_with(guests, FolderStore(Home(folder)), TimeSortedNames(SystemClock()), open_catalog(settings))
     return Proving(Archives(), engine_facts()["harness"]), verifying
 
@@ -355,16 +367,10 @@ def open_grants(settings: Settings) -> GrantsFile:
 
 
 def product_folder(name: str) -> Path:
-    """``plugins``, ``migrations`` or ``ui_static``: inside the wheel where installed, at the top of a checkout otherwise."""
+    """``plugins``, ``migrations``, ``ui_static`` or ``docs``: within the wheel, or at the top of a checkout."""
     package = Path(__file__).resolve().parent
     bundled = package / "_bundled" / name
     return bundled if bundled.is_dir() else package.parent / name
-
-
-@cache
-def engine_facts() -> Mapping[str, str]:
-    """What computes: its versions are part of every fingerprint, because last digits may differ between them."""
-    return {"harness": __version__, **{name: metadata.version(name) for name in ENGINE_PACKAGES}}
 
 
 def surroundings(settings: Settings, launcher: ProcessLauncher) -> dict[str, Any]:
@@ -381,12 +387,5 @@ def surroundings(settings: Settings, launcher: ProcessLauncher) -> dict[str, Any
 def environment(launcher: ProcessLauncher) -> dict[str, Any]:
     """Where a run happened, for its manifest, and how strong the wall around its plugins was."""
     wall = launcher.level
-    return {
-        "python": platform.python_version(),
-        "implementation": platform.python_implementation(),
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "byte_order": sys.byteorder,
-        "packages": dict(engine_facts()),
-        "wall": {"level": wall.level, "controls": list(wall.controls), "residuals": [item.name for item in wall.residuals]},
-    }
+    shown = {"level": wall.level, "controls": list(wall.controls), "residuals": [item.name for item in wall.residuals]}
+    return {**system(engine_facts()), "wall": shown}

@@ -53,9 +53,25 @@ class Settings:
     retention_grace_days: float = field(
         default=7.0, metadata={"help": "Days between the deletion of a run or dataset version and the end of its files."}
     )
+    collect_s: float = field(
+        default=3600.0,
+        metadata={
+            "help": "Seconds between two collections of files that nobody needs any more, made by one of the workers; 0 for none."
+        },
+    )
     allow_unwalled: bool = field(
         default=False,
         metadata={"help": "Run plugins although this system can hold them back neither with Landlock nor with seccomp (level C)."},
+    )
+    allow_network: bool = field(
+        default=False,
+        metadata={
+            "help": "For development: open the network to plugins that ask for it and were granted it. Every run records it."
+        },
+    )
+    scratch_mb: int = field(
+        default=16 * 1024,
+        metadata={"help": "Megabytes that a running plugin may write, at most, whatever its manifest asks for."},
     )
     warm_start: bool = field(
         default=True, metadata={"help": "Start plugins as copies of a process that has their libraries loaded, where that is safe."}
@@ -198,7 +214,10 @@ _PARSERS: Mapping[str, Any] = {
     "retention_runs": _count,
     "retention_bytes": _count,
     "retention_grace_days": _days,
+    "collect_s": _days,
     "allow_unwalled": _flag,
+    "allow_network": _flag,
+    "scratch_mb": _positive_int,
     "warm_start": _flag,
     "log_level": _level,
 }

@@ -97,3 +97,28 @@ document.addEventListener("DOMContentLoaded", () => {
   showCopyButtons(document);
   showPause();
 });
+
+// Single keys, where nothing is being typed; a switch under Help turns them off.
+const PLACES = { o: "/", r: "/runs", d: "/datasets", m: "/presets", p: "/plugins" };
+const offKey = "shortcuts";
+let leading = false;
+document.addEventListener("keydown", (event) => {
+  if (event.ctrlKey || event.metaKey || event.altKey || localStorage.getItem(offKey) === "off") return;
+  if (event.target.closest("input, select, textarea, dialog, [contenteditable]")) return;
+  const went = leading && PLACES[event.key];
+  leading = event.key === "g";
+  if (went) location.assign(went);
+  else if (event.key === "?") location.assign("/help");
+  else if (event.key === "/") {
+    const field = document.querySelector("input[type=search]");
+    if (field) { event.preventDefault(); field.focus(); }
+  }
+});
+
+document.addEventListener("DOMContentLoaded", () => {
+  const box = document.getElementById("shortcuts");
+  if (!box) return;
+  document.getElementById("shortcuts-switch").hidden = false;
+  box.checked = localStorage.getItem(offKey) !== "off";
+  box.addEventListener("change", () => localStorage.setItem(offKey, box.checked ? "on" : "off"));
+});

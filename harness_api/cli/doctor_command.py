@@ -67,9 +67,10 @@ def _value(value: object) -> str:
 
 def _examine(session: Session) -> "list[Check]":
     """What needs nothing comes first; the state is opened only where its folder is fit for it."""
+    from harness_core.adapters.environment import engine_facts
     from harness_core.adapters.home import UNFIT_FILESYSTEMS, filesystem_of
     from harness_core.adapters.wall.canaries import examine
-    from harness_core.bootstrap import engine_facts, open_catalog
+    from harness_core.bootstrap import open_catalog
     from harness_core.services import doctor as looks
     from harness_core.settings import NAMES
 
@@ -83,7 +84,16 @@ def _examine(session: Session) -> "list[Check]":
     if all(check.state != "failure" for check in checks if check.name == "home"):
         checks += _examine_state(session)
     checks += _attempted("plugins", lambda: looks.check_plugins(open_catalog(settings)))
+    checks += _attempted("open_network", lambda: _open_network(session))
     return [*checks, *_attempted("containment", lambda: [looks.check_wall(examine(_trial_place(settings.home)).as_dict())])]
+
+
+def _open_network(session: Session) -> "list[Check]":
+    from harness_core.bootstrap import open_catalog, open_grants
+    from harness_core.services import doctor as looks
+
+    settings = session.settings
+    return looks.check_network(settings.allow_network, open_catalog(settings), open_grants(settings).decisions())
 
 
 def _trial_place(home: "Path") -> "Path":
@@ -103,9 +113,17 @@ def _examine_state(session: Session) -> "list[Check]":
             checks = _attempted("database", lambda: looks.check_database(lambda: _quick_check(core), core.migrations))
             if core.migrations.is_current():
                 checks += _attempted("queue", lambda: looks.check_work(core.jobs, core.overview))
+                checks += _attempted("retention", lambda: _keeping(core))
             return checks
     except Exception as failure:  # whatever is broken, the rest is looked at all the same
         return [looks.failed("state", failure)]
+
+
+def _keeping(core: "Core") -> "list[Check]":
+    from harness_core.services import doctor as looks
+
+    collecting = core.collecting
+    return looks.check_keeping(core.retaining.overdue(), collecting.survey(), collecting.last_turn(), core.clock.now())
 
 
 def _attempted(name: str, look: "Callable[[], list[Check]]") -> "list[Check]":

@@ -116,6 +116,13 @@ def embedded_worker(core: "Core") -> Iterator["WorkerRuntime"]:
         runtime.stop(0)
 
 
+def tell_of_open_network(console: Console, run: Run) -> None:
+    """Before anything runs: to which plugins the operator's override opens the network."""
+    if run.config.open_network:
+        names = ", ".join(run.config.open_network)
+        console.complain(f"The network is open to {names}: HARNESS_ALLOW_NETWORK is set. Its results may not come about again.")
+
+
 def give(core: "Core", runtime: "WorkerRuntime", run: Run) -> None:
     """Tell an embedded worker its run, and ring again: the first ring may have come while it took nothing."""
     runtime.only = run.run_id

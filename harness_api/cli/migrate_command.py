@@ -1,8 +1,5 @@
 """`harness migrate`: the state database to another version of its schema, never without a copy of what was there."""
 
-import sqlite3
-import time
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +7,7 @@ import typer
 
 from harness_api.cli.exits import Exit
 from harness_api.cli.session import Session
-from harness_core.domain.errors import Conflict, Unhealthy, UsageError
+from harness_core.domain.errors import Conflict, UsageError
 
 if TYPE_CHECKING:
     from harness_core.bootstrap import Core
@@ -19,7 +16,6 @@ CheckOption = Annotated[
     bool, typer.Option("--check", help="Only say whether the schema is current (exit 8 if not).", show_default=False)
 ]
 ToOption = Annotated[str, typer.Option("--to", metavar="REV", help="The version to go to, up or down; the newest unless given.")]
-SQLITE = "sqlite:///"
 
 
 def migrate(session: Session, check: CheckOption = False, to: ToOption = "head") -> Exit:
@@ -28,6 +24,11 @@ def migrate(session: Session, check: CheckOption = False, to: ToOption = "head")
     That is the one this program uses, unless --to names another. A copy of the database is put into the backups folder before
     anything is changed. Stop all workers and services first.
     """
+    from harness_core.adapters.backups import refuse_damaged_database
+    from harness_core.adapters.home import Home
+    from harness_core.bootstrap import folder_backups
+
+    refuse_damaged_database(Home(session.settings.home), session.settings.database_url)
     with session.core(migrate=False) as core:
         before, target = core.migrations.version(), core.migrations.head if to == "head" else to
         if check:
@@ -37,7 +38,7 @@ def migrate(session: Session, check: CheckOption = False, to: ToOption = "head")
         if before is not None and core.overview.liveness().alive:
             raise Conflict("workers_running", "The schema cannot be changed while workers are running.",
                            why="They would write to tables that are no longer there.", next_step="Stop them first.")  # fmt: skip
-        copy = _copy(core, before)
+        copy = folder_backups(core.settings).copy_before_migration(before, core.clock.now())
         _move(core, before, target)
         return _tell_moved(session, before, core.migrations.version(), copy)
 
@@ -56,30 +57,6 @@ def _tell_moved(session: Session, before: str | None, after: str | None, copy: P
     moved = f"The schema went from {before or 'nothing'} to {after}." if before != after else f"The schema is {after} already."
     session.console.result(moved + (f" The database as it was is {copy}." if copy else ""))
     return Exit.OK
-
-
-def _copy(core: "Core", version: str | None) -> Path | None:
-    """A whole copy of a SQLite state database in the backups folder; None while there is nothing to copy."""
-    url = core.settings.database_url
-    if version is None:
-        return None
-    if not url.startswith(SQLITE):
-        raise UsageError("backup_elsewhere", "Only a SQLite state database is copied before a migration.",
-                         why=f"This one is {url.split(':', 1)[0]}.",
-                         next_step="Back it up with its own tools, and migrate it with Alembic.")  # fmt: skip
-    stamp = time.strftime("%Y%m%dT%H%M%S", time.gmtime(core.clock.now()))
-    target = core.home.backups / f"state-before-migration-from-{version}-{stamp}.sqlite"
-    unfinished = target.with_suffix(".unfinished")
-    try:
-        with closing(sqlite3.connect(url.removeprefix(SQLITE))) as source, closing(sqlite3.connect(unfinished)) as copy:
-            source.backup(copy)
-        unfinished.chmod(0o600)
-        unfinished.replace(target)
-    except (OSError, sqlite3.Error) as reason:
-        unfinished.unlink(missing_ok=True)
-        raise Unhealthy("backup_failed", "The database could not be copied, so nothing was changed.", why=f"{reason}.",
-                        next_step="Make room in the backups folder, then try again.") from reason  # fmt: skip
-    return target
 
 
 def _move(core: "Core", before: str | None, target: str) -> None:

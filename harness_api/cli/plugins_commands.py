@@ -121,7 +121,10 @@ def _setting(name: str, schema: Mapping[str, Any]) -> tuple[str, str, str]:
 
 @options.command(plugins, "grant")
 def grant_capabilities(session: Session, plugin: PluginArgument, capabilities: CapabilitiesArgument) -> Exit:
-    """Let a plugin have capabilities that its manifest asks for, in runs submitted from now on. The wall stays as it is."""
+    """Let a plugin have capabilities that its manifest asks for, in runs submitted from now on.
+
+    The wall stays as it is. Only the network is let through, where HARNESS_ALLOW_NETWORK is set, too.
+    """
     return _decide(session, plugin, capabilities, granted=True)
 
 

@@ -13,6 +13,8 @@ BAR_WIDTH = 20
 KNOWN_AFTER_S = 1.0
 COLOUR_OF = {"OK": "green", "REUSED": "green", "NA": "faint", "SKIPPED": "yellow", "CANCELLED": "yellow"}
 
+COLOUR_OF_LEVEL = {"warning": "yellow", "error": "red"}
+
 
 @dataclass
 class Running:
@@ -22,6 +24,7 @@ class Running:
     done: float | None = None
     total: float | None = None
     what: str = ""
+    unit: str = ""
 
 
 class ProgressView:
@@ -41,6 +44,10 @@ class ProgressView:
         elif type_ == "execution.progress" and plugin_id in self._running:
             running = self._running[plugin_id]
             running.done, running.total, running.what = data.get("done"), data.get("total"), str(data.get("what") or "")
+            running.unit = str(data.get("unit") or "")
+        elif type_ == "execution.log":
+            level, message = str(data.get("level", "")), _flat(data.get("message", ""))
+            self._line(f"{paint(level.ljust(9), COLOUR_OF_LEVEL.get(level, 'faint'))} {plugin_id}: {message}")
         elif type_ == "execution.ended":
             self._take_end(plugin_id, at, data)
         elif type_ in ("execution.retry", "execution.lost", "execution.handed_back"):
@@ -51,6 +58,11 @@ class ProgressView:
         if type_ == "run.planned":
             count = len(data.get("plugins") or ())
             self._line(f"{'planned'.ljust(9)} {count} more plugin{'s' * (count != 1)}")
+        elif type_ == "run.paused":
+            words = "nothing new is started, what runs is finished; `harness runs resume` goes on"
+            self._line(f"{paint('paused'.ljust(9), 'yellow')} {words}")
+        elif type_ == "run.resumed":
+            self._line(f"{'resumed'.ljust(9)} it goes on")
         elif type_ == "job.stumbled":
             self._line(f"{paint('stumbled'.ljust(9), 'yellow')} {data.get('reason', '')}")
 
@@ -62,7 +74,7 @@ class ProgressView:
         words = str(data.get("summary") or error.get("message") or "")
         if data.get("because"):
             words = f"not run, because {data['because']} did not end well"
-        self._line(f"{paint(status.ljust(9), COLOUR_OF.get(status, 'red'))} {plugin_id:<24} {seconds}  {' '.join(words.split())}")
+        self._line(f"{paint(status.ljust(9), COLOUR_OF.get(status, 'red'))} {plugin_id:<24} {seconds}  {_flat(words)}")
 
     def reading(self, filename: str, done: int, total: int) -> None:
         """A file is taken in, before there is a run."""
@@ -106,6 +118,10 @@ class ProgressView:
         self._erase()
 
 
+def _flat(text: Any) -> str:
+    return " ".join(str(text).split())
+
+
 def running_line(plugin_id: str, running: Running, now: float) -> str:
     """One running plugin: how long, how far, how fast, how much longer; only what is known."""
     elapsed = max(0.0, now - running.since)
@@ -115,7 +131,8 @@ def running_line(plugin_id: str, running: Running, now: float) -> str:
         parts.append(f"{'█' * round(share * BAR_WIDTH):░<{BAR_WIDTH}} {share:4.0%}")
         if elapsed >= KNOWN_AFTER_S and running.done > 0:
             rate = running.done / elapsed
-            parts.append(f"{compact(rate)}/s, {duration(max(0.0, running.total - running.done) / rate)} left")
+            pace = f"{compact(rate)} {running.unit}".rstrip()
+            parts.append(f"{pace}/s, {duration(max(0.0, running.total - running.done) / rate)} left")
     return " ".join([*parts, running.what]).rstrip()
 
 

@@ -87,6 +87,7 @@ def verify(session: Session, subject: SubjectArgument, data: DataOption = []) ->
     """Check a run or a pack as replay does, then run every query of its evidence again and compare.
 
     Exit 5 when a byte, a record or an answer differs. A pack without raw data is checked by its hashes; --data gives it the file.
+    How many numbers in sentences come from the evidence cited is said too; --verbose names the others.
     """
     _check_given(data)
     path = Path(subject)
@@ -131,12 +132,25 @@ def _tell(session: Session, found: "Verification") -> None:
         console.note(f"and {len(found.not_checkable) - SHOWN} more; see them all with --verbose or --json")
     for note in found.notes:
         console.note(note)
+    _tell_numbers(session, found)
     head = paint("Verified:", "green") if found.verified else paint("Not verified:", "red")
     later = f", {words['not_checkable']} could not be tried here" if words["not_checkable"] else ""
     console.result(
         f"{head} {found.subject}: {found.files_checked} files are as recorded; "
         f"{words['equal']} of {words['checked']} pieces of evidence hold{later}."
     )
+
+
+def _tell_numbers(session: Session, found: "Verification") -> None:
+    """How many of the numbers in sentences come from evidence; --verbose names the others."""
+    if not found.stated:
+        return
+    stated, unbound = len(found.stated), found.unbound
+    more = "" if session.console.verbose or not unbound else "; see which with --verbose or --json"
+    session.console.note(f"Numbers in sentences: {stated - len(unbound)} of {stated} come from the evidence cited{more}.")
+    for item in unbound if session.console.verbose else ():
+        other = "its statistics do" if item.source == "statistics" else "nor do its statistics"
+        session.console.note(f"No evidence yields {item.printed} in {item.finding_id} of {item.plugin_id}; {other}.")
 
 
 def _short(value: Any) -> str:
@@ -147,7 +161,8 @@ def _short(value: Any) -> str:
 def export(session: Session, run_id: options.RunArgument, output: PackOption, include_raw: IncludeRawOption = False) -> Exit:
     """Write a run as one archive that others can check without this program's database.
 
-    Every hash is checked first. Rows, uploads and logs stay out and what looks personal is removed, unless --include-raw is given.
+    Every hash is checked first. Rows, uploads and logs stay out, what looks personal and the values of columns found personal are
+    removed, unless --include-raw is given.
     The same run gives the same bytes.
     """
     with session.core() as core:

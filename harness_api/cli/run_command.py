@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from harness_api.cli import options
 from harness_api.cli.exits import Exit, Verdict
-from harness_api.cli.following import Deadline, Followed, embedded_worker, follow, give, take_files
+from harness_api.cli.following import Deadline, Followed, embedded_worker, follow, give, take_files, tell_of_open_network
 from harness_api.cli.outcomes import conclude, prepare_out, run_document
 from harness_api.cli.progress import ProgressView
 from harness_api.cli.requests import Remembered, read_request
@@ -75,6 +75,7 @@ def do_here(
     try:
         with embedded_worker(core) as runtime:
             run = start(runtime)
+            tell_of_open_network(session.console, run)
             give(core, runtime, run)
             followed = follow(core, run.run_id, view, deadline, seen=seen)
     except Stopped as stopped:

@@ -1,7 +1,7 @@
 """`harness runs …`: the runs there are, each one in detail, steering, keeping and comparing them."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,17 +12,18 @@ from harness_api.cli.console import paint, table
 from harness_api.cli.exits import Exit, Verdict
 from harness_api.cli.following import Deadline
 from harness_api.cli.outcomes import duration_of, prepare_out
-from harness_api.cli.progress import COLOUR_OF, ProgressView, took
+from harness_api.cli.progress import COLOUR_OF, COLOUR_OF_LEVEL, ProgressView, took
 from harness_api.cli.run_command import OWN_QUEUE, do_here
 from harness_api.cli.session import Session
 from harness_api.cli.submit_command import wait_for
 from harness_core.domain.datasets import Upload
-from harness_core.domain.runs import RUN_ENDED, Execution, Run, RunStatus
+from harness_core.domain.runs import RUN_ENDED, Event, Execution, ExecutionStatus, Run, RunStatus
 
 if TYPE_CHECKING:
     from harness_core.bootstrap import Core
 
 COLOUR_OF_STATUS = {"COMPLETED": "green", "PARTIAL": "yellow", "FAILED": "red", "ABORTED": "red", "RUNNING": "blue"}
+SHOWN_ENTRIES = 20
 StatusOption = Annotated[
     list[RunStatus], typer.Option("--status", help="Only runs of this status; may be repeated.", case_sensitive=False)
 ]
@@ -64,10 +65,15 @@ def list_runs(
 
 
 def _row(run: Run) -> tuple[str, ...]:
-    status = paint(str(run.status), COLOUR_OF_STATUS.get(run.status, "faint"))
     insights = str(run.insight_count) if run.status in RUN_ENDED else ""
     kept = _kept(run)
-    return run.run_id, status, _utc(run.created_at), duration_of(run), insights, run.filename + (f" ({kept})" if kept else "")
+    file = run.filename + (f" ({kept})" if kept else "")
+    return run.run_id, _status(run), _utc(run.created_at), duration_of(run), insights, file
+
+
+def _status(run: Run) -> str:
+    """The status in its colour, and that the run is paused, which is no status of its own."""
+    return paint(str(run.status), COLOUR_OF_STATUS.get(run.status, "faint")) + (", paused" if run.paused_at is not None else "")
 
 
 def _kept(run: Run) -> str:
@@ -93,21 +99,34 @@ def show_run(session: Session, run_id: options.RunArgument) -> Exit:
     """Show a run: its times, its plugins and how each ended, and where its files are."""
     with session.core() as core:
         from harness_api.documents import run_document
+        from harness_core.domain.run_manifests import iso_time
 
         run = core.overview.run(run_id)
         executions, because = core.runs.executions(run.run_id), core.overview.waiting_because(run)
         uploads = [core.library.upload(item.upload_id) for item in run.config.inputs]
         folder = core.store.run_folder(run.run_id)
-        report = folder / "report.json"
+        report, said = folder / "report.json", core.runs.events(run.run_id, type="execution.log")
         session.console.document = {
             **run_document(run, executions, because),
+            "log": [{"at": iso_time(item.at), "plugin_id": item.plugin_id, **item.data} for item in said],
             **kept_document(run),
             "uploads": [upload_record(item) for item in uploads],
             "run_dir": str(folder),
             "report": str(report) if report.is_file() else None,
         }
         session.console.result(_shown(run, executions, uploads, folder, because, session.console.width))
+        for line in _logged_lines(said):
+            session.console.result(line)
     return Exit.OK
+
+
+def _logged_lines(said: Sequence[Event]) -> Iterator[str]:
+    """What plugins logged as a warning or an error, the newest of them."""
+    if said:
+        yield "\nWarnings and errors that plugins logged; all entries stand in their stderr.log:"
+    for item in said[-SHOWN_ENTRIES:]:
+        level, message = str(item.data.get("level", "")), " ".join(str(item.data.get("message", "")).split())
+        yield f"{_utc(item.at)}  {paint(level.ljust(7), COLOUR_OF_LEVEL.get(level, 'faint'))}  {item.plugin_id}: {message}"
 
 
 def upload_record(upload: Upload) -> dict[str, Any]:
@@ -127,7 +146,7 @@ def _shown(
     sources = [f"{item.original_path or item.filename}, uploaded {_utc(item.created_at)} UTC" for item in uploads]
     facts = {
         "Run": run.run_id,
-        "Status": paint(str(run.status), COLOUR_OF_STATUS.get(run.status, "faint")) + (f" — {because}" if because else ""),
+        "Status": _status(run) + (f" — {because}" if because else ""),
         "File": ", ".join(f"{item.filename} (sha256 {item.sha256}, {item.size_bytes:,} bytes)" for item in run.config.inputs),
         "From": "; ".join(sources),
         "Dataset": run.dataset_version_id or "none yet",
@@ -185,6 +204,26 @@ def cancel_run(session: Session, run_id: options.RunArgument) -> Exit:
     return Exit.OK
 
 
+@options.command(runs, "pause")
+def pause_run(session: Session, run_id: options.RunArgument) -> Exit:
+    """Pause a run: nothing new of it is started until `resume`; what runs now is finished and committed.
+
+    It stays paused when workers and services are started anew. To stop what runs at once, cancel it.
+    """
+    from harness_core.domain.run_manifests import iso_time
+
+    with session.core() as core:
+        core.controlling.pause(run_id)
+        run = core.overview.run(run_id)
+        running = [item.plugin_id for item in core.runs.executions(run.run_id) if item.status is ExecutionStatus.RUNNING]
+    session.console.document = {
+        "run_id": run.run_id, "status": str(run.status), "paused_at": iso_time(run.paused_at), "running": running,
+    }  # fmt: skip
+    finished = f" {', '.join(running)} {'is' if len(running) == 1 else 'are'} being finished." if running else ""
+    session.console.result(f"Run {run.run_id} is paused.{finished} Go on with `harness runs resume {run.run_id}`.")
+    return Exit.OK
+
+
 @options.command(runs, "retry")
 def retry_run(
     session: Session,
@@ -215,7 +254,7 @@ def resume_run(
     out: options.OutOption = None,
     timeout: options.TimeoutOption = None,
 ) -> Exit:
-    """Go on with a run that nobody works on; what was committed is not done again.
+    """Go on with a run that is paused or that nobody works on; what was committed is not done again.
 
     A worker that is running takes it over, and --wait follows it there. Without one, this process does it and follows it.
     """

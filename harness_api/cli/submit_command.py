@@ -8,7 +8,7 @@ import typer
 
 from harness_api.cli import options
 from harness_api.cli.exits import Exit, Verdict
-from harness_api.cli.following import Deadline, WorkerWatch, follow, take_files
+from harness_api.cli.following import Deadline, WorkerWatch, follow, take_files, tell_of_open_network
 from harness_api.cli.outcomes import REPORT_FILES, conclude, prepare_out, run_document, tell_outcome, write_whole
 from harness_api.cli.progress import ProgressView
 from harness_api.cli.requests import Remembered, Request, read_request
@@ -65,6 +65,7 @@ def submit(
         view = ProgressView(session.console)
         uploads = take_files(core, request.files, view)
         run = core.submitting.submit(request.submission([item.upload_id for item in uploads]))
+        tell_of_open_network(session.console, run)
         if wait:
             return wait_for(session, core, run, view, verdict, out, deadline)
         _tell_queued(session, run.run_id, {"run_id": run.run_id, "status": str(run.status), "run_fingerprint": run.fingerprint})
@@ -92,17 +93,25 @@ def wait_for(
     """Follow a run that workers do. Leaving it early changes nothing about it."""
     remedy = f"Start `harness worker` or `harness serve`, or do it here with `harness runs resume {run.run_id}`."
     watch = WorkerWatch(lambda: bool(core.overview.liveness().alive), session.console, remedy)
+
+    def waiting(now: Run) -> None:
+        if now.paused_at is None:  # a paused run waits for a person, whoever works here
+            watch.look(now.run_id, str(now.status))
+
     try:
-        followed = follow(core, run.run_id, view, deadline, seen=seen, waiting=lambda now: watch.look(now.run_id, str(now.status)))
+        followed = follow(core, run.run_id, view, deadline, seen=seen, waiting=waiting)
     except Stopped as stopped:
-        session.console.document = run_document(core, core.overview.run(run.run_id))
-        session.console.complain(f"{stopped.exit.name.capitalize()}: {_goes_on(run.run_id)}")
+        left = core.overview.run(run.run_id)
+        session.console.document = run_document(core, left)
+        session.console.complain(f"{stopped.exit.name.capitalize()}: {_goes_on(left)}")
         raise
-    return conclude(session, core, followed, verdict, out, _goes_on(run.run_id))
+    return conclude(session, core, followed, verdict, out, _goes_on(followed.run))
 
 
-def _goes_on(run_id: str) -> str:
-    return f"The run goes on; follow it with `harness runs watch {run_id}`."
+def _goes_on(run: Run) -> str:
+    if run.paused_at is not None:
+        return f"The run is paused; go on with it with `harness runs resume {run.run_id}`."
+    return f"The run goes on; follow it with `harness runs watch {run.run_id}`."
 
 
 def _through_service(

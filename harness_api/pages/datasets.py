@@ -6,25 +6,29 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
-from harness_api.pages.previews import headings, repair_words
+from harness_api.pages.previews import SHOWN_COLUMNS, headings, repair_words
 from harness_api.pages.rendering import pages_of
 from harness_api.service import Service, service_of
+from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.errors import HarnessError
 from harness_core.domain.runs import RunId
 from harness_core.services.previewing import preview_rows
 
 PAGE_ROWS = 50
 LOOKED_AT = 5
+LOOKED_FOR = 200
 router = APIRouter()
 
 
 @router.get("/datasets", response_class=HTMLResponse)
 def datasets(request: Request, after: str = "") -> HTMLResponse:
-    core = service_of(request).core
-    versions, following = core.library.dataset_versions(after=after or None, limit=PAGE_ROWS)
+    """``deleted`` in the address shows those too that are hidden."""
+    core, deleted = service_of(request).core, "deleted" in request.query_params
+    versions, following = core.library.dataset_versions(after=after or None, limit=PAGE_ROWS, deleted=deleted)
     return pages_of(request).page(
-        request, "datasets.html", "Datasets", versions=versions, next=following, later=bool(after), now=core.clock.now()
-    )
+        request, "datasets.html", "Datasets", versions=versions, next=following, later=bool(after), now=core.clock.now(),
+        deleted=deleted,
+    )  # fmt: skip
 
 
 @router.get("/datasets/{dataset_version_id}", response_class=HTMLResponse)
@@ -35,7 +39,7 @@ def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Qu
     rows: list[list[str | None]] = []
     failure = None
     try:
-        rows = preview_rows(core.launcher, core.store, core.names, version, offset, PAGE_ROWS)["rows"]
+        rows = preview_rows(core.launcher, core.store, core.names, version, offset, PAGE_ROWS, SHOWN_COLUMNS)["rows"]
     except HarnessError as reason:
         failure = reason
     run_ids = core.library.runs_of_dataset(version.dataset_version_id)
@@ -43,8 +47,15 @@ def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Qu
         request, "dataset.html", f"{version.row_count:,} rows · {version.filename}", version=version, rows=rows, failure=failure,
         offset=offset, page_rows=PAGE_ROWS, caption=_caption(offset, len(rows), version.row_count),
         headings=headings(version.columns), repairs=[repair_words(item) for item in version.repairs],
+        grace_days=core.retaining.policy.grace_days, others=_others(service_of(request), version),
         run_ids=run_ids, profiled=_profiled(service_of(request), run_ids),
     )  # fmt: skip
+
+
+def _others(service: Service, version: DatasetVersion) -> list[DatasetVersion]:
+    """Further versions of a file of the same name, among the newest."""
+    newest, _ = service.core.library.dataset_versions(limit=LOOKED_FOR)
+    return [item for item in newest if item.filename == version.filename and item.dataset_version_id != version.dataset_version_id]
 
 
 def _profiled(service: Service, run_ids: Sequence[RunId]) -> RunId | None:

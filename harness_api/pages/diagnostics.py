@@ -1,7 +1,5 @@
 """Diagnostics: everything around the product as it is now, with what to do where it is not well; metrics as a table."""
 
-import csv
-import io
 from collections.abc import Callable, Sequence
 
 from fastapi import APIRouter, Request
@@ -9,9 +7,11 @@ from fastapi.responses import HTMLResponse, Response
 
 from harness_api.pages.rendering import pages_of
 from harness_api.service import Service, service_of
+from harness_api.tables import csv_response
+from harness_core.adapters.environment import engine_facts
 from harness_core.adapters.home import UNFIT_FILESYSTEMS, filesystem_of
 from harness_core.adapters.wall.canaries import examine as examine_wall
-from harness_core.bootstrap import Core, engine_facts
+from harness_core.bootstrap import Core
 from harness_core.services import doctor as looks
 from harness_core.services.doctor import Check
 from harness_core.settings import NAMES
@@ -41,14 +41,12 @@ def diagnostics_page(request: Request) -> HTMLResponse:
 def metrics_table(request: Request) -> Response:
     """The figures of ``/metrics`` as rows: name, labels, value."""
     service = service_of(request)
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(("metric", "labels", "value"))
-    for metric in [*service.measuring.metrics(), *service.meter.metrics()]:
-        for suffix, labels, value in metric.samples:
-            writer.writerow((metric.name + suffix, " ".join(f"{name}={word}" for name, word in labels.items()), value))
-    headers = {"content-disposition": 'attachment; filename="metrics.csv"'}
-    return Response(text.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+    rows = [
+        (metric.name + suffix, " ".join(f"{name}={word}" for name, word in labels.items()), value)
+        for metric in [*service.measuring.metrics(), *service.meter.metrics()]
+        for suffix, labels, value in metric.samples
+    ]
+    return csv_response("metrics", ("metric", "labels", "value"), rows)
 
 
 def examine(service: Service, *, deep: bool) -> list[Check]:

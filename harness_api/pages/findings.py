@@ -9,12 +9,14 @@ from urllib.parse import urlencode
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from harness_api.pages.remembered import scope_choices
 from harness_api.pages.rendering import pages_of
 from harness_api.pages.run_frame import ended_report, run_frame
 from harness_api.reports import Finding, Report
 from harness_api.service import Service, service_of
 from harness_core.domain.errors import HarnessError
 from harness_core.domain.evidence import ROW_REFERENCE
+from harness_core.domain.runs import Run
 from harness_core.services.previewing import cited_rows
 
 PAGE_ROWS = 100
@@ -124,17 +126,28 @@ def finding_page(request: Request, run_id: str, finding_id: str) -> HTMLResponse
     service = service_of(request)
     run, report = ended_report(service, run_id)
     finding = report.finding(finding_id)
+    title = f"{finding['title']} · {run.filename}"
+    return pages_of(request).page(request, "finding.html", title, **finding_context(service, run, report, finding))
+
+
+def finding_context(service: Service, run: Run, report: Report, finding: Finding) -> dict[str, Any]:
+    """Everything that the page of a finding shows."""
+    finding_id = finding["id"]
     by_id = {item["id"]: item for item in report.findings}
-    symptoms = [by_id[name] for name in finding.get("symptoms", ()) if name in by_id]
-    causes = [item for item in report.insights if finding_id in item.get("symptoms", ())]
     order = [item["id"] for item in found(report.findings, View())]
     place = order.index(finding_id) if finding_id in order else 0
-    return pages_of(request).page(
-        request, "finding.html", f"{finding['title']} · {run.filename}", **run_frame(service, run, "findings", report),
-        finding=finding, figure=report.figures.get(finding_id), symptoms=symptoms, causes=causes,
-        tables=cited_tables(service, report, finding), before=order[place - 1] if place else None,
-        after=order[place + 1] if place + 1 < len(order) else None, place=place + 1, of=len(order),
-    )  # fmt: skip
+    formats = {item.format_id: item.name for item in service.core.knowledge.formats()}
+    told = service.core.insights.retrospect(run)
+    return {
+        **run_frame(service, run, "findings", report),
+        "finding": finding, "figure": report.figures.get(finding_id),
+        "symptoms": [by_id[name] for name in finding.get("symptoms", ()) if name in by_id],
+        "causes": [item for item in report.insights if finding_id in item.get("symptoms", ())],
+        "tables": cited_tables(service, report, finding), "before": order[place - 1] if place else None,
+        "after": order[place + 1] if place + 1 < len(order) else None, "place": place + 1, "of": len(order),
+        "seen": next((item for item in told.insights if item.insight.finding_id == finding_id), None),
+        "compared": told.scope is not None, "scopes": scope_choices(run, formats), "checked": None, "refused": None,
+    }  # fmt: skip
 
 
 def cited_tables(service: Service, report: Report, finding: Finding) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """The overview: what is going on, what went before, and one clear thing to do."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -7,11 +8,14 @@ from fastapi.responses import HTMLResponse
 
 from harness_api.documents import progress_of
 from harness_api.pages.rendering import pages_of
+from harness_api.pages.twins import twins_of
+from harness_api.pages.words import pace
 from harness_api.service import Service, service_of
-from harness_core.domain.runs import RunStatus
+from harness_core.domain.runs import Execution, RunStatus
 from harness_core.services.metrics import latest_ttfr_s
 
 LAST_RUNS = 10
+UNDER_WAY = (RunStatus.RUNNING, RunStatus.QUEUED)
 router = APIRouter()
 
 
@@ -36,20 +40,24 @@ def home_state(service: Service) -> dict[str, Any]:
     backlog = core.jobs.backlog()
     readiness = service.examining.readiness(draining=service.draining)
     counts = dict(core.runs.counts())
-    running = {
-        run.run_id: progress_of(core.runs.executions(run.run_id))
-        for run in runs
-        if run.status in (RunStatus.RUNNING, RunStatus.QUEUED)
-    }
+    now = core.clock.now()
+    running = {run.run_id: _running(core.runs.executions(run.run_id), now) for run in runs if run.status in UNDER_WAY}
     return {
         "runs": runs,
         "counts": [(status, counts.get(status, 0)) for status in RunStatus if counts.get(status, 0)],
         "running": running,
+        "twins": twins_of(core.runs, runs),
         "alerts": [check for check in readiness.checks if check.level != "ok"],
         "backlog": backlog,
         "ttfr_s": latest_ttfr_s(runs),
-        "now": core.clock.now(),
+        "now": now,
     }
+
+
+def _running(executions: Sequence[Execution], now: float) -> dict[str, Any]:
+    """How far a run is, and the pace of what runs now."""
+    paces = [f"{item.plugin_id}: {said}" for item in executions if item.status == "RUNNING" and (said := pace(item, now))]
+    return {**progress_of(executions), "pace": paces[:2]}
 
 
 def signature(state: dict[str, Any]) -> tuple[Any, ...]:

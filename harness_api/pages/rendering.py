@@ -13,10 +13,18 @@ from harness_api.pages.assets import Assets
 from harness_core import __version__
 
 PRODUCT = "Harness"
-NAVIGATION = (("/", "Overview"), ("/runs", "Runs"), ("/datasets", "Datasets"), ("/plugins", "Plugins"),
-              ("/diagnostics", "Diagnostics"))  # fmt: skip
+NAVIGATION = (
+    ("/", "Overview", ("files", "start")),
+    ("/runs", "Runs", ("compare",)),
+    ("/datasets", "Datasets", ()),
+    ("/presets", "Remembered", ("erps", "formats", "decisions", "new", "remembered")),
+    ("/plugins", "Plugins", ()),
+    ("/diagnostics", "Diagnostics", ()),
+    ("/help", "Help", ()),
+)
 FILTERS = (
     "size",
+    "budget",
     "duration",
     "moment",
     "clock",
@@ -35,6 +43,7 @@ FILTERS = (
     "exact",
     "sureness",
     "row_number",
+    "pace",
 )
 
 
@@ -52,7 +61,8 @@ class Pages:
 
     def page(self, request: Request, template: str, title: str, *, http_status: int = 200, **context: Any) -> HTMLResponse:
         """A whole page. ``title`` is state and object; the product's name is added."""
-        here = "/" + request.url.path.lstrip("/").split("/")[0]
+        first = request.url.path.lstrip("/").split("/")[0]
+        here = next((href for href, _, more in NAVIGATION if href == f"/{first}" or first in more), "")
         text = self.text(template, title=f"{title} · {PRODUCT}", here=here, **context)
         return HTMLResponse(text, status_code=http_status)
 

@@ -23,6 +23,7 @@ def run_frame(service: Service, run: Run, tab: str, report: Report | None = None
     tabs += [("files", "Files", None)] if run.status in RUN_ENDED else []
     tabs += [("config", "Configuration", None)]
     tabs += [("lineage", "Lineage", None)] if has_report else []
+    tabs += [("proof", "Proof", None)] if run.status in RUN_ENDED and run.purged_at is None else []
     return {
         "run": run,
         "tab": tab,

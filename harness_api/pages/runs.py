@@ -1,7 +1,7 @@
-"""The list of runs, a run, and what is asked before it is changed."""
+"""A run, and what is asked before it is changed."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -11,36 +11,20 @@ from harness_api.pages.rendering import pages_of
 from harness_api.pages.run_frame import run_frame
 from harness_api.pages.views import last_events, run_results, run_state
 from harness_api.routes.files import run_file
-from harness_api.routes.runs import find_runs
 from harness_api.service import Service, service_of
-from harness_core.domain.runs import RUN_ENDED, Run, RunStatus
+from harness_core.domain.runs import RUN_ENDED, Run
 
-PAGE_ROWS = 50
 QUESTIONS = {
     "cancel": ("Cancel this run?", "What has not started is dropped, what runs is stopped. Results so far stay.", "Cancel the run"),
+    "pause": (
+        "Pause this run?",
+        "Nothing new of it is started until it is resumed. What runs now is finished and committed; to stop at once, cancel it.",
+        "Pause the run",
+    ),
     "retry": ("Retry this run?", "What did not end well runs again, then the reports are written anew.", "Retry the run"),
     "resume": ("Resume this run?", "Any worker goes on with it from what was already done.", "Resume the run"),
 }
 router = APIRouter()
-
-
-@router.get("/runs", response_class=HTMLResponse)
-def runs(request: Request, after: str = "", status: str = "", q: str = "") -> HTMLResponse:
-    """Filters, search and page stand in the address."""
-    service = service_of(request)
-    page = find_runs(service, after=after or None, limit=PAGE_ROWS, status=status, text=q.strip())
-    kept = {name: value for name, value in (("status", status), ("q", q)) if value}
-    return pages_of(request).page(
-        request, "runs.html", _list_title(status, q), runs=page.runs, status=status.upper(), q=q, statuses=list(RunStatus),
-        counts=dict(service.core.runs.counts()), later=bool(after), now=service.core.clock.now(),
-        first_url=f"/runs?{urlencode(kept)}" if kept else "/runs",
-        next_url=f"/runs?{urlencode({**kept, 'after': page.next})}" if page.next else None,
-    )  # fmt: skip
-
-
-def _list_title(status: str, q: str) -> str:
-    words = [status.capitalize()] if status else []
-    return " ".join([*words, "runs"]).capitalize() + (f" matching “{q[:40]}”" if q else "")
 
 
 @router.get("/runs/{run_id}", response_class=HTMLResponse)
@@ -79,9 +63,13 @@ def confirm(request: Request, run_id: str, action: str) -> HTMLResponse:
 
 @router.post("/runs/{run_id}/{action}", response_class=HTMLResponse)
 def act(request: Request, run_id: str, action: str) -> RedirectResponse:
-    """Does it, and goes back to the run."""
-    controlling = service_of(request).core.controlling
-    known = {"cancel": controlling.cancel, "retry": controlling.retry, "resume": controlling.resume}
+    """Does it, and goes back to the run. What is kept is not asked about first: the run's page undoes it."""
+    controlling, retaining = service_of(request).core.controlling, service_of(request).core.retaining
+    known: Mapping[str, Callable[[str], Run]] = {
+        "cancel": controlling.cancel, "pause": controlling.pause, "retry": controlling.retry, "resume": controlling.resume,
+        "pin": retaining.pin, "unpin": lambda name: retaining.pin(name, pinned=False),
+        "delete": lambda name: retaining.delete_runs([name])[0], "undelete": lambda name: retaining.undelete_runs([name])[0],
+    }  # fmt: skip
     if action not in known:
         raise HTTPException(404)
     changed = known[action](run_id)

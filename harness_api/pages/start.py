@@ -8,6 +8,7 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse, RedirectResponse
 
+from harness_api.pages.before_run import preset_changes, role_rows, since_last
 from harness_api.pages.forms import StartForm, chosen, command_line, posted, start_form
 from harness_api.pages.previews import Preview, shown_preview
 from harness_api.pages.rendering import pages_of
@@ -16,6 +17,7 @@ from harness_api.service import Service, service_of
 from harness_core.domain.datasets import DatasetVersion, Upload
 from harness_core.domain.errors import HarnessError, InputRefused, UsageError
 from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.domain.remembered import COLUMN_ROLES
 from harness_core.services.inspecting import choose_ingest
 from harness_core.services.plugins import capabilities_of
 from harness_core.services.submitting import Prospect, Submission
@@ -102,9 +104,18 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
         chosen=chosen(form, [plugin.id for plugin in selectable]),
         erps=[item.name for item in core.knowledge.erps()],
         presets=[item.name for item in core.knowledge.presets()],
+        changes=preset_changes(core, form),
+        roles=role_rows(core, form, uploads[0].sha256, _named_columns(previews), prospect.raw_format if prospect else None),
+        role_names=COLUMN_ROLES,
+        back=request.url.query if request.method == "GET" else "",
+        since=since_last(service, prospect, uploads[0].filename),
         settings=_settings(plugins, form, refused, prospect, ingest),
         **_prospect(service, form, prospect, uploads, selectable),
     )
+
+
+def _named_columns(previews: Sequence[Mapping[str, Any]]) -> list[str]:
+    return list(_columns(previews[0].get("columns"))) if previews else []
 
 
 def _previews_by_default(service: Service, form: StartForm, failure: HarnessError) -> Sequence[Mapping[str, Any]]:

@@ -1,5 +1,6 @@
 """What the templates are told about runs: looked up once per page, in the words of the core."""
 
+import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,11 +8,17 @@ from typing import Any
 from urllib.parse import urlencode
 
 from harness_api.documents import progress_of, seconds_between
+from harness_api.pages.run_parts import command_of
 from harness_api.pages.setting_fields import SETTING, field_text
+from harness_api.pages.twins import twins_of
 from harness_api.service import Service
+from harness_core.domain.errors import NotFound
+from harness_core.domain.memory import Novelty
+from harness_core.domain.run_manifests import iso_time
 from harness_core.domain.runs import (
     EXECUTION_OK,
     EXECUTION_OPEN,
+    NOT_RETRIED,
     RUN_ENDED,
     Attempt,
     Event,
@@ -64,6 +71,8 @@ def run_state(service: Service, run: Run) -> dict[str, Any]:
         "again_url": again_url(run, changed) if run.status in RUN_ENDED else None,
         "can": actions(run, executions),
         "title": run_title(run, progress),
+        "grace_days": core.retaining.policy.grace_days,
+        "twins": twins_of(core.runs, [run]).get(run.run_id),
         "now": now,
     }
 
@@ -72,7 +81,11 @@ def what_ran(
     service: Service, run: Run, executions: Sequence[Execution], changed: Sequence[tuple[str, str, Any]]
 ) -> dict[str, Any]:
     """The card that says what a run is made of."""
+    command = command_of(service, run)
     return {
+        "command": command,
+        "summary": summary_text(run, executions, changed, command),
+        "format": _format_name(service, run),
         "inputs": run.config.inputs,
         "dataset": service.core.library.dataset_version(run.dataset_version_id) if run.dataset_version_id else None,
         "engine": sorted(run.config.engine.items()),
@@ -81,6 +94,35 @@ def what_ran(
         "reused": sum(1 for item in executions if item.status == "REUSED"),
         "plugins": len(executions),
     }
+
+
+def summary_text(
+    run: Run, executions: Sequence[Execution], changed: Sequence[tuple[str, str, Any]], command: str | None
+) -> str:  # fmt: skip
+    """The same as plain text, to be pasted into a message."""
+    config = run.config
+    lines = [f"{run.run_id}: {run.status}, {run.filename}", f"fingerprint {run.fingerprint}, seed {run.resolved_seed}"]
+    lines += [f"input {item.filename}, {item.size_bytes:,} bytes, sha256 {item.sha256}" for item in config.inputs]
+    lines += [f"dataset {item['dataset_version_id']}" for item in run.datasets]
+    times = (("submitted", run.created_at), ("started", run.started_at), ("ended", run.ended_at))
+    lines.append(", ".join(f"{word} {iso_time(at)}" for word, at in times if at is not None))
+    lines.append(f"{run.insight_count} insights, {run.finding_count} findings, {run.warning_count} warnings")
+    lines += [f"setting {name}.{key} = {json.dumps(value, ensure_ascii=False)}" for name, key, value in changed]
+    lines += [f"{word} {value}" for word, value in (("ERP", config.erp), ("sample", config.sample)) if value is not None]
+    lines += [f"preset {name}" for name in config.presets]
+    lines.append("engine " + ", ".join(f"{name} {version}" for name, version in sorted(config.engine.items())))
+    lines += [f"{item.status:<9} {item.plugin_id} {item.version} {config.code.get(item.plugin_id, '')[:12]}" for item in executions]
+    return "\n".join([*lines, *([command] if command else [])])
+
+
+def _format_name(service: Service, run: Run) -> str | None:
+    """What its raw format is called now; None where it has none, or that was forgotten."""
+    if not run.config.raw_format:
+        return None
+    try:
+        return service.core.knowledge.raw_format(run.config.raw_format).name
+    except NotFound:
+        return None
 
 
 def changed_settings(service: Service, run: Run) -> list[tuple[str, str, Any]]:
@@ -112,7 +154,11 @@ def run_results(service: Service, run: Run) -> dict[str, Any]:
     """What an ended run gave: its insights from the report as it was written."""
     artifacts = service.core.runs.artifacts(run.run_id)
     report = service.reports.of(run, artifacts)
+    told = service.core.insights.retrospect(run) if report.document is not None else None
     return {
+        "retrospect": told,
+        "seen": {item.insight.finding_id: item for item in told.insights} if told else {},
+        "gone": [item.insight for item in told.insights if item.novelty is Novelty.GONE] if told else [],
         "insights": report.insights,
         "figures": report.figures,
         "there": report.document is not None,
@@ -124,7 +170,7 @@ def run_results(service: Service, run: Run) -> dict[str, Any]:
 
 def run_title(run: Run, progress: Mapping[str, Any]) -> str:
     """State and object, for the window's title."""
-    state = str(run.status).capitalize()
+    state = "Paused" if run.paused_at is not None else str(run.status).capitalize()
     share = f" {int(progress['fraction'] * 100)} %" if run.status is RunStatus.RUNNING else ""
     return f"{state}{share} · {run.filename or run.run_id}"
 
@@ -154,9 +200,13 @@ def _root_of(execution: Execution, by_id: Mapping[Any, Execution]) -> str:
 
 def actions(run: Run, executions: Sequence[Execution]) -> dict[str, bool]:
     """What can be asked of the run now."""
-    ended = run.status in RUN_ENDED
-    failed = any(item.status not in EXECUTION_OK for item in executions) or run.error is not None
-    return {"cancel": not ended and not run.cancel_requested, "retry": ended and failed, "resume": run.status is RunStatus.ABORTED}
+    ended, paused = run.status in RUN_ENDED, run.paused_at is not None
+    goes_on = not ended and not run.cancel_requested
+    failed = any(item.status not in NOT_RETRIED for item in executions) or run.error is not None
+    return {
+        "cancel": goes_on, "pause": goes_on and not paused, "retry": ended and failed,
+        "resume": paused or run.status is RunStatus.ABORTED,
+    }  # fmt: skip
 
 
 def resources(attempts: Sequence[Attempt]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from typing import Any
 from markupsafe import Markup, escape
 
 from harness_core.domain.evidence import ROW_REFERENCE
+from harness_core.domain.plugins import Limits
 from harness_core.domain.run_manifests import iso_time
 
 SEPARATORS: Mapping[str, str] = {"\t": "tab", " ": "space", "": "none", ",": "comma", ";": "semicolon", "|": "pipe"}
@@ -29,7 +30,8 @@ TONES: Mapping[str, str] = {
 SEVERITY_GLYPHS: Mapping[str, str] = {"info": "i", "notice": "●", "warning": "▲", "critical": "◆"}
 EVENT_WORDS: Mapping[str, str] = {
     "run.queued": "Queued", "run.started": "Started", "run.planned": "Plan made", "run.cancel_requested": "Cancel requested",
-    "run.retried": "Retried", "run.resumed": "Resumed", "run.ended": "Ended", "execution.queued": "waits for a worker",
+    "run.paused": "Paused: nothing new is started, what runs is finished", "run.retried": "Retried", "run.resumed": "Resumed",
+    "run.ended": "Ended", "execution.queued": "waits for a worker",
     "execution.started": "started", "execution.progress": "", "execution.ended": "ended", "execution.retry": "is tried again",
     "execution.lost": "lost its worker", "execution.handed_back": "was handed back", "execution.reuse_refused": "is computed anew",
     "job.stumbled": "could not be handled",
@@ -38,7 +40,7 @@ EVENT_WORDS: Mapping[str, str] = {
 
 NEEDS: Mapping[str, str] = {
     "rows": "row", "columns": "column", "numeric": "numeric column", "categorical": "categorical column",
-    "temporal": "column of dates or times", "text": "text column",
+    "temporal": "column of dates or times", "text": "text column", "event_log": "event log",
 }  # fmt: skip
 
 
@@ -174,6 +176,13 @@ def row_number(reference: Any) -> int | None:
     return int(match["row"]) if match else None
 
 
+def budget(limits: Limits) -> str:
+    """What it may take beside time and memory."""
+    processor = f"{duration(limits.cpu_s)} of processor time; " if limits.cpu_s is not None else ""
+    scratch = f"{limits.scratch_mb:,} MB and {limits.scratch_files:,} files in its scratch folder"
+    return f"{processor}{scratch}; {limits.output_mb:,} MB of output; {limits.result_mb:,} MB of result"
+
+
 def needs(wanted: Mapping[str, int]) -> str:
     """What a plugin needs at least, as people say it."""
     parts = [count(number, one) for number, one in ((wanted[name], NEEDS.get(name, name)) for name in sorted(wanted))]
@@ -198,7 +207,10 @@ def event_words(type_: str, plugin_id: str | None, data: Mapping[str, Any]) -> M
     words = EVENT_WORDS.get(type_, type_)
     if type_ == "execution.progress":
         words = str(data.get("what") or "works") + _share(data)
-    detail = data.get("status") or ", ".join(map(str, data.get("plugins", ()))) or data.get("because") or data.get("reason") or ""
+    elif type_ == "execution.log":
+        words = "logged an error" if data.get("level") == "error" else "logged a warning"
+    plugins = ", ".join(map(str, data.get("plugins", ())))
+    detail = data.get("status") or plugins or data.get("because") or data.get("reason") or data.get("message") or ""
     subject = Markup("<code>{}</code> ").format(plugin_id) if plugin_id else Markup("")
     return subject + escape(words) + (Markup(": {}").format(detail) if detail else Markup(""))
 
@@ -206,6 +218,20 @@ def event_words(type_: str, plugin_id: str | None, data: Mapping[str, Any]) -> M
 def _share(data: Mapping[str, Any]) -> str:
     done, total = data.get("done"), data.get("total")
     return f", {percent(min(1.0, done / total))}" if isinstance(done, int | float) and total else ""
+
+
+def pace(execution: Any, now: float) -> str:
+    """How far an execution is in its own numbers, how fast, and how long it will still take if it goes on so."""
+    done, total, began = execution.progress_done, execution.progress_total, execution.started_at
+    if not done or not total or began is None:
+        return ""
+    unit = str(getattr(execution, "progress_unit", "") or "")
+    said = [f"{number(done)} of {number(total)} {unit}".strip()] if total > 1 else []
+    rate = getattr(execution, "progress_rate", None) or (done / (now - began) if now - began >= 1 else None)
+    if rate:
+        said += [f"{number(rate)} {unit}/s"] if unit else []
+        said += [f"about {duration(max(1.0, (total - done) / rate))} left"] if done < total else []
+    return ", ".join(said)
 
 
 def plain(value: Any) -> str:

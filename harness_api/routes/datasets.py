@@ -17,9 +17,10 @@ def list_datasets(
     request: Request,
     after: Annotated[str | None, Query(max_length=300, description="The `next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
+    deleted: Annotated[bool, Query(description="Deleted ones too.")] = False,
 ) -> dict[str, Any]:
     """Newest first, page by page."""
-    versions, following = service_of(request).core.library.dataset_versions(after=after, limit=limit)
+    versions, following = service_of(request).core.library.dataset_versions(after=after, limit=limit, deleted=deleted)
     return {"datasets": [dataset_summary(version) for version in versions], "next": following}
 
 

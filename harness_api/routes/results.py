@@ -1,8 +1,7 @@
 """What runs found, as data: findings by facets, as JSON or as a table, and the differences between two runs."""
 
-import csv
-import io
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -12,12 +11,12 @@ from harness_api.pages.compare import side_of
 from harness_api.pages.findings import found, view_of
 from harness_api.pages.run_frame import ended_report
 from harness_api.service import service_of
+from harness_api.tables import csv_response
 from harness_core.services.comparing import compare
 
 router = APIRouter(prefix="/api/v1", tags=["results"])
 COLUMNS = ("id", "severity", "plugin_id", "kind", "title", "statement", "columns", "measure", "confidence", "p_value", "q_value",
            "effect", "n", "recommendation")  # fmt: skip
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 Facet = Annotated[str, Query(max_length=300)]
 
 
@@ -33,9 +32,7 @@ def findings(
     view = view_of({"severity": severity, "plugin": plugin, "kind": kind, "column": column, "q": q, "sort": sort})
     chosen = found(report.findings, view)
     if format == "csv":
-        name = f"findings-{run.run_id}.csv"
-        headers = {"content-disposition": f'attachment; filename="{name}"'}
-        return Response(_table(chosen), media_type="text/csv; charset=utf-8", headers=headers)
+        return csv_response(f"findings-{run.run_id}", COLUMNS, [_row(item) for item in chosen])
     return JSONResponse(
         {"run_id": run.run_id, "count": len(chosen), "of": len(report.findings), "findings": [dict(f) for f in chosen]}
     )
@@ -54,24 +51,12 @@ def compare_runs(
     return {"a": sides[0].run.run_id, "b": sides[1].run.run_id, **found_.as_dict()}
 
 
-def _table(findings: list[Any]) -> str:
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\r\n")
-    writer.writerow(COLUMNS)
-    for finding in findings:
-        statistics = finding.get("statistics") or {}
-        values = {
-            **finding,
-            **{key: statistics.get(key) for key in ("p_value", "q_value", "n")},
-            "effect": (statistics.get("effect") or {}).get("value"),
-            "columns": json.dumps(finding["columns"], ensure_ascii=False),
-        }
-        writer.writerow([_cell(values.get(name)) for name in COLUMNS])
-    return text.getvalue()
-
-
-def _cell(value: Any) -> Any:
-    """A text that begins like a formula gets an apostrophe before it."""
-    if value is None:
-        return ""
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value
+def _row(finding: Mapping[str, Any]) -> list[Any]:
+    statistics = finding.get("statistics") or {}
+    values = {
+        **finding,
+        **{key: statistics.get(key) for key in ("p_value", "q_value", "n")},
+        "effect": (statistics.get("effect") or {}).get("value"),
+        "columns": json.dumps(finding["columns"], ensure_ascii=False),
+    }
+    return [values.get(name) for name in COLUMNS]

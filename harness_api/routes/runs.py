@@ -1,4 +1,4 @@
-"""Runs: start, list, show, cancel, retry, resume."""
+"""Runs: start, list, show, cancel, pause, retry, resume."""
 
 from typing import Annotated, Any
 
@@ -41,9 +41,10 @@ def list_runs(
     limit: Annotated[int, Query(ge=1, le=MAX_LIMIT)] = 50,
     status: Annotated[str | None, Query(max_length=200, description="One or several statuses, with commas.")] = None,
     q: Annotated[str, Query(max_length=200, description="Part of the file's name, or the beginning of a run id.")] = "",
+    deleted: Annotated[bool, Query(description="Deleted ones too.")] = False,
 ) -> Response:
     """Newest first, page by page."""
-    page = find_runs(service_of(request), after=after, limit=limit, status=status, text=q)
+    page = find_runs(service_of(request), after=after, limit=limit, status=status, text=q, deleted=deleted)
     return JSONResponse({"runs": [run_summary(run) for run in page.runs], "next": page.next})  # ours: not validated again
 
 
@@ -60,6 +61,16 @@ def cancel_run(request: Request, run_id: str) -> dict[str, Any]:
     return full_document(service, service.core.controlling.cancel(run_id))
 
 
+@router.post("/{run_id}/pause", status_code=202, response_model=RunModel, summary="Pause a run")
+def pause_run(request: Request, run_id: str) -> dict[str, Any]:
+    """Nothing new of it is started until it is resumed; what runs is finished and committed, so cancel to stop at once.
+
+    Asking twice is asking once. 409 when the run has ended or is being cancelled.
+    """
+    service = service_of(request)
+    return full_document(service, service.core.controlling.pause(run_id))
+
+
 @router.post("/{run_id}/retry", status_code=202, response_model=RunModel, summary="Retry a run")
 def retry_run(request: Request, run_id: str) -> dict[str, Any]:
     """Runs again what did not end well. 409 when the run is under way or has nothing to retry."""
@@ -69,7 +80,7 @@ def retry_run(request: Request, run_id: str) -> dict[str, Any]:
 
 @router.post("/{run_id}/resume", status_code=202, response_model=RunModel, summary="Resume a run")
 def resume_run(request: Request, run_id: str) -> dict[str, Any]:
-    """Goes on with a run that nobody works on. 409 when the run has ended."""
+    """Goes on with a run that is paused or that nobody works on. 409 when the run has ended."""
     service = service_of(request)
     return full_document(service, service.core.controlling.resume(run_id))
 
@@ -79,14 +90,16 @@ def full_document(service: Service, run: Run) -> dict[str, Any]:
     return run_document(run, core.runs.executions(run.run_id), core.overview.waiting_because(run))
 
 
-def find_runs(service: Service, *, after: str | None, limit: int, status: str | None, text: str) -> RunPage:
+def find_runs(
+    service: Service, *, after: str | None, limit: int, status: str | None, text: str, deleted: bool = False
+) -> RunPage:  # fmt: skip
     """A page of runs by the words of a query. Raises UsageError for a status that does not exist.
 
     ABORTED is never stored: it is looked for among the running ones.
     """
     names = statuses_named(status)
     stored = {RunStatus.RUNNING if name is RunStatus.ABORTED else name for name in names}
-    page = service.core.overview.page(after=after or None, limit=limit, statuses=sorted(stored), text=text)
+    page = service.core.overview.page(after=after or None, limit=limit, statuses=sorted(stored), text=text, deleted=deleted)
     kept = [run for run in page.runs if not names or run.status in names]
     return RunPage(kept, page.next)
 

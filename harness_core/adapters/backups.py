@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,11 +22,12 @@ from harness_core.ports.backups import KeptFile
 
 SQLITE = "sqlite:///"
 MARKER, INCOMING = "restore-unfinished", ".restoring"
-REPLACED = ("runs", "datasets", "blobs", "plugins")
+REPLACED = ("runs", "datasets", "blobs", "plugins", "grants.json")
 DATABASE_SUFFIXES = ("", "-wal", "-shm")
 UNFINISHED = ".unfinished-"
 FIRST_BYTES = b"SQLite format 3\x00"
 MAX_FINDINGS = 20
+KEPT_BEFORE_MIGRATIONS = 3
 LEFT_BEHIND_S = 24 * 3600.0  # no copy takes longer, and another process may be making one
 
 
@@ -59,6 +61,21 @@ class FolderBackups:
                             next_step="Check the disk and the room on it, then try again.") from reason  # fmt: skip
         sync_folder(target.parent)
 
+    def copy_before_migration(self, version: str | None, now: float) -> Path | None:
+        """The database of that schema as a file of the backups folder, of which the newest stay; None where there is none yet.
+
+        Raises as :meth:`snapshot` does: then nothing may be changed.
+        """
+        if version is None:
+            return None
+        from harness_core.services.backing_up import MIGRATION_NAME, prune  # hardly any start needs it
+
+        stamp = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%S}"
+        copy = self._home.backups / f"state-before-migration-from-{version}-{stamp}.sqlite"
+        self.snapshot(copy)
+        prune(self._home.backups, MIGRATION_NAME, KEPT_BEFORE_MIGRATIONS)
+        return copy
+
     @contextmanager
     def working_folder(self) -> Iterator[Path]:
         """A folder below ``backups`` that is gone afterwards; what was left by those that died goes too."""
@@ -88,7 +105,7 @@ class FolderBackups:
             for (sha256,) in connection.execute("SELECT DISTINCT sha256 FROM upload ORDER BY 1"):
                 blob = f"blobs/{sha256[:2]}/{sha256}"
                 found.append(KeptFile(blob, sha256, may_be_gone=blob))
-        return [*found, *self._bundles()]
+        return [*found, *self._unrecorded()]
 
     @staticmethod
     def _staged(run_id: str, plugin_id: str, path: str, fences: dict[str, int]) -> str | None:
@@ -96,10 +113,11 @@ class FolderBackups:
         fence, parts = fences.get(f"{run_id}/{plugin_id}"), path.split("/", 2)
         return f"runs/{run_id}/{STAGED}/{plugin_id}.{fence}/{parts[2]}" if fence is not None and len(parts) == 3 else None
 
-    def _bundles(self) -> list[KeptFile]:
-        root = self._home.root
-        paths = sorted(path for path in self._home.bundles.rglob("*") if path.is_file() and not path.is_symlink())
-        return [KeptFile(path.relative_to(root).as_posix(), None) for path in paths]
+    def _unrecorded(self) -> list[KeptFile]:
+        """The installed bundles and the grants: state of which the database says nothing."""
+        places = [*sorted(self._home.bundles.rglob("*")), self._home.grants]
+        there = (path for path in places if path.is_file() and not path.is_symlink())
+        return [KeptFile(path.relative_to(self._home.root).as_posix(), None) for path in there]
 
     def free_bytes(self) -> int:
         return self._home.free_bytes()

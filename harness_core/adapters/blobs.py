@@ -67,7 +67,10 @@ class FolderBlobs:
         return dropped
 
     def promote(self, held: Path, sha256: str) -> str:
-        """Move a quarantined file to its place if its bytes on disk are what was received; the same bytes are kept once."""
+        """Move a quarantined file to its place if its bytes on disk are what was received; the same bytes are kept once.
+
+        Bytes of that place that were damaged since give way to the sound ones.
+        """
         if sha256_of(held) != sha256:
             raise Unhealthy(
                 "upload_corrupted", "The file on disk is not what was received.",
@@ -75,7 +78,7 @@ class FolderBlobs:
                 next_step="Check the disk, then upload the file again.",
             )  # fmt: skip
         target = self._place(sha256)
-        if not target.exists():
+        if not target.exists() or sha256_of(target) != sha256:
             make_folder(target.parent)
             held.chmod(0o444)
             replace(held, target)

@@ -117,6 +117,7 @@ def _clear(folder: Path, root: Path | None, names: Iterator[int]) -> bool:
             if not entry.is_dir(follow_symlinks=False):
                 os.unlink(entry.path)  # noqa: PTH108 - as above
             elif root is not None:
+                os.chmod(entry.path, 0o700)  # noqa: PTH101 - as above; who may not write in a folder may not move it
                 os.rename(entry.path, root / f".removed-{next(names)}")  # noqa: PTH104 - as above
                 moved = True
     return moved

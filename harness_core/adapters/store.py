@@ -154,7 +154,15 @@ class FolderStore:
         write_atomically(path, data)
         return Artifact(run_id, plugin_id, name, sha256_of(path), len(data), media_type)
 
-    def drop_half_written(self, run_id: RunId) -> None:
+    def stages(self, run_id: RunId) -> Sequence[Path]:
+        folder = self._home.run(run_id) / STAGED
+        return sorted(folder.iterdir()) if folder.is_dir() else ()
+
+    def drop_half_written(self, run_id: RunId, stages: Sequence[Path] = ()) -> None:
+        for stage in stages:
+            remove_tree(stage)
+        with suppress(OSError):
+            (self._home.run(run_id) / STAGED).rmdir()
         with suppress(FileNotFoundError):
             for entry in self._home.run(run_id).iterdir():
                 if entry.name.startswith(".") and entry.name != STAGED:
@@ -171,11 +179,10 @@ class FolderStore:
         source = scratch / "datasets" / str(index)
         parquet = checked_file(source, "data.parquet", 1 << 62)
         parquet.chmod(0o444)
-        (source / "schema.json").unlink(missing_ok=True)
-        (source / "schema.json").write_bytes(canonical_bytes(version.facts()))
-        for entry in source.iterdir():
-            if entry.name not in ("data.parquet", "schema.json"):
+        for entry in source.iterdir():  # whatever else a guest left there, of whatever kind
+            if entry.name != "data.parquet":
                 remove_tree(entry)
+        (source / "schema.json").write_bytes(canonical_bytes(version.facts()))
         _sync_all(source)
         with suppress(FileExistsError, OSError):
             source.replace(final)

@@ -34,9 +34,9 @@ def upload_id(client: TestClient) -> str:
     return str(client.post("/api/v1/uploads", params={"filename": "table.csv"}, content=CSV).json()["upload_id"])
 
 
-def run_to_its_end(core: Core, client: TestClient, filename: str = "table.csv", **body: object) -> str:
+def run_to_its_end(core: Core, client: TestClient, filename: str = "table.csv", content: bytes = CSV, **body: object) -> str:
     """The id of a run of a small file that has ended."""
-    upload_id = client.post("/api/v1/uploads", params={"filename": filename}, content=CSV).json()["upload_id"]
+    upload_id = client.post("/api/v1/uploads", params={"filename": filename}, content=content).json()["upload_id"]
     answer = client.post("/api/v1/runs", json={"upload_id": upload_id, **body})
     assert answer.status_code == 202, answer.text
     run_id = str(answer.json()["run_id"])

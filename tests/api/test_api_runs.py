@@ -7,7 +7,7 @@ from fastapi.testclient import TestClient
 
 from harness_core.bootstrap import Core
 from harness_core.domain.erp import Erp
-from harness_core.domain.runs import RunId, RunStatus
+from harness_core.domain.runs import RunId, RunStatus, WorkerId
 
 
 def test_a_run_is_accepted_with_its_address(client: TestClient, upload_id: str) -> None:
@@ -113,6 +113,25 @@ def test_cancel_then_nothing_more(client: TestClient, core: Core, upload_id: str
     assert (again.status_code, again.json()["code"]) == (409, "run_ended")
     assert client.post(f"/api/v1/runs/{run_id}/retry").status_code == 202
     assert client.post(f"/api/v1/runs/{run_id}/resume").status_code == 202
+
+
+def test_pausing_is_asked_for_once_or_twice_and_taken_back(client: TestClient, core: Core, upload_id: str) -> None:
+    """The same request twice is one pause; list and document say since when; resuming takes it back; a pause of what ended is a 409."""
+    run_id = client.post("/api/v1/runs", json={"upload_id": upload_id}).json()["run_id"]
+    first, second = (client.post(f"/api/v1/runs/{run_id}/pause") for _ in range(2))
+    assert (first.status_code, second.status_code) == (202, 202)
+    since = first.json()["paused_at"]
+    assert since is not None
+    shown = client.get(f"/api/v1/runs/{run_id}").json()
+    assert (shown["paused_at"], second.json()["paused_at"], shown["status"]) == (since, since, "QUEUED")
+    assert "harness runs resume" in shown["waiting_because"]
+    assert client.get("/api/v1/runs").json()["runs"][0]["paused_at"] == since
+    assert core.jobs.claim(WorkerId("worker_x")) is None
+    assert client.post(f"/api/v1/runs/{run_id}/resume").json()["paused_at"] is None
+    assert client.post(f"/api/v1/runs/{run_id}/pause").status_code == 202
+    assert client.post(f"/api/v1/runs/{run_id}/cancel").json()["status"] == "CANCELLED"
+    refused = client.post(f"/api/v1/runs/{run_id}/pause")
+    assert (refused.status_code, refused.json()["code"]) == (409, "run_ended")
 
 
 def test_an_ended_run_tells_everything(client: TestClient, ended: str) -> None:

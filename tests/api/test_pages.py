@@ -17,7 +17,9 @@ STATIC = Path(__file__).resolve().parents[2] / "ui_static"
 PAGES = ("/", "/runs", "/runs?status=COMPLETED&q=table", "/runs/{run}", "/runs/{run}/findings", "/runs/{run}/columns",
          "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/config", "/runs/{run}/lineage", "/compare?a={run}&b={run}",
          "/compare?a={run}", "/compare", "/files", "/diagnostics", "/datasets", "/datasets/{dataset}", "/plugins",
-         "/plugins/analysis_count", "/start?upload={upload}", "/runs/{run}/retry", "/runs/none")  # fmt: skip
+         "/plugins/analysis_count", "/start?upload={upload}", "/runs/{run}/retry", "/runs/{run}/proof", "/runs?deleted=1", "/presets",
+         "/new/preset?run={run}", "/erps", "/new/erp", "/formats", "/decisions", "/help", "/help/reference/commands",
+         "/runs/none")  # fmt: skip
 VOID = {"meta", "link", "input", "br"}
 
 
@@ -211,6 +213,31 @@ def test_a_change_is_asked_for_and_then_made(client: TestClient, core: Core, upl
     again = client.post(f"/runs/{run_id}/cancel", headers={"accept": "text/html"})
     assert (again.status_code, "has ended" in again.text) == (409, True)
     assert client.get(f"/runs/{run_id}/destroy").status_code == 404
+
+
+def links(client: TestClient, run_id: str) -> set[str]:
+    """What the run's page offers to do."""
+    return set(re.findall(rf'href="/runs/{run_id}/([a-z]+)" data-ask', client.get(f"/runs/{run_id}").text))
+
+
+def test_a_run_is_paused_and_resumed_by_its_page(client: TestClient, core: Core, upload_id: str) -> None:
+    """The question says what goes on all the same; each state offers what fits it, and nothing that would be refused."""
+    run_id = client.post("/api/v1/runs", json={"upload_id": upload_id}).json()["run_id"]
+    assert links(client, run_id) == {"cancel", "pause"}
+    question = client.get(f"/runs/{run_id}/pause").text
+    assert "What runs now is finished and committed" in question
+    assert client.post(f"/runs/{run_id}/pause", follow_redirects=False).headers["location"] == f"/runs/{run_id}"
+    assert links(client, run_id) == {"cancel", "resume"}
+    text = client.get(f"/runs/{run_id}").text
+    assert "<title>Paused" in text
+    assert "Paused: nothing new is started" in text
+    for place in ("/runs", "/"):
+        assert "</span> Paused</span>" in client.get(place).text
+    client.post(f"/runs/{run_id}/resume")
+    assert links(client, run_id) == {"cancel", "pause"}
+    assert "</span> Paused</span>" not in client.get("/runs").text
+    client.post(f"/runs/{run_id}/cancel")
+    assert links(client, run_id) == {"retry"}
 
 
 def test_a_beginning_of_an_id_leads_to_the_run(archive: Archive) -> None:

@@ -78,7 +78,7 @@ def test_an_export_has_the_rows_of_its_view(archive: Archive) -> None:
     rows = list(csv.DictReader(io.StringIO(archive.client.get(f"{url}?format=csv").text)))
     assert [row["id"] for row in rows] == [item["id"] for item in archive.client.get(url).json()["findings"]]
     assert archive.client.get(f"{url}?severity=none").json()["count"] == 0
-    from harness_api.routes.results import _cell
+    from harness_api.tables import _cell
 
     assert [_cell(value) for value in ("=1+1", "-2", "plain", -2, None)] == ["'=1+1", "'-2", "plain", -2, ""]
 

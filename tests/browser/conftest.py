@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from tests.api.serving import Served
+from tests.browser.places import places, remember
 from tests.fakes.plugins import make_plugin
 from tests.fakes.running import until
 
@@ -91,6 +92,13 @@ def example_run(service: Served) -> str:
     run_id = service.start(service.upload(EXAMPLE.read_bytes(), EXAMPLE.name), plugins=["analysis_outliers"])
     until(lambda: service.client.get(f"/api/v1/runs/{run_id}").json()["ended"], "the run of the example has ended")
     return run_id
+
+
+@pytest.fixture(scope="session")
+def all_places(service: Served, example_run: str) -> list[str]:
+    """The address of every page, none of them empty."""
+    remember(service)
+    return list(places(service, example_run))
 
 
 @pytest.fixture

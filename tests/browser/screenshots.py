@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.api.serving import Served
 from tests.browser.conftest import EXAMPLE, chromium
+from tests.browser.places import remember
 from tests.fakes.running import until
 
 WIDTH, HEIGHT = 1280, 780
@@ -26,7 +27,13 @@ def main() -> int:
         run_id = service.start(upload_id)
         until(lambda: service.client.get(f"/api/v1/runs/{run_id}").json()["ended"], "the end of the run", RUN_S)
         findings = service.client.get(f"/api/v1/runs/{run_id}/findings?kind=sentinel").json()["findings"]
+        remember(service)
+        again = service.start(upload_id, force=True)
+        until(lambda: service.client.get(f"/api/v1/runs/{again}").json()["ended"], "the end of the second run", RUN_S)
+        assert {item["status"] for item in service.client.get("/api/v1/runs").json()["runs"]} == {"COMPLETED"}
         pictures = {
+            "overview": ("/", "light", None),
+            "erp": ("/erps/north", "light", None),
             "start": (f"/start?upload={upload_id}&choice=manual&plugin=analysis_outliers", "light", None),
             "insights": (f"/runs/{run_id}", "light", ".insights > li:has(.picture)"),
             "finding": (f"/runs/{run_id}/findings/{findings[0]['id']}", "dark", None),

@@ -34,7 +34,7 @@ def test_by_mouse_from_a_file_to_its_report(open_page: Open, service: Served) ->
     page.wait_for_url("**/runs/run_*")
     page.evaluate("window.same = true")
     state = page.locator("#run-state")
-    expect(state.locator(".badge").first).to_have_text(ENDED, timeout=60_000)
+    expect(state.locator(".badge").first).to_have_text(ENDED, timeout=180_000)
     expect(page).to_have_title("Completed · sales_orders.csv · Harness")
     expect(page.locator("#run-results .insights > li").first).to_be_visible()
     assert page.evaluate("window.same") is True
@@ -81,7 +81,7 @@ def test_by_keyboard_alone(open_page: Open, tmp_path: Path) -> None:
     tab_to(page, "Start the run")
     page.keyboard.press("Enter")
     page.wait_for_url("**/runs/run_*")
-    expect(page.locator("#run-state .badge").first).to_have_text(ENDED, timeout=60_000)
+    expect(page.locator("#run-state .badge").first).to_have_text(ENDED, timeout=180_000)
     tab_to(page, "Read the report")
     page.keyboard.press("Enter")
     page.wait_for_url("**/report")

@@ -59,6 +59,28 @@ def test_cancelling_is_asked_confirmed_and_seen(open_page: Open, service: Served
     expect(page.locator("#run-state .badge").first).to_have_text(re.compile("Cancelled"), timeout=10_000)
 
 
+def test_pausing_is_asked_confirmed_and_taken_back(open_page: Open, service: Served) -> None:
+    """The page says by itself that the run is paused, offers to go on, and does."""
+    run_id = slow_run(service)
+    page = open_page(f"/runs/{run_id}")
+    page.get_by_role("link", name="Pause…", exact=True).click()
+    page.get_by_role("button", name="Pause the run").click()
+    page.wait_for_url(f"**/runs/{run_id}")
+    paused = page.locator("#run-state .badge", has_text="Paused")
+    expect(paused).to_be_visible()
+    expect(page.get_by_role("link", name="Pause…", exact=True)).to_have_count(0)
+    service.client.post(f"/api/v1/runs/{run_id}/resume")
+    expect(paused).to_have_count(0, timeout=10_000)
+    service.client.post(f"/api/v1/runs/{run_id}/pause")
+    expect(paused).to_be_visible(timeout=10_000)
+    page.get_by_role("link", name="Resume…").click()
+    page.get_by_role("button", name="Resume the run").click()
+    page.wait_for_url(f"**/runs/{run_id}")
+    expect(paused).to_have_count(0, timeout=10_000)
+    service.client.post(f"/api/v1/runs/{run_id}/cancel")
+    expect(page.locator("#run-state .badge").first).to_have_text(re.compile("Cancelled"), timeout=10_000)
+
+
 def test_live_updates_can_be_paused(open_page: Open, service: Served) -> None:
     """While paused nothing moves; going on shows what was missed, without a gap."""
     run_id = slow_run(service)

@@ -5,10 +5,6 @@ import pytest
 from tests.browser.conftest import Open
 
 WIDTHS = (1440, 1024, 360, 320)
-PAGES = ("/", "/runs", "/runs/{run}", "/runs/{run}/report", "/runs/{run}/findings", "/runs/{run}/findings/{finding}",
-         "/runs/{run}/columns", "/runs/{run}/columns/unit_price", "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/config",
-         "/runs/{run}/lineage", "/compare?a={run}&b={run}", "/compare?b={run}", "/files", "/diagnostics", "/datasets", "/plugins", "/plugins/analysis_outliers", "/start?upload={upload}",
-         "/datasets/{dataset}", "/runs/{run}/retry", "/nothing-here")  # fmt: skip
 TOO_FAINT = """() => {
   const parse = (text) => (text.match(/[\\d.]+/g) || []).map(Number);
   const light = (rgb) => {
@@ -43,25 +39,12 @@ TOO_SMALL = """() => [...document.querySelectorAll('button, .button, input[type=
   .filter(([, box]) => box.height && (box.height < 16 || box.width < 16)).map(([name]) => name)"""
 
 
-@pytest.fixture(scope="module")
-def places(service: "object", example_run: str) -> list[str]:
-    run = service.client.get(f"/api/v1/runs/{example_run}").json()  # type: ignore[attr-defined]
-    findings = service.client.get(f"/api/v1/runs/{example_run}/findings").json()["findings"]  # type: ignore[attr-defined]
-    facts = {
-        "run": example_run,
-        "finding": findings[0]["id"],
-        "dataset": run["dataset_version_id"],
-        "upload": run["inputs"][0]["upload_id"],
-    }
-    return [path.format(**facts) for path in PAGES]
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_pages_hold_at_every_width(open_page: Open, places: list[str], scheme: str) -> None:
+def test_pages_hold_at_every_width(open_page: Open, all_places: list[str], scheme: str) -> None:
     """No page is wider than its window, and all text keeps 4.5:1 against what is behind it."""
     page = open_page("/", color_scheme=scheme)
     found: list[str] = []
-    for place in places:
+    for place in all_places:
         page.goto(place)
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
@@ -79,8 +62,8 @@ def test_the_report_runs_nothing(open_page: Open, example_run: str) -> None:
     assert page.evaluate("document.styleSheets.length") == 1
 
 
-def test_colours_forced_and_motion_reduced(open_page: Open, places: list[str]) -> None:
+def test_colours_forced_and_motion_reduced(open_page: Open, example_run: str) -> None:
     """With forced colours badges and buttons keep an outline; with reduced motion nothing moves."""
-    page = open_page(places[2], forced_colors="active", reduced_motion="reduce")
+    page = open_page(f"/runs/{example_run}", forced_colors="active", reduced_motion="reduce")
     assert page.locator(".badge").first.evaluate("e => getComputedStyle(e).borderTopStyle") == "solid"
     assert page.locator(".button").first.evaluate("e => getComputedStyle(e).transitionDuration") == "0s"

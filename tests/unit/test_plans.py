@@ -44,6 +44,22 @@ def test_ingest_is_first_reports_are_last_and_the_rest_follows_what_it_builds_on
     ]
 
 
+def test_a_prompt_comes_after_everything_it_speaks_of() -> None:
+    """Guards prompts: after all analyses whatever they depend on, beside or after reports, which do not wait for them."""
+    prompt = plugin_record("llm_prompt", ["report_insights"], plugin_type="llm")
+    lone = plugin_record("llm_lone", plugin_type="llm")
+    catalog = {**CATALOG, **catalog_of(prompt, lone)}
+    made = plan(*catalog, catalog=catalog)
+    assert shape(made)[-2:] == [["llm_lone", "report_insights"], ["llm_prompt", "report_bundle"]]
+    assert made.by_id[PluginId("llm_prompt")].depends_on == (
+        "analysis_a", "analysis_b", "analysis_lone", "ingest_table", "planner_basic", "profile_basic", "report_insights",
+    )  # fmt: skip
+    assert "llm_lone" not in made.by_id[PluginId("report_bundle")].depends_on
+    analysis = {**catalog, **catalog_of(plugin_record("analysis_late", ["llm_prompt"]))}
+    with pytest.raises(UsageError, match="a prompt, and prompts come after everything else"):
+        plan("analysis_late", catalog=analysis)
+
+
 def test_only_what_is_wanted_and_what_it_builds_on_is_planned() -> None:
     """Guards manual selection: the closure over depends_on, and nothing beside it."""
     assert shape(plan("analysis_b", "ingest_table")) == [["ingest_table"], ["profile_basic"], ["analysis_a"], ["analysis_b"]]

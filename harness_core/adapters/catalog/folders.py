@@ -25,7 +25,7 @@ from harness_core.domain.errors import Problem
 from harness_core.domain.field_reader import kind_of
 from harness_core.domain.manifests import parse_manifest
 from harness_core.domain.plugins import Manifest, Plugin, PluginId
-from harness_core.domain.schemas import schema_problems, validate
+from harness_core.domain.schemas import schema_problems, secrets_by_default, validate
 from harness_core.domain.suggestions import did_you_mean, shown
 from harness_core.domain.yaml_documents import read_yaml
 from harness_core.sdk.canonical import NotCanonical, strict_loads
@@ -230,9 +230,20 @@ def _schema(folder: Path, name: str, files: FolderFiles) -> tuple[dict[str, Any]
 
 
 def _default_problems(schema: Mapping[str, Any], where: str) -> list[Problem]:
-    """Defaults that their own schema would refuse. A required setting without a default is no mistake: it has to be given."""
+    """Defaults that their own schema would refuse. A required setting without a default is no mistake: it has to be given.
+
+    A plugin's author may not reach for the environment of whoever runs it: a secret is given, never taken.
+    """
     found = validate(schema, with_defaults(schema, {}), where, secrets=True)
     return [
+        Problem(
+            where,
+            "",
+            f"a default refers to the environment variable {name}",
+            "leave the default out: who runs the plugin refers to a secret in the settings of the run or in a preset",
+        )
+        for name in sorted(set(secrets_by_default(schema)))
+    ] + [
         Problem(where, problem.field, f"the default breaks its own schema: {problem.reason}", problem.remedy)
         for problem in found
         if problem.reason != "missing"
