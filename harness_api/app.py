@@ -1,10 +1,12 @@
 """The application: routes, pages, the gate before them, and one way to answer for errors. No state outlives an app."""
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match
 
 from harness_api.description import KNOWN_KEYS, described
 from harness_api.gate import Gate
@@ -20,6 +22,7 @@ from harness_core.bootstrap import Core, product_folder
 if TYPE_CHECKING:
     from harness_worker.runtime import WorkerRuntime
 
+METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 ROUTERS: tuple[APIRouter, ...] = (
     uploads.router,
     tus.router,
@@ -69,11 +72,22 @@ def api_routes() -> FastAPI:
     return app
 
 
+def _methods_taken(app: FastAPI, request: Request) -> list[str]:
+    """What the address takes by all its routes; the framework would name those of the first alone."""
+    return [
+        method
+        for method in METHODS
+        if any(route.matches({**request.scope, "method": method})[0] is Match.FULL for route in app.routes)
+    ]
+
+
 def _answer_for_errors(app: FastAPI, service: Service, hosts: Hosts) -> None:
     """Whatever is raised anywhere is told in one place: what handlers raise inside, what the gate refuses outside."""
 
     def explain(request: Request, failure: Exception) -> Response:
         document, headers = document_of(failure, KNOWN_KEYS)
+        if document["status"] == HTTPStatus.METHOD_NOT_ALLOWED:
+            headers = {"allow": ", ".join(_methods_taken(app, request))}
         if wants_page(request):
             shown: Response = app.state.pages.error(request, document)
             shown.headers.update(headers)

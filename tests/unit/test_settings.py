@@ -43,6 +43,7 @@ def test_every_setting_can_be_set(tmp_path: Path) -> None:
         "lease_s": "5", "host": "::1", "port": "9", "max_upload_bytes": "1_000", "min_free_bytes": "1", "drain_s": "2", "log_level": "INFO",
         "allow_unwalled": "1", "allow_network": "1", "scratch_mb": "100", "warm_start": "0", "import_path": "/c",
         "retention_days": "0", "retention_newest": "0", "retention_runs": "100", "retention_bytes": "1_000_000", "retention_grace_days": "0.5",
+        "collect_s": "60",
     }  # fmt: skip
     assert set(values) == set(NAMES)
     settings = read_settings({f"HARNESS_{name.upper()}": value for name, value in values.items()})
