@@ -2,8 +2,9 @@
 
 A printed number is a rounded one. It is bound to a value when it is that value rounded to the digits shown; a share may be shown in
 percent, seconds in days, a fall without its sign, a rest as what is missing to the whole, and two values of one row or column by
-their difference, sum or ratio. Names, labels and text values that happen to hold digits are no numbers. Where few digits are shown
-a wrong number may be bound by chance: of numbers with one wrong digit among four or more, one in thirty is.
+their difference, sum or ratio. Whole numbers may be rounded to four digits, and a range has its unit behind its end. Names, labels
+and text values that happen to hold digits are no numbers. Where few digits are shown a wrong number may be bound by chance: of
+numbers with one wrong digit among four or more, one in thirty is.
 """
 
 import math
@@ -19,6 +20,8 @@ NUMBER = re.compile(
     r"(?<![\w.,:/-])(?P<sign>[-−+])?(?P<digits>\d{1,3}(?:,\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?)(?:[eE](?P<exponent>[-+]?\d{1,4}))?"
     r"(?![\w:/]|-\d|[.,]\d)(?P<percent>\s?%| percentage points?)?(?: (?P<unit>minutes?|hours?|days?|weeks?)\b)?"
 )
+RANGE_UNIT = re.compile(r" (?:to|and) [-−+]?\d[\d,.]*(?P<percent> ?%)?(?: (?P<unit>minutes?|hours?|days?|weeks?)\b)?")
+FEWEST_DIGITS = 4  # to which whole numbers are rounded
 SECONDS = {"minute": 60.0, "hour": 3600.0, "day": 86_400.0, "week": 604_800.0}
 MOMENT = re.compile(r"(?<!\w)(\d{4}-\d{2}(?:-\d{2})?(?:[ T]\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)?|\d{1,2}:\d{2}(?::\d{2})?)(?!\w)")
 QUOTED = re.compile(r'"[^"]*"')
@@ -73,15 +76,32 @@ def _printed(sentence: str, labels: set[str]) -> Iterator[tuple[str, _Number | N
     """The numbers and moments of a sentence without its names and labels; a moment has no number."""
     text = QUOTED.sub('""', LEVEL.sub("", sentence))
     moments = MOMENT.findall(text)
-    named = (item for item in labels if len(item) >= SHORTEST_LABEL and item in text and not _is_number(item))
+    named = (
+        item
+        for item in labels
+        if len(item) >= SHORTEST_LABEL and item in text and not _is_number(item) and item.rstrip("s") not in SECONDS
+    )
     for label in sorted(named, key=len, reverse=True):
         text = re.sub(rf"(?<!\w){re.escape(label)}(?!\w)", "", text)
     yield from ((moment, None) for moment in moments)
-    for match in NUMBER.finditer(MOMENT.sub("", text)):
+    text = MOMENT.sub("", text)
+    for match in NUMBER.finditer(text):
         digits, exponent = match["digits"].replace(",", ""), int(match["exponent"] or 0)
-        value, half_unit = float(f"{digits}e{exponent}"), float(f"0.5e{exponent - len(digits.partition('.')[2])}")
-        scales = [1.0, *([100.0] if match["percent"] else ()), *([1 / SECONDS[match["unit"].rstrip("s")]] if match["unit"] else ())]
+        value, half_unit = float(f"{digits}e{exponent}"), float(f"0.5e{exponent - _last_place(digits)}")
+        percent, unit = match["percent"], match["unit"]
+        if not (percent or unit) and (shared := RANGE_UNIT.match(text, match.end())):
+            percent, unit = shared["percent"], shared["unit"]
+        scales = [1.0, *([100.0] if percent else ()), *([1 / SECONDS[unit.rstrip("s")]] if unit else ())]
         yield match[0].strip(), _Number(value, half_unit, scales)
+
+
+def _last_place(digits: str) -> int:
+    """The place of the last digit shown, counted behind the point; below nought where a whole number ends in rounded digits."""
+    whole, _, decimals = digits.partition(".")
+    beyond = len(whole) - FEWEST_DIGITS
+    if decimals or beyond <= 0:
+        return len(decimals)
+    return -min(beyond, len(whole) - len(whole.rstrip("0")))
 
 
 @dataclass(frozen=True)

@@ -30,7 +30,8 @@ class Side:
 @dataclass(frozen=True)
 class Claim:
     """A change at ``position`` of the order, between the changes (or ends) at ``low`` and ``high``. ``form`` is "level", "course",
-    "spread" or "share"; ``effect`` has a sign, ``reach`` is half the width of its 95 % interval."""
+    "spread" or "share"; ``effect`` has a sign, ``reach`` is half the width of its 95 % interval. ``lines`` says that the two sides
+    are lines rather than levels."""
 
     track: Track
     change: Change
@@ -42,6 +43,7 @@ class Claim:
     reach: float
     before: Side
     after: Side
+    lines: bool = False
 
     @property
     def size(self) -> float:
@@ -129,7 +131,7 @@ def _claim(track: Track, change: Change, span: tuple[int, int, int], before: Sid
         bend = (after.slope - before.slope) * min(before.n, after.n) / 2 / noise
         form, effect = ("level", jump) if abs(jump) >= abs(bend) and jump * shift > 0 else ("course", bend)
     reach = Z95 * math.sqrt(1 / before.n + 1 / after.n + effect**2 / (2 * (before.n + after.n)))
-    return Claim(track, change, *span, form, effect, reach, before, after)
+    return Claim(track, change, *span, form, effect, reach, before, after, lines)
 
 
 def _pooled(before: Side, after: Side, lines: bool) -> float:

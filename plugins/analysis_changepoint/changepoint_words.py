@@ -7,7 +7,7 @@ import numpy as np
 from changepoint_claims import Claim
 from changepoint_tracks import Blocks, Track
 
-from harness_core.sdk import Dataset, Finding
+from harness_core.sdk import Dataset, Finding, PluginContext
 from harness_core.sdk.statistics.series import Floats, block_means, time_text
 from harness_core.sdk.statistics.wording import number, rounded
 
@@ -23,15 +23,17 @@ TESTS = {
 }
 
 
-def finding(dataset: Dataset, blocks: Blocks, claim: Claim, rank: int) -> Finding:
+def finding(ctx: PluginContext, blocks: Blocks, claim: Claim, rank: int) -> Finding:
     """``rank`` counts the changes of this column from the clearest on: only the first few are loud."""
-    track, row = claim.track, blocks.order.row(claim.position)
+    dataset, track, row = ctx.dataset, claim.track, blocks.order.row(claim.position)
     evidence = [query(dataset, blocks, claim), dataset.row_evidence([row])]
     title, statement, numbers = SENTENCES[claim.form](claim, evidence[0]["result"], where(blocks, claim.position))
     p_value = claim.change.p_value
     sure = p_value <= SURE
     if not sure:
         statement += f" Noise that wanders by itself would look like this with a chance of {number(rounded(p_value, 2) or 0.0)}."
+    if not sure or claim.lines:
+        evidence.append(_measured(ctx, claim, row))
     time = None if blocks.order.times is None else time_text(int(blocks.order.times[claim.position]))
     columns = [track.column, *([track.by] if track.by else []), *([blocks.order.column.name] if blocks.order.column else [])]
     return Finding(
@@ -59,6 +61,24 @@ def finding(dataset: Dataset, blocks: Blocks, claim: Claim, rank: int) -> Findin
     )
 
 
+def _measured(ctx: PluginContext, claim: Claim, row: int) -> dict[str, Any]:
+    """What no query gives: the chance in noise with memory, and the lines through the rows by their place in the order."""
+    file = f"change_{len(ctx.written) + 1}.json"
+    sides = {"before": claim.before, "after": claim.after}
+    document = {
+        "column": claim.track.column,
+        "row_index": row,
+        "test": TESTS[claim.form],
+        "p_value": rounded(claim.change.p_value, 4),
+        "p_value_at_place": rounded(claim.change.at_place, 4),
+        "effect": _effect(claim),
+        "shift_at_the_change": rounded(claim.after.at_change - claim.before.at_change, 9),
+        "sides": {name: {part: rounded(value, 9) for part, value in vars(side).items()} for name, side in sides.items()},
+    }
+    ctx.write_artifact(file, document)
+    return ctx.artifact_evidence(file, "sides")
+
+
 def _subject(claim: Claim, at: str) -> str:
     parts = [claim.form if claim.track.what != "missing" else "missing", claim.track.by, claim.track.value, at]
     return " / ".join(str(part) for part in parts if part)
@@ -83,7 +103,8 @@ def where(blocks: Blocks, position: int) -> str:
 
 
 def query(dataset: Dataset, blocks: Blocks, claim: Claim) -> dict[str, Any]:
-    """Number, mean, deviation, slope and value at the change of the values before and from the change on."""
+    """Number, mean and deviation of the values before and from the change on; of two levels also how far apart they are in
+    deviations of the rows around them; of a course the slope and the value at the change."""
     axis, order = blocks.order.sql_name, blocks.order
     at = blocks.bound(claim.position)
     conditions = [f"{axis} IS NOT NULL"]
@@ -98,6 +119,16 @@ def query(dataset: Dataset, blocks: Blocks, claim: Claim) -> dict[str, Any]:
     inner = f"SELECT {axis} >= {at} AS after, {claim.track.sql} AS v, {x} - ({x0}) AS x FROM data WHERE {' AND '.join(conditions)}"
     line = ", regr_slope(v, x), regr_intercept(v, x)" if claim.form == "course" else ""
     sql = f"SELECT after, count(v), avg(v), stddev_samp(v){line} FROM ({inner}) GROUP BY after ORDER BY after"
+    if claim.form == "level" and not claim.lines:
+        sides = (
+            "SELECT after, count(v) AS n, avg(v) AS mean, stddev_samp(v) AS deviation, favg(v) AS level, "
+            f"var_samp(v) * (count(v) - 1) AS around FROM ({inner}) GROUP BY after"
+        )
+        noise = "sqrt(sum(around) OVER () / nullif(sum(n) OVER () - 2, 0))"
+        sql = (
+            "SELECT after, n, mean, deviation, (max(level) OVER () - min(level) OVER ()) / "
+            f"nullif({noise}, 0) AS size FROM ({sides}) ORDER BY after"
+        )
     return dataset.evidence(sql, tolerance=1e-9)
 
 
@@ -107,16 +138,22 @@ def _name(track: Track) -> str:
 
 
 def _level(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
-    (_, n0, mean0, _sd0, *_), (_, n1, mean1, _sd1, *_) = rows
+    (_, n0, mean0, _sd0, *_), (_, n1, mean1, _sd1, *sizes) = rows
     verb = "rises" if mean1 > mean0 else "falls"
     times = f", a factor of {number(mean1 / mean0)}" if mean0 > 0 and mean1 > 0 and not 0.67 < mean1 / mean0 < 1.5 else ""
     statement = (
         f"From {at} on, {_name(claim.track)} is {_short(mean1)} on average over {n1:,} rows, after {_short(mean0)} over the "
-        f"{n0:,} rows before: it {verb} by {_short(abs(mean1 - mean0))}{times}, which is {_short(abs(claim.effect))} standard "
-        "deviations of the single rows."
+        f"{n0:,} rows before: it {verb} by {_short(abs(mean1 - mean0))}{times}{_in_deviations(claim, sizes)}."
     )
     title = f"{_name(claim.track)} {verb} from {_short(mean0)} to {_short(mean1)} at {at.partition(' (')[0]}"
     return title, statement, {"before": mean0, "after": mean1}
+
+
+def _in_deviations(claim: Claim, sizes: Sequence[float | None]) -> str:
+    if claim.lines:
+        shift, course = abs(claim.after.at_change - claim.before.at_change), "standard deviations of the rows around their course"
+        return f", at the change itself by {_short(shift)}, which is {_short(abs(claim.effect))} {course}"
+    return "" if sizes[0] is None else f", which is {_short(sizes[0])} standard deviations of the single rows"
 
 
 def _course(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:

@@ -120,7 +120,7 @@ def _result(ctx: PluginContext, blocks: Blocks, seen: Seen, left_out: Sequence[s
     findings = []
     for claim in told:
         key = (claim.track.column, claim.track.by)
-        findings.append(finding(ctx.dataset, blocks, claim, counts.get(key, 0)))
+        findings.append(finding(ctx, blocks, claim, counts.get(key, 0)))
         counts[key] = counts.get(key, 0) + 1
     column = blocks.order.column
     metrics = {

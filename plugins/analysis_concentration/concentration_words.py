@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-from concentration_tables import Holding, amount
+from concentration_tables import DRAWS, Holding, amount
 
-from harness_core.sdk import Dataset, Finding
+from harness_core.sdk import Dataset, Finding, PluginContext
 from harness_core.sdk.statistics.axes import view_name
 from harness_core.sdk.statistics.wording import number, rounded
 
@@ -18,9 +18,11 @@ LONGEST_LABEL = 60
 HOW_SURE = "The intervals say how far chance moves the figures if rows come one by one; groups that come in bulk move them farther."
 
 
-def finding(dataset: Dataset, holding: Holding, rows: Holding, intervals: Mapping[str, Any], notice: float) -> Finding:
+def finding(ctx: PluginContext, holding: Holding, rows: Holding) -> Finding:
     """One column of groups and what they hold; ``rows`` is the same column's holding of rows."""
+    dataset, intervals = ctx.dataset, holding.intervals(ctx.rng)
     facts, head = _facts(dataset, holding), _head(dataset, holding)
+    of_rows = [] if holding.measure is None else [_facts(dataset, rows)]
     groups, half, most, index, herfindahl = facts["result"][0]
     key, first = holding.key.name, head["result"][0]
     what = "the rows" if holding.measure is None else f'the sum of "{holding.measure.name}"'
@@ -41,7 +43,7 @@ def finding(dataset: Dataset, holding: Holding, rows: Holding, intervals: Mappin
         title=f'{half:,} of {groups:,} values of "{key}" hold half of {what}',
         statement=statement + ".",
         columns=[key] if holding.measure is None else [holding.measure.name, key],
-        severity="notice" if index >= notice else "info",
+        severity="notice" if index >= ctx.settings["notice_gini"] else "info",
         confidence_note=HOW_SURE,
         statistics={
             "test": "dispersion chi-squared", "p_value": rounded(holding.p_value, 4), "n": holding.rows,
@@ -52,10 +54,29 @@ def finding(dataset: Dataset, holding: Holding, rows: Holding, intervals: Mappin
         },
         recommendation=f'Look at these {half:,} by name; losing one of them moves {what} more than all of the tail does.'
         if half > 1 else f"Everything depends on {shorten(first[0])}: report it apart from the others.",
-        evidence=[facts, head, *([] if holding.measure is None else [_facts(dataset, rows)])],
+        evidence=[facts, head, *of_rows, *_interval_evidence(ctx, holding, intervals)],
         subject="rows" if holding.measure is None else "sum",
         figure=curve(holding, what),
     )  # fmt: skip
+
+
+def _interval_evidence(ctx: PluginContext, holding: Holding, intervals: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The intervals, which random draws give and no query can: with how they were drawn, beside what was found."""
+    if not intervals:
+        return []
+    file = f"intervals_{len(ctx.written) + 1}.json"
+    own = {"gini": holding.gini, "herfindahl": holding.herfindahl, "largest": float(holding.amounts[-1] / holding.amounts.sum())}
+    document = {
+        "key": holding.key.name, "measure": None if holding.measure is None else holding.measure.name,
+        "method": "percentiles of draws in which each row counts as often as a Poisson draw says, less their bias",
+        "draws": DRAWS, "level": 0.95,
+        "intervals": {
+            name: {"value": rounded(own[name], 9), "low": rounded(low, 9), "high": rounded(high, 9)}
+            for name, (low, high) in intervals.items()
+        },
+    }  # fmt: skip
+    ctx.write_artifact(file, document)
+    return [ctx.artifact_evidence(file, "intervals")]
 
 
 def _held(holding: Holding) -> str:

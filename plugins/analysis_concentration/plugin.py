@@ -82,7 +82,7 @@ def _listed(holding: Holding) -> dict[str, Any]:
 def _result(ctx: PluginContext, told: Sequence[tuple[Holding, Holding]], metrics: dict[str, Any]) -> PluginResult:
     shown: list[Finding] = []
     for holding, rows in told[: ctx.settings["max_findings"]]:
-        shown.append(finding(ctx.dataset, holding, rows, holding.intervals(ctx.rng), ctx.settings["notice_gini"]))
+        shown.append(finding(ctx, holding, rows))
     metrics["not_told"] = len(told) - len(shown)
     if not metrics["groups"]:
         return PluginResult.na(

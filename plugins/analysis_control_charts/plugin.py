@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from control_rules import RULES, SINGLE, Signals, judge
-from control_series import Chart, Subgroups, chart, rows_of, stretches
+from control_series import HELD, Chart, Subgroups, chart, rows_of, stretches
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.series import NoCourse, finite_sql, measures, numbers, rows_in_course, time_text
@@ -21,6 +21,7 @@ SHOWN = 3
 FIGURE_POINTS = 400
 LOUD = 0.001
 EDGES = (0.005, 0.995)
+HELD_SHARE = round(HELD[1] - HELD[0], 9)
 PHRASES = {
     SINGLE: "a single value beyond its limits",
     "EWMA": "its smoothed mean beyond its limits",
@@ -93,11 +94,13 @@ def _finding(
     rows = rows_of(groups, drawn.kept, [item.first for item in found])
     peak_row = rows_of(groups, drawn.kept, [clearest.peak])[0]
     file = f"chart_{len(ctx.written) + 1}.json"
-    ctx.write_artifact(file, _chart_document(name, groups, drawn, signals))
+    ctx.write_artifact(file, _chart_document(name, groups, drawn, signals, found, total))
     p_value = min(1.0, len(RULES) * min(signals.p_values.values()))
     evidence = _point_evidence(ctx, groups, name, drawn, clearest.peak)
     distance = float(drawn.points[clearest.peak])
-    unit = "" if len(drawn.points) == order.length else "the mean of its rows, each held within 99.8 % of all, is "
+    unit = "" if len(groups.edges) - 1 == order.length else "the mean of its rows is "
+    if drawn.bounds is not None:
+        unit = f"the mean of its rows, each held within {100 * HELD_SHARE:.1f} % of all, is "
     others = [_place(groups, drawn, item.first) for item in found[1 : SHOWN + 1]]
     also = f" Other stretches begin at {', '.join(others)}{' and later or earlier' if total > SHOWN + 1 else ''}." if others else ""
     statement = (
@@ -171,16 +174,34 @@ def _place(groups: Subgroups, drawn: Chart, point: int) -> str:
     return time_text(int(groups.order.times[position]))
 
 
-def _chart_document(name: str, groups: Subgroups, drawn: Chart, signals: Signals) -> dict[str, Any]:
-    """Every point with its value, what was expected, and the statistic of each rule; the limits beside them."""
+def _chart_document(
+    name: str, groups: Subgroups, drawn: Chart, signals: Signals, found: list[Stretch], total: int
+) -> dict[str, Any]:
+    """Every point with its value, what was expected, and the statistic of each rule; the limits and the clearest stretches beside
+    them. ``held`` are the share of the rows' values and the bounds within which rows were held before they were averaged."""
     rows = rows_of(groups, drawn.kept, range(len(drawn.points)))
     columns = [drawn.values, drawn.expected, drawn.points, *(signals.statistics[rule] for rule in RULES)]
     points = [[row, *(rounded(float(column[k]), 9) for column in columns)] for k, row in enumerate(rows)]
     return {
         "column": name,
+        "deviation": rounded(drawn.deviation, 9),
+        "held": drawn.bounds and {"share": HELD_SHARE, "low": rounded(drawn.bounds[0], 9), "high": rounded(drawn.bounds[1], 9)},
+        "out_of_control": {"count": total, "clearest": [_stretch_document(groups, drawn, item) for item in found]},
         "limits": {rule: rounded(signals.limits[rule], 9) for rule in RULES},
         "fields": ["row_index", "value", "expected", "standardised", *RULES],
         "points": points,
+    }
+
+
+def _stretch_document(groups: Subgroups, drawn: Chart, stretch: Stretch) -> dict[str, Any]:
+    return {
+        "from": _place(groups, drawn, stretch.first),
+        "to": _place(groups, drawn, stretch.last),
+        "clearest_at": _place(groups, drawn, stretch.peak),
+        "value": rounded(float(drawn.values[stretch.peak]), 9),
+        "expected": rounded(float(drawn.expected[stretch.peak]), 9),
+        "rule": stretch.rule,
+        "times_its_limit": rounded(stretch.excess, 9),
     }
 
 

@@ -163,7 +163,9 @@ def _key_violation(table: Table, column: Field, repeats: int) -> Finding:
         "or one key given twice. Joins on this column count them double.",
         evidence=[
             table.evidence(counts),
-            table.evidence(f"SELECT count({column.sql}) FROM data"),
+            table.evidence(
+                f"SELECT count({column.sql}), count({column.sql}) FILTER (WHERE {column.sql} NOT IN ({repeated})) FROM data"
+            ),
             table.rows(f"{column.sql} IN ({repeated})", column),
         ],
     )

@@ -205,7 +205,7 @@ def identities(table: Table) -> tuple[list[Finding], list[frozenset[str]]]:
         equation = _equation(candidate, len(search.columns))
         if candidate.together in seen or (equation is not None and _is_implied(equations, equation)):
             continue
-        rows, broken = table.counts(_counting(search, candidate))
+        rows, broken, *_ = table.counts(_counting(search, candidate))
         if rows - broken < table.settings["identity_min_share"] * rows:
             continue
         seen.add(candidate.together)
@@ -262,7 +262,9 @@ def _sql(search: Search, candidate: Candidate) -> tuple[str, str]:
 
 def _counting(search: Search, candidate: Candidate) -> str:
     known, breaks = _sql(search, candidate)
-    return f"SELECT count(*), count(*) FILTER (WHERE {breaks}) FROM data WHERE {known}"
+    decimals = _rounded_to(search, candidate)
+    as_rounded = "" if decimals is None else f", {decimals} AS decimals"
+    return f"SELECT count(*), count(*) FILTER (WHERE {breaks}){as_rounded} FROM data WHERE {known}"
 
 
 def _finding(search: Search, item: Identity) -> Finding:
@@ -299,9 +301,15 @@ def _finding(search: Search, item: Identity) -> Finding:
     )
 
 
-def _rounding(search: Search, candidate: Candidate) -> str:
+def _rounded_to(search: Search, candidate: Candidate) -> int | None:
+    """The decimals to which the rule rounds, where it has to."""
     decimals = search.units[candidate.target]
-    if decimals is None or candidate.tolerance < 10.0**-decimals / 10:
+    return None if decimals is None or candidate.tolerance < 10.0**-decimals / 10 else decimals
+
+
+def _rounding(search: Search, candidate: Candidate) -> str:
+    decimals = _rounded_to(search, candidate)
+    if decimals is None:
         return ""
     return f", rounded to {counted(decimals, 'decimal')}," if decimals else ", rounded to whole numbers,"
 

@@ -70,6 +70,7 @@ def _finding(table: Table, column: Field, query: str, counts: tuple[int, int]) -
         recommendation="Compare them with the frequent value; if they mean the same, write them the same.",
         evidence=[
             table.evidence(query),
+            table.evidence(f"SELECT count({column.sql}) FROM data"),
             table.rows(f"lower({trimmed(column)}) IN (SELECT word FROM ({rare}))", column),
         ],
     )

@@ -39,9 +39,9 @@ def _number(table: Table, column: Field, value: int) -> Iterator[Finding]:
     others = f"{column.sql} <> {value}" + (f" AND isfinite({column.sql})" if column.view.storage in {"DOUBLE", "FLOAT"} else "")
     query = (
         f"SELECT count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
-        f"max({column.sql}) FILTER (WHERE {others}) FROM data"
+        f"max({column.sql}) FILTER (WHERE {others}), count({column.sql}) FROM data"
     )
-    rows, low, high = table.answer(query)[0]
+    rows, low, high, _ = table.answer(query)[0]
     if rows < table.settings["sentinel_min_rows"] or low is None or low < value < high:
         return
     quarters = f"SELECT quantile_cont(CAST({column.sql} AS DOUBLE), [0.25, 0.75]) FROM data WHERE {others}"
@@ -62,9 +62,9 @@ def _date(table: Table, column: Field, text: str) -> Iterator[Finding]:
     same = f"CAST({column.sql} AS DATE) = DATE '{text[:10]}'"
     query = (
         f"SELECT count(*) FILTER (WHERE {same}), CAST(min({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR), "
-        f"CAST(max({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR) FROM data"
+        f"CAST(max({column.sql}) FILTER (WHERE NOT ({same})) AS VARCHAR), count({column.sql}) FROM data"
     )
-    rows, low, high = table.answer(query)[0]
+    rows, low, high, _ = table.answer(query)[0]
     if rows < 2 or low is None:
         return
     value, first, last = (date.fromisoformat(moment[:10]).toordinal() for moment in (text, low, high))
@@ -87,5 +87,5 @@ def _finding(table: Table, column: Field, same: str, value: str, query: str, fac
         subject=f"value {value}",
         statistics={"n": column.count, "rows": rows, "effect": {"name": "share of stand-ins", "value": rows / column.count}},
         recommendation="If it means missing, empty these cells: they pull every mean, total and range towards them.",
-        evidence=[table.evidence(query), table.evidence(f"SELECT count({column.sql}) FROM data"), table.rows(same)],
+        evidence=[table.evidence(query), table.rows(same)],
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from typing import Any
 
 from harness_core.sdk import Dataset, Finding, PluginContext
@@ -170,12 +171,12 @@ def counted(number: int, noun: str) -> str:
 
 
 def percent(part: int, whole: int) -> str:
-    """A share with at most four significant digits that never rounds to nothing or to all."""
+    """A share with at most four significant digits, two of a tiny one, that never rounds to nothing or to all."""
     share = 100 * part / whole if whole else 0.0
     if 0 < share < 0.01:
-        return "under 0.01 %"
+        return f"{Decimal(f'{share:.2g}'):f} %"
     if 99.99 < share < 100:
-        return "over 99.99 %"
+        return "almost 100 %"
     return f"{share:.4g} %"
 
 

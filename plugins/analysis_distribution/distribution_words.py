@@ -27,13 +27,14 @@ def heap_finding(dataset: Dataset, values: Values, heap: Heap) -> Finding:
     whole = f"CAST(round({scaled}) AS BIGINT)"
     fits = f"abs({scaled} - round({scaled})) <= 1e-6 * greatest(1.0, abs(round({scaled})) * 1e-6) AND {whole} % {step.unit} = 0"
     facts = dataset.evidence(
-        f"SELECT count(*) FILTER (WHERE u % {heap.multiple} = 0) AS at, count(*) AS near FROM ("
+        f"SELECT count(*) FILTER (WHERE u % {heap.multiple} = 0) AS at, count(*) AS near, "
+        f"CAST(1 AS DOUBLE) / {2 * heap.neighbours + 1} AS even, {heap.multiple * step.unit} / 1e{step.decimals} AS multiple, "
+        f"{heap.neighbours * step.unit} / 1e{step.decimals} AS within FROM ("
         f"SELECT {whole} // {step.unit} AS u FROM data WHERE {values.known} AND {fits}) WHERE abs(u) > {heap.multiple // 2} "
         f"AND least(abs(u) % {heap.multiple}, {heap.multiple} - abs(u) % {heap.multiple}) <= {heap.neighbours}"
     )
-    at, near = facts["result"][0]
-    multiple, reach = number(heap.multiple * step.size), number(heap.neighbours * step.size)
-    chance = 1 / (2 * heap.neighbours + 1)
+    at, near, chance, *sizes = facts["result"][0]
+    multiple, reach = map(number, sizes)
     return Finding(
         kind="digit_preference",
         title=f'Values of "{values.name}" are heaped at multiples of {multiple}',
@@ -142,7 +143,7 @@ def valley_finding(dataset: Dataset, values: Values, found: Valley, groupings: S
     )
     first, middle, second, below, above, median_below, median_above = facts["result"][0]
     behind = _behind(dataset, values, split, groupings)
-    humps = "two humps" if found.humps <= 2 else f"{found.humps:,} humps"
+    humps = "two humps" if found.humps <= 2 else "several humps"
     statement = (
         f'"{values.name}" has {humps}: {below:,} values lie around {number(median_below)} and {above:,} around '
         f"{number(median_above)}, "
@@ -246,7 +247,7 @@ def tail_finding(dataset: Dataset, values: Values, tail: Tail) -> Finding:
             f'The largest values of "{values.name}" are out of proportion to the rest: from its {k:,} largest values the tail '
             f'index is '
             f"{number(round(index, 2))}, where columns with a settled "
-            f"{'standard deviation stay below 0.5' if tail.low >= NO_DEVIATION else 'skewness stay below 0.33'}.{whole}"
+            f"{'standard deviation stay below a half' if tail.low >= NO_DEVIATION else 'skewness stay below a third'}.{whole}"
         ),
         columns=[values.name],
         severity="info",

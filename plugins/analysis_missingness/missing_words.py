@@ -20,8 +20,8 @@ NOT_CAUSE = "The dependence is measured with the interval given; why the values 
 def dependence_finding(dataset: Dataset, unit: Sequence[Column], explainer: Explainer, part: Part, also: Sequence[str]) -> Finding:
     """A column, or columns that are missing together, whose gaps lie in certain groups, ranges or stretches of rows."""
     inside, ends = condition(dataset, unit[0], explainer, part.codes)
-    facts = _counts(dataset, unit[0], explainer, inside)
-    gaps, rows, other_gaps, others = facts["result"][0]
+    facts = _counts(dataset, unit, explainer, inside)
+    gaps, rows, other_gaps, others, *_ = facts["result"][0]
     where = _where(explainer, part.codes, ends)
     names = [column.name for column in unit]
     verb = "is" if len(names) == 1 else "are"
@@ -57,13 +57,18 @@ def _statistics(effect: Effect, part: Part) -> dict[str, Any]:
     }
 
 
-def _counts(dataset: Dataset, column: Column, explainer: Explainer, inside: str) -> dict[str, Any]:
+def _unnamed(columns: Sequence[Column]) -> str:
+    """SQL: how many columns the sentence does not name, where it does not name them all."""
+    return f", {len(columns) - NAMED} AS columns_not_named" if len(columns) > NAMED else ""
+
+
+def _counts(dataset: Dataset, unit: Sequence[Column], explainer: Explainer, inside: str) -> dict[str, Any]:
     """One row: gaps and rows where the condition holds, gaps and rows elsewhere; over rows in which the other column is known."""
     known = "TRUE" if explainer.column is None else f"{explainer.axis.sql_value} IS NOT NULL"
     return dataset.evidence(
         "SELECT count(*) FILTER (WHERE inside AND gap) AS gaps, count(*) FILTER (WHERE inside) AS n, "
-        "count(*) FILTER (WHERE NOT inside AND gap) AS gaps_elsewhere, count(*) FILTER (WHERE NOT inside) AS n_elsewhere "
-        f"FROM (SELECT {inside} AS inside, {is_missing(column)} AS gap FROM data WHERE {known})"
+        "count(*) FILTER (WHERE NOT inside AND gap) AS gaps_elsewhere, count(*) FILTER (WHERE NOT inside) AS n_elsewhere"
+        f"{_unnamed(unit)} FROM (SELECT {inside} AS inside, {is_missing(unit[0])} AS gap FROM data WHERE {known})"
     )
 
 
@@ -151,16 +156,17 @@ def block_finding(dataset: Dataset, members: Sequence[Column], patterns: Pattern
     every = " AND ".join(f"({is_missing(column)})" for column in members)
     some = " OR ".join(f"({is_missing(column)})" for column in members)
     facts = dataset.evidence(
-        f"SELECT count(*) FILTER (WHERE {every}) AS all_missing, count(*) FILTER (WHERE {some}) AS any_missing FROM data"
+        f"SELECT count(*) FILTER (WHERE {every}) AS all_missing, "
+        f"count(*) FILTER (WHERE {some}) AS any_missing{_unnamed(members)} FROM data"
     )
-    together, touched = facts["result"][0]
+    together, touched, *_ = facts["result"][0]
     names = [column.name for column in members]
     subject = listed(names[:NAMED]) + (f" and {len(names) - NAMED:,} more" if len(names) > NAMED else "")
     share = together / touched
     rows = [int(row[0]) for row in dataset.sql(f"SELECT row_index FROM data WHERE {every} ORDER BY row_index LIMIT 20").fetchall()]
     return Finding(
         kind="missingness",
-        title=f"{len(names):,} columns are missing together: {subject}",
+        title=f"{subject} are missing together",
         statement=(
             f"{subject} are missing together: of the {touched:,} rows that lack one of them, {together:,} lack all "
             f"({percent(together, touched)})."
@@ -177,15 +183,14 @@ def block_finding(dataset: Dataset, members: Sequence[Column], patterns: Pattern
     )  # fmt: skip
 
 
-def exclusive_finding(dataset: Dataset, first: Column, second: Column, patterns: Patterns) -> Finding:
+def exclusive_finding(dataset: Dataset, first: Column, second: Column) -> Finding:
     """Two columns of which a row has the one or the other."""
     a, b = is_missing(first), is_missing(second)
     facts = dataset.evidence(
         f"SELECT count(*) FILTER (WHERE ({a}) <> ({b})) AS exactly_one, count(*) FILTER (WHERE NOT ({a}) AND NOT ({b})) AS both, "
-        f"count(*) FILTER (WHERE ({a}) AND ({b})) AS neither FROM data"
+        f"count(*) FILTER (WHERE ({a}) AND ({b})) AS neither, count(*) AS n FROM data"
     )
-    one, both, neither = facts["result"][0]
-    n = patterns.row_count
+    one, both, neither, n = facts["result"][0]
     return Finding(
         kind="missingness",
         title=f'A row has "{first.name}" or "{second.name}", hardly ever both',

@@ -45,7 +45,7 @@ def run(ctx: PluginContext) -> PluginResult:
     homes = {k: group[0] for group in groups for k in group}
     told = [(float(phi[group[0], group[1]]) / 2, block_finding(dataset, _columns(patterns, group), patterns)) for group in groups]
     for i, j in exclusive_pairs(phi, settings["min_together"], homes):
-        told.append((abs(float(phi[i, j])) / 2, exclusive_finding(dataset, patterns.columns[i], patterns.columns[j], patterns)))
+        told.append((abs(float(phi[i, j])) / 2, exclusive_finding(dataset, patterns.columns[i], patterns.columns[j])))
     found, left_out = explainers(dataset, profile, settings["max_columns"])
     units = [_columns(patterns, group) for group in groups]
     units += [(patterns.columns[k],) for k in range(len(patterns.columns)) if k not in homes]

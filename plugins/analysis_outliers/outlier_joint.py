@@ -102,13 +102,20 @@ def _named(dataset: Dataset, model: JointModel, rows: Sequence[int]) -> list[str
 
 def _write_model(ctx: PluginContext, model: JointModel, fence: float, rows: Sequence[int]) -> str:
     margins = [{"name": m.name, "logged": m.logged, "centre": m.centre, "unit": m.unit} for m in model.margins]
-    content = {"margins": margins, "factor": model.factor.tolist(), "fence": fence, "row_indices": list(rows)}
+    content = {
+        "rows": ctx.dataset.row_count,
+        "count": len(rows),
+        "margins": margins,
+        "factor": model.factor.tolist(),
+        "fence": fence,
+        "row_indices": list(rows),
+    }
     ctx.write_artifact("joint_distances.json", content)
     return "joint_distances.json"
 
 
 def distance_sql(joint: Joint) -> str:
-    """SQL that counts the rows beyond the fence, with every number of the model as a literal."""
+    """SQL that counts the rows beyond the fence, and all rows, with every number of the model as a literal."""
     margins = joint.model.margins
     scores = ", ".join(f"coalesce({_score_sql(margin)}, 0) AS z{j}" for j, margin in enumerate(margins))
     squares = []
@@ -117,7 +124,7 @@ def distance_sql(joint: Joint) -> str:
         squares.append(f"pow({terms}, 2)")
     skipped = "".join(f" AND NOT coalesce({condition}, false)" for m in margins for _, _, condition in joint.told.get(m.name, ()))
     scored = f"SELECT {scores} FROM data WHERE true{skipped}"
-    return f"SELECT count(*) FROM ({scored}) WHERE {' + '.join(squares)} > {joint.fence!r}"
+    return f"SELECT count(*), (SELECT count(*) FROM data) FROM ({scored}) WHERE {' + '.join(squares)} > {joint.fence!r}"
 
 
 def _score_sql(margin: Margin) -> str:

@@ -135,11 +135,12 @@ def _statement(
     low, middle, high = typical
     which = number(span[0]) if span[0] == span[1] else f"from {number(min(span))} to {number(max(span))}"
     scale = " on a logarithmic scale" if claim.scale == "log" else ""
+    times = number(float(f"{distance:.{3 if distance < 1000 else 4}g}"))
     nearest = "It" if count == 1 else "The nearest of them"
     return (
         f'{count:,} of the {n:,} values of "{name}" {"stand" if count > 1 else "stands"} far {side} the rest: {which}. '
-        f"No other value is {side} {number(rest)}, and 90 % of all values lie between {number(low)} and {number(high)}. "
-        f"{nearest} lies {number(float(f'{distance:.3g}'))} times the usual spread{scale} away from the median of {number(middle)}."
+        f"No other value is {side} {number(rest)}, and nine in ten of all values lie between {number(low)} and {number(high)}. "
+        f"{nearest} lies {times} times the usual spread{scale} away from the median of {number(middle)}."
     )
 
 

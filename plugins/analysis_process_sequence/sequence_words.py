@@ -40,13 +40,13 @@ def main_path(
     case, activity, time = roles.sequence
     share = cases / total
     literal = "[" + ", ".join(quote_text(name) for name in usual) + "]"
-    queries = []
-    if len(literal) <= MOST_LITERAL:
-        sql = (
-            f"{events_sql(roles, only_ends=ends)}, {PATHS} SELECT count(*) AS cases, count(DISTINCT path) AS paths, "
-            f"count(*) FILTER (WHERE path = {literal}) AS usual FROM paths"
-        )
-        queries.append(query_evidence(sql, [[total, variants, cases]]))
+    is_short = len(literal) <= MOST_LITERAL
+    taken = f", count(*) FILTER (WHERE path = {literal}) AS usual" if is_short else ""
+    sql = (
+        f"{events_sql(roles, only_ends=ends)}, {PATHS} SELECT count(*) AS cases, count(DISTINCT path) AS paths, "
+        f"count(DISTINCT path) - 1 AS other_paths{taken} FROM paths"
+    )
+    queries = [query_evidence(sql, [[total, variants, variants - 1, *([cases] if is_short else [])]])]
     shown = ways[:3]
     if shown:
         parts = ", ".join(f"count(*) FILTER (WHERE {_way_sql(way)})" for way in shown)
@@ -152,9 +152,10 @@ def _slow_query(roles: Roles, ends: bool, condition: str, slower: Slowness) -> d
         "median(lasted) FILTER (WHERE chosen) / 1e6 AS median_s, "
         "median(lasted) FILTER (WHERE NOT chosen) / 1e6 AS others_median_s, "
         "2 * (sum(place) FILTER (WHERE chosen) / count(*) FILTER (WHERE chosen) - (count(*) FILTER (WHERE chosen) + 1) / 2.0) "
-        "/ count(*) FILTER (WHERE NOT chosen) - 1 AS cliffs_delta FROM ranked"
+        "/ count(*) FILTER (WHERE NOT chosen) - 1 AS cliffs_delta, (1 + abs(cliffs_delta)) / 2 AS chance FROM ranked"
     )
-    row = [slower.cases, slower.others, slower.median_s, slower.others_median_s, slower.effect.value]
+    delta = slower.effect.value
+    row = [slower.cases, slower.others, slower.median_s, slower.others_median_s, delta, (1 + abs(delta)) / 2]
     return query_evidence(sql, [row], TOLERANCE)
 
 

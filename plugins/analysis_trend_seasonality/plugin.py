@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from trend_cycles import cycle_finding, month_edges, month_finding
 from trend_findings import trend_finding
-from trend_gaps import gap_finding, gaps, missing_steps
+from trend_gaps import gap_finding, gaps, gaps_evidence, missing_steps
 from trend_series import Scales, Series, measure_series, row_counts, scales
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
@@ -64,8 +64,10 @@ def _rows(ctx: PluginContext, used: Scales, examined: Examined) -> None:
     if used.fine is None or used.fine.grid is None:
         return
     silent, most = gaps(used.fine, found), ctx.settings["max_gaps"]
+    listed = gaps_evidence(ctx, used.fine, silent, most) if silent else {}
     for rank, gap in enumerate(silent[:most]):
-        examined.told.append((1.0, gap_finding(ctx.dataset, used.fine, gap, max(0, len(silent) - most) if rank == 0 else 0)))
+        others = max(0, len(silent) - most) if rank == 0 else 0
+        examined.told.append((1.0, gap_finding(ctx.dataset, used.fine, gap, others, listed)))
 
 
 def _examine(ctx: PluginContext, series: Sequence[Series | None], examined: Examined) -> list[Cycle]:
@@ -109,7 +111,7 @@ def _cycles(ctx: PluginContext, series: Series, examined: Examined) -> list[Cycl
         if cycle.strength >= ctx.settings["min_strength"]
         and (series.column is not None or np.ptp(cycle.over(len(values))) >= ctx.settings["min_count_swing"] * values.mean())
     ]
-    examined.told += [(cycle.strength, cycle_finding(ctx.dataset, series, cycle, level)) for cycle in told]
+    examined.told += [(cycle.strength, cycle_finding(ctx, series, cycle, level)) for cycle in told]
     return found
 
 
@@ -122,7 +124,7 @@ def _trend(ctx: PluginContext, series: Series, examined: Examined) -> None:
     examined.tests += 1
     examined.trends.append(_as_metrics(series, plain, values) | {"p_value": rounded(p_value, 4)})
     if p_value <= level and abs(plain.tau) >= ctx.settings["min_tau"]:
-        examined.told.append((abs(plain.tau), trend_finding(ctx.dataset, series, plain, p_value)))
+        examined.told.append((abs(plain.tau), trend_finding(ctx, series, plain, p_value)))
 
 
 def _as_metrics(series: Series, trend: Trend, values: Floats) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import numpy as np
 from scipy import special
 from trend_series import Scale, Series
 
-from harness_core.sdk import Dataset, Finding
+from harness_core.sdk import Dataset, Finding, PluginContext
 from harness_core.sdk.statistics.seasonality import Cycle
 from harness_core.sdk.statistics.series import DAY, Floats, time_text
 from harness_core.sdk.statistics.wording import number, rounded
@@ -60,12 +60,13 @@ def classes_of(period: int, scale: Scale) -> Classes:
 
 
 def cycle_evidence(dataset: Dataset, series: Series, classes: Classes) -> dict[str, Any]:
-    """(class, mean per step or per row, number of steps or rows), by class."""
+    """(class, mean per step or per row, number of steps or rows, and of hours how they are written), by class."""
     scale, time = series.scale, series.scale.order.sql_name
+    written = f", printf('%02d:00', min({classes.sql})) AS hour" if classes is BY_HOUR else ""
     if series.column is not None:
         inner = f"SELECT *, {series.sql} AS v FROM data WHERE {time} IS NOT NULL"
         sql = (
-            f"SELECT {classes.sql.format(t=time)} AS class, avg(v) AS mean, count(v) AS n FROM ({inner}) "
+            f"SELECT {classes.sql.format(t=time)} AS class, avg(v) AS mean, count(v) AS n{written.format(t=time)} FROM ({inner}) "
             "WHERE v IS NOT NULL GROUP BY class ORDER BY class"
         )
         return dataset.evidence(sql, tolerance=1e-9)
@@ -78,15 +79,15 @@ def cycle_evidence(dataset: Dataset, series: Series, classes: Classes) -> dict[s
     sql = (
         f"WITH steps AS (SELECT unnest(generate_series({first}, {last}, INTERVAL '{interval}')) AS s), counted AS (SELECT "
         f"CAST({step.sql(time)} AS TIMESTAMP) AS s, count(*) AS c FROM data WHERE {time} IS NOT NULL GROUP BY 1) SELECT "
-        f"{class_of_step} AS class, avg(coalesce(c, 0)) AS mean, count(*) AS n FROM steps LEFT JOIN counted "
-        f"ON steps.s = counted.s GROUP BY class ORDER BY class"
+        f"{class_of_step} AS class, avg(coalesce(c, 0)) AS mean, count(*) AS n{written.format(t='steps.s')} FROM steps "
+        f"LEFT JOIN counted ON steps.s = counted.s GROUP BY class ORDER BY class"
     )
     return dataset.evidence(sql, tolerance=1e-9)
 
 
-def cycle_finding(dataset: Dataset, series: Series, cycle: Cycle, level: float) -> Finding:
+def cycle_finding(ctx: PluginContext, series: Series, cycle: Cycle, level: float) -> Finding:
     classes = classes_of(cycle.period, series.scale)
-    evidence = cycle_evidence(dataset, series, classes)
+    evidence = cycle_evidence(ctx.dataset, series, classes)
     rows = [row for row in evidence["result"] if row[1] is not None]
     high, low = max(rows, key=lambda row: (row[1], -row[0])), min(rows, key=lambda row: (row[1], row[0]))
     what = series.name if series.column else "The number of rows"
@@ -119,10 +120,22 @@ def cycle_finding(dataset: Dataset, series: Series, cycle: Cycle, level: float) 
             "lowest": rounded(float(low[1]), 9),
         },
         recommendation="Compare only like with like: the same phase of the cycle, or whole cycles.",
-        evidence=[evidence],
+        evidence=[evidence, _strength_evidence(ctx, series, cycle)],
         subject=f"{series.name}: period {cycle.period} {series.scale.unit}",
         figure=_bars(series, classes, rows, high, low),
     )
+
+
+def _strength_evidence(ctx: PluginContext, series: Series, cycle: Cycle) -> dict[str, Any]:
+    """The strength of a cycle, which is measured beside the trend and the other cycles, and how often it comes round."""
+    file = f"cycle_{len(ctx.written) + 1}.json"
+    document = {
+        "series": series.name, "step": series.scale.unit, "steps": len(series.values), "period": cycle.period,
+        "method": "the share of the variance about the trend that the cycle takes away",
+        "cycles": rounded(cycle.cycles, 9), "strength": {"value": rounded(cycle.strength, 9), **_interval(cycle)},
+    }  # fmt: skip
+    ctx.write_artifact(file, document)
+    return ctx.artifact_evidence(file, "strength")
 
 
 def _interval(cycle: Cycle) -> dict[str, Any]:
@@ -207,15 +220,17 @@ def month_finding(dataset: Dataset, series: Series, edge: MonthEdge) -> Finding:
         sql = (
             f"WITH days AS (SELECT CAST(unnest({spell}) AS DATE) AS s), counted AS (SELECT {day} AS s, count(*) AS c FROM data "
             f"WHERE {time} IS NOT NULL GROUP BY 1) SELECT {distance.replace(day, 'days.s')} < {EDGE_DAYS} AS edge, "
-            "avg(coalesce(c, 0)) AS mean, count(*) AS n FROM days LEFT JOIN counted ON days.s = counted.s GROUP BY 1 ORDER BY 1"
+            "avg(coalesce(c, 0)) AS mean, count(*) AS n, count(DISTINCT date_trunc('month', days.s)) AS months "
+            "FROM days LEFT JOIN counted ON days.s = counted.s GROUP BY 1 ORDER BY 1"
         )
     else:
         sql = (
-            f"SELECT {distance} < {EDGE_DAYS} AS edge, avg(v) AS mean, count(v) AS n FROM (SELECT *, {series.sql} AS v FROM data "
-            f"WHERE {time} IS NOT NULL) GROUP BY edge ORDER BY edge"
+            f"SELECT {distance} < {EDGE_DAYS} AS edge, avg(v) AS mean, count(v) AS n, "
+            f"count(DISTINCT date_trunc('month', {day})) AS months FROM (SELECT *, {series.sql} AS v FROM data "
+            f"WHERE {time} IS NOT NULL) WHERE v IS NOT NULL GROUP BY edge ORDER BY edge"
         )
     evidence = dataset.evidence(sql, tolerance=1e-9)
-    (_, rest, _), (_, at_edge, n) = evidence["result"]
+    (_, rest, *_), (_, at_edge, n, months) = evidence["result"]
     subject = series.name if series.column else "The number of rows"
     column = series.scale.order.column
     per = "rows per day" if series.column is None else "on average"
@@ -225,7 +240,7 @@ def month_finding(dataset: Dataset, series: Series, edge: MonthEdge) -> Finding:
         title=f"{subject} is {verb} at the {what} of the month",
         statement=(
             f"{subject} is {verb} in the {'last' if edge.last else 'first'} {EDGE_DAYS} days of a month: {_short(at_edge)} {per}, "
-            f"against {_short(rest)} on the other days, over {edge.months} months."
+            f"against {_short(rest)} on the other days, over {months:,} months."
         ),
         columns=[*([series.column] if series.column else []), *([column.name] if column else [])],
         severity="notice",

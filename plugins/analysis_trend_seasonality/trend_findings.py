@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from trend_series import Series
 
-from harness_core.sdk import Dataset, Finding
+from harness_core.sdk import Dataset, Finding, PluginContext
 from harness_core.sdk.statistics.kendall import Trend
 from harness_core.sdk.statistics.series import Floats, time_text
 from harness_core.sdk.statistics.wording import number, rounded
@@ -13,8 +13,8 @@ from harness_core.sdk.statistics.wording import number, rounded
 STRONG_TAU = 0.4
 
 
-def trend_finding(dataset: Dataset, series: Series, trend: Trend, p_value: float) -> Finding:
-    evidence = trend_evidence(dataset, series)
+def trend_finding(ctx: PluginContext, series: Series, trend: Trend, p_value: float) -> Finding:
+    evidence = trend_evidence(ctx.dataset, series)
     slope, n, first, last = evidence["result"][0]
     what = series.name if series.column else "The number of rows"
     verb = "rises" if slope > 0 else "falls"
@@ -48,7 +48,7 @@ def trend_finding(dataset: Dataset, series: Series, trend: Trend, p_value: float
             "at_the_end": rounded(last, 9),
         },
         recommendation="Say for which time an average holds: over all of it, it describes neither the beginning nor the end.",
-        evidence=[evidence],
+        evidence=[evidence, _interval_evidence(ctx, series, trend)],
         subject=f"{series.name}: trend",
         figure=_line(series, trend),
     )
@@ -58,6 +58,19 @@ def _interval(trend: Trend) -> dict[str, Any]:
     """Of tau, from the interval of the slope's rank among all pairs."""
     reach = 1.96 * np.sqrt(trend.variance) * 2 / (trend.n * (trend.n - 1))
     return {"low": rounded(max(-1.0, trend.tau - reach)), "high": rounded(min(1.0, trend.tau + reach))}
+
+
+def _interval_evidence(ctx: PluginContext, series: Series, trend: Trend) -> dict[str, Any]:
+    """Where the interval of the slope comes from: the ranks of its ends among all pairs widen with the memory of the series."""
+    file = f"trend_{len(ctx.written) + 1}.json"
+    document = {
+        "series": series.name, "step": series.scale.unit, "points": trend.n,
+        "method": "Sen's slope, with the ranks of its 95 % interval from the variance of Kendall's S in a series with memory",
+        "variance": rounded(trend.variance, 9), "memory": rounded(trend.memory, 9),
+        "slope": {"value": rounded(trend.slope, 9), "low": rounded(trend.low, 9), "high": rounded(trend.high, 9)},
+    }  # fmt: skip
+    ctx.write_artifact(file, document)
+    return ctx.artifact_evidence(file, "slope")
 
 
 def _short(value: float) -> str:

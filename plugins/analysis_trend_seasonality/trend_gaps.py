@@ -3,17 +3,19 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from trend_series import Scale
 
-from harness_core.sdk import Dataset, Finding
+from harness_core.sdk import Dataset, Finding, PluginContext
 from harness_core.sdk.statistics.seasonality import Cycle
 from harness_core.sdk.statistics.series import DAY, time_text
 from harness_core.sdk.statistics.wording import number, rounded
 
 REGULAR_SHARE = 0.9
 SURE = 1e-4
+MOST_LISTED = 500
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,40 @@ def gaps(scale: Scale, found_cycles: Sequence[Cycle]) -> list[Gap]:
     return sorted(found, key=lambda gap: (-gap.due, gap.start))
 
 
-def gap_finding(dataset: Dataset, scale: Scale, gap: Gap, others: int) -> Finding:
+def gaps_evidence(ctx: PluginContext, scale: Scale, silent: Sequence[Gap], told: int) -> dict[str, Any]:
+    """All silences with the rows that were due in them, longest first, and how many of them are not told."""
+    document = {
+        "step": scale.calendar.step.name,
+        "method": "due are as many rows as the mean of all steps and the cycles found make for the steps of the gap",
+        "gaps": len(silent),
+        "more": max(0, len(silent) - told),
+        "longest": [
+            {
+                "from": time_text(int(scale.calendar.starts[gap.start])),
+                "steps": gap.end - gap.start,
+                "rows_due": rounded(gap.due, 9),
+                "p_value": rounded(gap.p_value, 4),
+            }
+            for gap in silent[:MOST_LISTED]
+        ],
+    }
+    ctx.write_artifact("gaps.json", document)
+    return ctx.artifact_evidence("gaps.json", "longest")
+
+
+def gap_finding(dataset: Dataset, scale: Scale, gap: Gap, others: int, listed: dict[str, Any]) -> Finding:
+    """``others`` more gaps are not told; ``listed`` is the evidence with all of them."""
     grid, time = scale.calendar, scale.order.sql_name
     starts, name = grid.starts, scale.time_name
     low, high = (f"TIMESTAMP '{time_text(int(starts[k]))}'" for k in (gap.start, min(gap.end, len(starts) - 1)))
     sql = (
         f"SELECT count(*) FILTER (WHERE {time} >= {low} AND {time} < {high}) AS inside, "
         f"CAST(max({time}) FILTER (WHERE {time} < {low}) AS VARCHAR) AS before, "
-        f"CAST(min({time}) FILTER (WHERE {time} >= {high}) AS VARCHAR) AS after FROM data"
+        f"CAST(min({time}) FILTER (WHERE {time} >= {high}) AS VARCHAR) AS after, {_steps_sql(scale, low, high)} AS steps, "
+        f"(epoch_us({high}) - epoch_us({low})) // {DAY} AS whole_days FROM data"
     )
     evidence = dataset.evidence(sql)
-    _, before, after = evidence["result"][0]
+    _, before, after, *_ = evidence["result"][0]
     steps = gap.end - gap.start
     unit = grid.step.name
     length = _length(scale, gap)
@@ -78,13 +103,21 @@ def gap_finding(dataset: Dataset, scale: Scale, gap: Gap, others: int) -> Findin
             **({} if gap.p_value is None else {"p_value": rounded(gap.p_value, 4), "expected_rows": rounded(gap.due, 6)}),
         },
         recommendation="Find out whether nothing happened then, or whether it was not recorded.",
-        evidence=[evidence],
+        evidence=[evidence, listed],
         subject=f"gap from {time_text(int(starts[gap.start]))}",
     )
 
 
+def _steps_sql(scale: Scale, low: str, high: str) -> str:
+    """SQL: the number of steps between two moments at which steps begin."""
+    step = scale.calendar.step
+    if step.micros:
+        return f"(epoch_us({high}) - epoch_us({low})) // {step.micros}"
+    return f"datediff('month', {low}, {high}) // {step.months}"
+
+
 def _length(scale: Scale, gap: Gap) -> str:
-    """In days where it is whole days, else in steps."""
+    """In whole days where it is one or more, else in steps."""
     steps, step = gap.end - gap.start, scale.calendar.step
     if step.micros and step.micros < DAY and steps * step.micros >= DAY:
         days = steps * step.micros // DAY

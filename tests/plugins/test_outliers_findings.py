@@ -84,7 +84,7 @@ def test_the_joint_finding_names_the_columns_that_make_the_row_odd(answer: dict[
     """Guards the joint distance and its SQL: a heavy short person, and a count that the query gives again."""
     joint = next(f for f in answer["findings"] if f["kind"] == "anomaly")
     assert joint["columns"] == ["weight", "height"]
-    assert joint["evidence"][0]["result"] == [[1]]
+    assert joint["evidence"][0]["result"] == [[1, 4000]]
 
 
 def test_values_too_low_are_found_on_the_logarithm() -> None:

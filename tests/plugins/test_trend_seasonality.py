@@ -99,7 +99,7 @@ def test_a_missing_month_in_a_regular_calendar() -> None:
     ]
     assert gap["statistics"]["from"] == "2021-06-01"
     assert "p_value" not in gap["statistics"]
-    assert gap["evidence"][0]["result"] == [[0, "2021-05-01", "2021-07-01"]]
+    assert gap["evidence"][0]["result"] == [[0, "2021-05-01", "2021-07-01", 1, 30]]
 
 
 def test_memory_is_no_trend() -> None:

@@ -22,6 +22,7 @@ def sources(statement: str, *evidence: dict[str, Any], statistics: dict[str, Any
 
 
 ROW = query("SELECT count(*) FROM data WHERE a > 12.5", [[1742, 0.29582, "East 7", "2024-03-04"]])
+LARGE = query("SELECT max(a) FROM data", [[123_456]])
 
 
 @pytest.mark.parametrize(
@@ -38,6 +39,9 @@ ROW = query("SELECT count(*) FROM data WHERE a > 12.5", [[1742, 0.29582, "East 7
         ("Above 12.5 only.", {"12.5": "evidence"}),
         ("After 29.0 minutes, or 0.48 hours.", {"29.0 minutes": "evidence", "0.48 hours": "evidence"}),
         ("After 29.5 minutes.", {"29.5 minutes": "nothing"}),
+        ("By 29.0 to 29.5 minutes.", {"29.0": "evidence", "29.5 minutes": "nothing"}),
+        ("By 29.6 to 30.6 %.", {"29.6": "evidence", "30.6 %": "nothing"}),
+        ("Of 123,500 and 123,600.", {"123,500": "evidence", "123,600": "nothing"}),
         ("By 29.6 percentage points.", {"29.6 percentage points": "evidence"}),
         ("From 2024-03-04 on.", {"2024-03-04": "evidence"}),
         ("From 2024-04-03 on.", {"2024-04-03": "nothing"}),
@@ -51,7 +55,7 @@ ROW = query("SELECT count(*) FROM data WHERE a > 12.5", [[1742, 0.29582, "East 7
 )
 def test_each_number_has_its_source(statement: str, expected: dict[str, str]) -> None:
     """As printed, rounded to the digits shown; a swapped digit is bound to nothing."""
-    assert sources(statement, ROW, statistics={"median": 4.5}) == expected
+    assert sources(statement, ROW, LARGE, statistics={"median": 4.5}) == expected
 
 
 @pytest.mark.parametrize(
