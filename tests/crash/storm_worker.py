@@ -1,4 +1,4 @@
-"""A real worker (claims, leases, heartbeats, janitors, commits, files) whose executions take no time and start no process."""
+"""A real worker (claims, leases, heartbeats, janitors, commits, files) whose executions take next to no time and start no process."""
 
 import dataclasses
 import random
@@ -25,13 +25,13 @@ REFUSED = "refused_commits"
 class Instant:
     """Stands in for guests: writes what a guest would have left, and commits it."""
 
-    def __init__(self, core: Core) -> None:
-        self._core = core
+    def __init__(self, core: Core, work_s: float) -> None:
+        self._core, self._work_s = core, work_s
 
     def execute(self, job: Job, stop: Callable[[], Any]) -> Sequence[int]:
         core, plugin = self._core, PluginId(str(job.execution_id).split(".", 1)[1])
         stage = core.store.stage(job.run_id, plugin, job.fence)
-        threading.Event().wait(random.expovariate(1 / 0.003))
+        threading.Event().wait(random.expovariate(1 / self._work_s))
         output = f'{{"execution": "{job.execution_id}", "fence": {job.fence}}}'.encode()
         artifacts = core.store.write_output(stage, output)
         now = core.clock.now()
@@ -66,11 +66,11 @@ def without_the_fence() -> None:
     leases.END = UNFENCED_END
 
 
-def main(home: Path, catalog: Path, lease_s: str, fenced: bool) -> None:
+def main(home: Path, catalog: Path, lease_s: str, work_s: float, fenced: bool) -> None:
     if not fenced:
         without_the_fence()
     core = open_core(read_settings({"HARNESS_LEASE_S": lease_s}, home=home), catalog=small_catalog(catalog))
-    instant = Instant(core)
+    instant = Instant(core, work_s)
     core = dataclasses.replace(core, executing=instant, advancing=instant)  # type: ignore[arg-type]
     worker = WorkerRuntime(core, kind="worker", places=3)
     worker.start()
@@ -78,4 +78,4 @@ def main(home: Path, catalog: Path, lease_s: str, fenced: bool) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], sys.argv[4] == "fenced")
+    main(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], float(sys.argv[4]), sys.argv[5] == "fenced")
