@@ -1,4 +1,4 @@
-"""A real worker (claims, leases, heartbeats, janitors, commits, files) whose executions take next to no time and start no process."""
+"""A real worker (claims, leases, heartbeats, janitors, commits, files) whose executions only wait a moment and start no process."""
 
 import dataclasses
 import random

@@ -23,7 +23,7 @@ from tests.fakes.plugins import small_catalog
 
 ROOT = Path(__file__).parents[2]
 WORKERS, LEASE_S = 3, 0.6
-WORK_S = {True: 0.003, False: 0.1}  # without the fence, so long that whoever falls asleep holds something
+WORK_S = 0.1  # long enough for whoever falls asleep to hold something
 RUNS = int(os.environ.get("HARNESS_STORM_RUNS", "60"))
 PLAN = (
     ("ingest", "ingest", ()), ("profile", "profile", ("ingest",)), ("left", "analysis", ("profile",)),
@@ -49,7 +49,7 @@ def submit(core: Core, number: int) -> None:
 
 @contextmanager
 def workers(home: Path, catalog: Path, *, fenced: bool) -> Iterator[list[subprocess.Popen[bytes]]]:
-    arguments = [str(home), str(catalog), str(LEASE_S), str(WORK_S[fenced]), "fenced" if fenced else "unfenced"]
+    arguments = [str(home), str(catalog), str(LEASE_S), str(WORK_S), "fenced" if fenced else "unfenced"]
     command = [sys.executable, str(ROOT / "tests" / "crash" / "storm_worker.py"), *arguments]
     crew = [subprocess.Popen(command, cwd=ROOT, stderr=subprocess.DEVNULL) for _ in range(WORKERS)]
     try:
@@ -142,19 +142,27 @@ def judge(home: Path) -> dict[str, Any]:
 
 
 def test_a_storm_loses_and_doubles_nothing(tmp_path: Path) -> None:
-    """Killed and sleeping workers over hundreds of executions: each committed once, in order, with its own bytes."""
-    counted = storm(tmp_path, fenced=True, runs=RUNS, seed=7)
-    found = judge(tmp_path / "home")
+    """Killed and sleeping workers over hundreds of executions: each committed once, in order, with its own bytes. A storm that was
+    too mild to prove anything is followed by another."""
+    for seed in range(7, 12):
+        counted = weathered(tmp_path / str(seed), seed)
+        print(counted)  # noqa: T201 - shown with -s, for the record
+        if min(counted.values()) > 0:
+            return
+    raise AssertionError("five storms were too mild to prove anything")
+
+
+def weathered(folder: Path, seed: int) -> dict[str, int]:
+    """What happened in a storm, after which nothing was wrong."""
+    counted = storm(folder, fenced=True, runs=RUNS, seed=seed)
+    found = judge(folder / "home")
     executions, taken_back = found.pop("executions"), found.pop("taken back")
-    refused = (tmp_path / "home" / REFUSED).stat().st_size
-    print({**counted, "executions": executions, "taken back": taken_back, "stale commits refused": refused})  # noqa: T201 - shown with -s, for the record
     assert found.pop("integrity") == [("ok",)]
     assert found == {name: [] for name in found}
     assert executions >= RUNS * len(PLAN)
-    assert counted["killed"] > 0
-    assert counted["asleep"] > 0
-    assert counted["paused"] > 0
-    assert min(taken_back, refused) > 0, "the storm was too mild to prove anything"
+    refused = folder / "home" / REFUSED
+    stale = refused.stat().st_size if refused.exists() else 0
+    return {**counted, "executions": executions, "taken back": taken_back, "stale commits refused": stale}
 
 
 def test_without_the_fence_the_storm_is_seen_to_do_harm(tmp_path: Path) -> None:
