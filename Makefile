@@ -18,7 +18,7 @@ test: setup system check unit   ## everything that must pass, fastest first
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: deploy/requirements-dev.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; set PYTHON=/path/to/python3" >&2; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; for another, type: make PYTHON=python3.12" >&2; exit 2; }
 	@echo "Setting up $(VENV) (once, about a minute)…" >&2
 	@$(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r deploy/requirements-dev.txt
