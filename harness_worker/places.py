@@ -22,6 +22,7 @@ class Places:
         self._given: SimpleQueue[Job | None] = SimpleQueue()
         self._changed = threading.Condition()
         self._free, self._closed = count, False
+        self._under_way = 0
         self._threads = [threading.Thread(target=self._loop, name=f"place-{number}", daemon=True) for number in range(count)]
 
     def start(self) -> None:
@@ -32,10 +33,16 @@ class Places:
     def free(self) -> int:
         return self._free
 
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being done, or what it opened is still being looked at."""
+        return self._under_way > 0
+
     def give(self, job: Job) -> None:
         """Have a free place do it."""
         with self._changed:
             self._free -= 1
+            self._under_way += 1
         self._given.put(job)
 
     def wait_for_one(self) -> None:
@@ -69,6 +76,8 @@ class Places:
                 self._freed(opened)
             except Exception:
                 log.exception("no job could be claimed; the next ring tries again")
+            with self._changed:
+                self._under_way -= 1
 
     def _done(self, job: Job) -> Sequence[int]:
         try:

@@ -162,7 +162,8 @@ class WorkerRuntime:
 
     @property
     def busy(self) -> bool:
-        return bool(self._held.all())
+        """Whether it does something, or may be about to: without a moment between a job and the one that follows from it."""
+        return self._filling.locked() or self._places.busy
 
     def stop(self, drain_s: float) -> None:
         """Take no more jobs; let the running ones end within ``drain_s``, then hand them back uncharged. Safe to call twice."""

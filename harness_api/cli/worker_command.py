@@ -88,9 +88,10 @@ def _work(core: "Core", runtime: "WorkerRuntime", told: _Told, *, burst: bool) -
         pause.wait(LOOK_S)
         if not burst:
             continue
+        ready = core.jobs.backlog()["ready"]  # first: what is taken from now on shows as busy
         if runtime.busy or _something_comes(core):
             idle_since = time.monotonic()
-        elif time.monotonic() - idle_since >= (NOT_OURS_S if core.jobs.backlog()["ready"] else SETTLED_S):
+        elif time.monotonic() - idle_since >= (NOT_OURS_S if ready else SETTLED_S):
             return
 
 

@@ -175,7 +175,7 @@ def check_work(jobs: Jobs, overview: Overview) -> list[Check]:
 
 def _queue(backlog: Mapping[str, float], *, worked_on: bool) -> Check:
     ready, waited_s = int(backlog["ready"]), backlog["oldest_ready_s"]
-    sentence = f"{ready} jobs are ready, {int(backlog['leased'])} are being done."
+    sentence = f"Jobs ready: {ready:,}; being done: {int(backlog['leased']):,}."
     if ready and not worked_on:
         return Check("queue", "warning", f"{sentence} Nobody takes them.", "Start `harness worker`.", dict(backlog))
     if waited_s > WAITING_LONG_S:

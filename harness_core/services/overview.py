@@ -73,7 +73,7 @@ class Overview:
             return "No worker is running: start `harness worker` or `harness serve`, or use `harness runs resume`."
         if run.status is RunStatus.QUEUED:
             ready = int(self._jobs.backlog()["ready"])
-            return f"Waiting for a free worker: {ready:,} jobs are ready, {sum(worker.concurrency for worker in alive)} places."
+            return f"Waiting for a free worker. Jobs ready: {ready:,}; places: {sum(worker.concurrency for worker in alive)}."
         short = self._jobs.short_of_memory(run.run_id)
         if short is None:
             return None

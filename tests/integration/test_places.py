@@ -9,7 +9,18 @@ import pytest
 
 from harness_core.bootstrap import Core
 from harness_core.domain.plugins import PluginId
-from harness_core.domain.runs import Execution, ExecutionId, ExecutionStatus, Job, Run, RunConfig, RunId, RunStatus, WorkerId
+from harness_core.domain.runs import (
+    Execution,
+    ExecutionId,
+    ExecutionStatus,
+    Job,
+    JobKind,
+    Run,
+    RunConfig,
+    RunId,
+    RunStatus,
+    WorkerId,
+)
 from harness_core.ports.state import Closing, Commit
 from harness_worker.places import Places
 from harness_worker.runtime import WorkerRuntime
@@ -161,5 +172,25 @@ def test_a_place_survives_the_work_that_fails_in_it() -> None:
         places.give(Job(number, "execute", RunId("run"), None, 1, WorkerId("worker"), 1, 0))  # type: ignore[arg-type]
         assert seen.acquire(timeout=WAIT_S)
     assert (done, places.free) == ([2, 3], 1)
+    places.close()
+    assert places.join(WAIT_S)
+
+
+def test_between_a_job_and_the_one_it_opens_a_place_counts_as_busy() -> None:
+    """`worker --burst` leaves when nothing is busy: what a job opened may still be on its way to a place."""
+    looking, go_on = threading.Event(), threading.Event()
+
+    def freed(_opened: Sequence[int]) -> None:
+        looking.set()
+        assert go_on.wait(WAIT_S)
+
+    places = Places(1, lambda _job: (7,), freed)
+    places.start()
+    places.give(Job(1, JobKind.ADVANCE, RunId("run"), None, 1, WorkerId("w"), 1, 0))
+    assert looking.wait(WAIT_S)
+    assert places.free == 1
+    assert places.busy
+    go_on.set()
+    until(lambda: not places.busy)
     places.close()
     assert places.join(WAIT_S)

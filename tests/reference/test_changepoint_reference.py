@@ -3,7 +3,6 @@
 import csv
 import itertools
 import json
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -12,6 +11,7 @@ import pyarrow.csv
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
@@ -19,13 +19,6 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 MARGIN = 5
 PUBLISHED = "on the same 14 series with defaults: pelt F1 .738 cover .651, binseg .733 .645, zero .640 .543; all 42: binseg .744 .706, amoc .704 .702"
 FLOORS = (0.78, 0.70)
-
-
-def reference_folder(name: str) -> Path:
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    return Path(root) / name
 
 
 def f1(annotations: Mapping[str, Sequence[int]], predicted: Sequence[int]) -> float:

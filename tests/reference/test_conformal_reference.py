@@ -4,7 +4,6 @@ import csv
 import importlib
 import json
 import math
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ import numpy as np
 import pyarrow.csv
 import pytest
 from scipy import stats
+
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
@@ -34,12 +35,6 @@ def plugin() -> Iterator[Any]:
     sys.path.remove(str(FOLDER))
     for name in MODULES:
         del sys.modules[name]
-
-
-def reference_folder(name: str) -> Path:
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    return Path(root) / name
 
 
 def row_scores(plugin: Any, matrix: np.ndarray, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:

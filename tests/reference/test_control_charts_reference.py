@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -13,6 +12,7 @@ import pyarrow as pa
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
@@ -20,13 +20,6 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 PROFILES = {"standard": (0.11, 1.0), "reward low FP": (0.22, 1.0), "reward low FN": (0.11, 2.0)}
 PUBLISHED = "same files, standard: HTM 73.6, CAD OSE 71.6, ARTime 71.1, windowed Gaussian 35.0, random 17.0"
 FLOOR = 27.0
-
-
-def reference_folder(name: str) -> Path:
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    return Path(root) / name
 
 
 def sigmoid(place: float) -> float:

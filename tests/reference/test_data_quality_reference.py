@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -11,20 +10,12 @@ import pyarrow.csv
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 HOSPITAL_ANCHORS = "Raha .72 F1 with about 20 labelled rows, dBoost .49 (from memory of the paper)"
-
-
-def reference_folder(name):
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    folder = Path(root) / name
-    assert folder.is_dir(), f"HARNESS_REFERENCE_DATA is {root}, and there is no folder {name} in it."
-    return folder
 
 
 def show(lines):

@@ -1,7 +1,6 @@
 """Drift against SciPy on published tables, and against chance where a table is split at random."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -10,18 +9,13 @@ import pyarrow.csv
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 SPLITS, LEVEL = 30, 0.05
 NAMES = {"ks": "kolmogorov", "wasserstein": "wasserstein", "jensen_shannon_distance_base2": "jensen_shannon"}
-
-
-def folder() -> Path:
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    return Path(root) / "26-drift"
 
 
 def compare(first: pyarrow.Table, second: pyarrow.Table, seed: int = 1) -> dict:
@@ -34,8 +28,8 @@ def compare(first: pyarrow.Table, second: pyarrow.Table, seed: int = 1) -> dict:
 
 def test_distances_are_those_of_scipy() -> None:
     """Kolmogorov, Wasserstein and Jensen-Shannon distances of all compared columns, to 1e-9."""
-    expected = json.loads((folder() / "expected.json").read_text())["california"]
-    tables = [pyarrow.csv.read_csv(folder() / f"california_{part}.csv") for part in ("reference", "analysis")]
+    expected = json.loads((reference_folder("26-drift") / "expected.json").read_text())["california"]
+    tables = [pyarrow.csv.read_csv(reference_folder("26-drift") / f"california_{part}.csv") for part in ("reference", "analysis")]
     lines, worst, compared = [f"{'column':14}{'distance':>12}{'p':>9}"], 0.0, 0
     for entry in compare(*tables)["columns"]:
         for theirs, ours in NAMES.items():
@@ -50,7 +44,7 @@ def test_distances_are_those_of_scipy() -> None:
 
 def test_a_table_split_at_random_does_not_drift() -> None:
     """The share of columns below the level, over random halves of one table, stays near it."""
-    table = pyarrow.csv.read_csv(folder() / "california_reference.csv").drop_columns(["id", "timestamp"])
+    table = pyarrow.csv.read_csv(reference_folder("26-drift") / "california_reference.csv").drop_columns(["id", "timestamp"])
     p_values = []
     for seed in range(SPLITS):
         order = np.random.default_rng(seed).permutation(table.num_rows)

@@ -1,7 +1,6 @@
 """Event logs against their published statistics: roles found without hints, and every count exactly."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
@@ -27,17 +27,9 @@ LIFECYCLE = {
 }
 
 
-def reference_folder():
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    folder = Path(root) / "16-event-logs"
-    assert folder.is_dir(), f"HARNESS_REFERENCE_DATA is {root}, and there is no folder 16-event-logs in it."
-    return folder
-
-
 def analysed(name):
     """(answer of the event-log profile, answer of the process sequence) of a log as it is ingested."""
-    ingested = run_plugin(PLUGINS / "ingest_tabular", inputs=[reference_folder() / f"{name}.csv"])
+    ingested = run_plugin(PLUGINS / "ingest_tabular", inputs=[reference_folder("16-event-logs") / f"{name}.csv"])
     table = pyarrow.parquet.read_table(Path(ingested["scratch"]) / "datasets" / "0" / "data.parquet")
     upstream = {"profile_basic": run_plugin(PLUGINS / "profile_basic", table)}
     upstream["profile_eventlog"] = run_plugin(PLUGINS / "profile_eventlog", table, upstream=upstream)
@@ -51,7 +43,7 @@ def test_roles_and_counts_as_published(name):
     roles, metrics = profile["metrics"]["roles"], sequence["metrics"]
     assert (roles["case"], roles["activity"], roles["time"]) == ROLES[name]
     assert (roles["lifecycle"], roles["start_mark"], roles["end_mark"]) == LIFECYCLE.get(name, (None, None, None))
-    expected = json.loads((reference_folder() / "expected.json").read_text(encoding="utf-8")).get(name)
+    expected = json.loads((reference_folder("16-event-logs") / "expected.json").read_text(encoding="utf-8")).get(name)
     if expected is None:
         return
     for key in ("cases", "events", "activities", "variants", "start_activities", "activity_counts"):

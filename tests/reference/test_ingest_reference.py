@@ -5,7 +5,6 @@ The data is found in the folder that HARNESS_REFERENCE_DATA names. No case is gi
 
 import csv
 import json
-import os
 import re
 import sys
 import tempfile
@@ -18,6 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 PLUGIN = Path(__file__).parents[2] / "plugins" / "ingest_tabular"
@@ -27,10 +27,7 @@ Rows = list[tuple[str, ...]]
 
 @pytest.fixture(scope="module")
 def data() -> Path:
-    folder = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert folder, "Set HARNESS_REFERENCE_DATA to the folder of the reference data sets; without it nothing can be scored."
-    assert Path(folder, "02-pollock").is_dir(), f"HARNESS_REFERENCE_DATA={folder} does not hold the reference data sets."
-    return Path(folder)
+    return reference_folder("02-pollock").parent
 
 
 def say(sentence: str) -> None:

@@ -4,7 +4,6 @@ import csv
 import importlib
 import json
 import math
-import os
 import sys
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from scipy import stats
 from harness_core.sdk.statistics.robust import generalized_esd
 from harness_core.sdk.testing import run_plugin
 from tests.plugins.null_tables import null_table
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
@@ -23,15 +23,6 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 PUBLISHED = {"isolation forest": 0.783, "largest robust z": 0.778, "5 nearest neighbours": 0.777, "ECOD": 0.721, "LOF": 0.620}
 FLOOR_AUROC = 0.77
 NULL_TABLES, MOST_LOUD = 200, 10
-
-
-def reference_folder(name):
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    folder = Path(root) / name
-    assert folder.is_dir(), f"HARNESS_REFERENCE_DATA is {root}, and there is no folder {name} in it."
-    return folder
 
 
 def show(lines):

@@ -1,7 +1,6 @@
 """The scan for personal data on a published table of invented people whose columns are labelled."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pyarrow.parquet
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
@@ -16,15 +16,6 @@ PLUGINS = Path(__file__).parents[2] / "plugins"
 FLOOR_F1 = 0.8
 LEAST_PRECISION = 0.9
 SAME = {"cvv": "card_security"}
-
-
-def reference_folder(name):
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    folder = Path(root) / name
-    assert folder.is_dir(), f"HARNESS_REFERENCE_DATA is {root}, and there is no folder {name} in it."
-    return folder
 
 
 def test_kinds_of_the_columns_of_invented_people():

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import sys
 from decimal import Decimal
 from pathlib import Path
@@ -14,20 +13,12 @@ import pyarrow.csv
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 FLOOR_DIGITS = {"NumAcc3": 8.0, "NumAcc4": 8.0}
-
-
-def reference_folder(name):
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    folder = Path(root) / name
-    assert folder.is_dir(), f"HARNESS_REFERENCE_DATA is {root}, and there is no folder {name} in it."
-    return folder
 
 
 def show(lines):

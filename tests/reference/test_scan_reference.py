@@ -2,23 +2,17 @@
 
 import csv
 import json
-import os
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from tests.reference.folders import reference_folder
+
 pytestmark = pytest.mark.reference
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "analysis_scan_statistics"
-
-
-def reference_folder(name: str) -> Path:
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    return Path(root) / name
 
 
 def test_the_likelihood_ratio_of_new_mexico(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,6 @@
 """Periods of classic series against the known ones."""
 
 import json
-import os
 import sys
 from pathlib import Path
 
@@ -9,18 +8,12 @@ import pyarrow.csv
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 NOT_SEASONAL_IN_FACT = {"presidents"}  # approval ratings by quarter: a frequency, and no cycle that a test could find
-
-
-def reference_folder(name: str) -> Path:
-    """A folder of the reference data; without it these tests have nothing to compare with, and fail."""
-    root = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert root, "Set HARNESS_REFERENCE_DATA to the folder with the reference data (the one that holds INDEX.md)."
-    return Path(root) / name
 
 
 def test_periods() -> None:

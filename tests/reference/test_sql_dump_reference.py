@@ -6,7 +6,6 @@ their order, the number of rows, of values, and of characters of all values as t
 
 import datetime
 import json
-import os
 import sqlite3
 import sys
 from decimal import Decimal
@@ -17,6 +16,7 @@ import pyarrow.parquet
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.reference.folders import reference_folder
 
 pytestmark = pytest.mark.reference
 PLUGIN = Path(__file__).parents[2] / "plugins" / "ingest_sql_dump_v1"
@@ -31,10 +31,7 @@ COMPUTED = {  # an engine fills these in by itself, or computes them: they are n
 
 @pytest.fixture(scope="module")
 def data() -> Path:
-    folder = os.environ.get("HARNESS_REFERENCE_DATA")
-    assert folder, "Set HARNESS_REFERENCE_DATA to the folder of the reference data sets; without it nothing can be scored."
-    assert Path(folder, "15-sql-dumps").is_dir(), f"HARNESS_REFERENCE_DATA={folder} does not hold the reference data sets."
-    return Path(folder, "15-sql-dumps")
+    return reference_folder("15-sql-dumps")
 
 
 def say(sentence: str) -> None:
