@@ -69,6 +69,7 @@ def _examine(session: Session) -> "list[Check]":
     """What needs nothing comes first; the state is opened only where its folder is fit for it."""
     from harness_core.adapters.environment import engine_facts
     from harness_core.adapters.home import UNFIT_FILESYSTEMS, filesystem_of
+    from harness_core.adapters.volumes import encrypted
     from harness_core.adapters.wall.canaries import examine
     from harness_core.bootstrap import open_catalog
     from harness_core.services import doctor as looks
@@ -78,7 +79,7 @@ def _examine(session: Session) -> "list[Check]":
     values = {name: getattr(settings, name) for name in NAMES}
     checks = [
         *looks.check_program(engine_facts()),
-        *looks.check_home(settings.home, settings.min_free_bytes, looks.Filesystems(filesystem_of, UNFIT_FILESYSTEMS)),
+        *looks.check_home(settings.home, settings.min_free_bytes, looks.Filesystems(filesystem_of, UNFIT_FILESYSTEMS, encrypted)),
         *looks.check_settings(values, settings.sources, settings.warnings),
     ]
     if all(check.state != "failure" for check in checks if check.name == "home"):

@@ -123,6 +123,16 @@ def tell_of_open_network(console: Console, run: Run) -> None:
         console.complain(f"The network is open to {names}: HARNESS_ALLOW_NETWORK is set. Its results may not come about again.")
 
 
+def tell_of_slow_mounts(console: Console, files: tuple[Path, ...]) -> None:
+    """Before anything is read: which files lie where reading takes many times longer."""
+    from harness_core.adapters.home import UNFIT_FILESYSTEMS, filesystem_of
+
+    for file in files:
+        place = UNFIT_FILESYSTEMS.get(filesystem_of(file))
+        if place is not None:
+            console.note(f"{file.name} lies on {place}, where reading is slow. Next time, copy it to a Linux folder first.")
+
+
 def give(core: "Core", runtime: "WorkerRuntime", run: Run) -> None:
     """Tell an embedded worker its run, and ring again: the first ring may have come while it took nothing."""
     runtime.only = run.run_id

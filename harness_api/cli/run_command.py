@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING
 
 from harness_api.cli import options
 from harness_api.cli.exits import Exit, Verdict
-from harness_api.cli.following import Deadline, Followed, embedded_worker, follow, give, take_files, tell_of_open_network
+from harness_api.cli.following import (
+    Deadline,
+    Followed,
+    embedded_worker,
+    follow,
+    give,
+    take_files,
+    tell_of_open_network,
+    tell_of_slow_mounts,
+)
 from harness_api.cli.outcomes import conclude, prepare_out, run_document
 from harness_api.cli.progress import ProgressView
 from harness_api.cli.requests import Remembered, read_request
@@ -52,6 +61,7 @@ def run(
         view = ProgressView(session.console)
 
         def start(runtime: "WorkerRuntime") -> Run:
+            tell_of_slow_mounts(session.console, request.files)
             uploads = take_files(core, request.files, view)
             asked = request.submission([item.upload_id for item in uploads], runtime.worker_id)
             return core.submitting.submit(asked)

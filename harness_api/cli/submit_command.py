@@ -8,7 +8,7 @@ import typer
 
 from harness_api.cli import options
 from harness_api.cli.exits import Exit, Verdict
-from harness_api.cli.following import Deadline, WorkerWatch, follow, take_files, tell_of_open_network
+from harness_api.cli.following import Deadline, WorkerWatch, follow, take_files, tell_of_open_network, tell_of_slow_mounts
 from harness_api.cli.outcomes import REPORT_FILES, conclude, prepare_out, run_document, tell_outcome, write_whole
 from harness_api.cli.progress import ProgressView
 from harness_api.cli.requests import Remembered, Request, read_request
@@ -63,6 +63,7 @@ def submit(
         return _through_service(session, Service(url), request, verdict, out, deadline, wait=wait)
     with session.core() as core:
         view = ProgressView(session.console)
+        tell_of_slow_mounts(session.console, request.files)
         uploads = take_files(core, request.files, view)
         run = core.submitting.submit(request.submission([item.upload_id for item in uploads]))
         tell_of_open_network(session.console, run)

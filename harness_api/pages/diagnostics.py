@@ -10,6 +10,7 @@ from harness_api.service import Service, service_of
 from harness_api.tables import csv_response
 from harness_core.adapters.environment import engine_facts
 from harness_core.adapters.home import UNFIT_FILESYSTEMS, filesystem_of
+from harness_core.adapters.volumes import encrypted
 from harness_core.adapters.wall.canaries import examine as examine_wall
 from harness_core.bootstrap import Core
 from harness_core.services import doctor as looks
@@ -54,7 +55,7 @@ def examine(service: Service, *, deep: bool) -> list[Check]:
     core = service.core
     settings = core.settings
     values = {name: getattr(settings, name) for name in NAMES}
-    filesystems = looks.Filesystems(filesystem_of, UNFIT_FILESYSTEMS)
+    filesystems = looks.Filesystems(filesystem_of, UNFIT_FILESYSTEMS, encrypted)
     return [
         *looks.check_program(engine_facts()),
         *looks.check_home(settings.home, settings.min_free_bytes, filesystems),

@@ -86,16 +86,21 @@ def _python(version: str) -> Check:
 
 @dataclass(frozen=True)
 class Filesystems:
-    """What the system says of its file systems: the kind that holds a path, and the kinds on which SQLite cannot lock."""
+    """What the system says of its file systems: the kind that holds a path, the kinds on which SQLite cannot lock, and whether
+    what lies at a path is encrypted on its disk (None where that cannot be seen)."""
 
     kind_of: Callable[[Path], str]
     unfit: Collection[str]
+    encrypted: Callable[[Path], bool | None]
 
 
 def check_home(home: Path, min_free_bytes: int, filesystems: Filesystems) -> list[Check]:
     """The state folder: there, writable, on a file system that SQLite can trust, with room left; and the folder people work in."""
     existing = _nearest_existing(home)
-    return [_place(home, existing, filesystems), _free_disk(existing, min_free_bytes), _data_folder(home, filesystems)]
+    return [
+        _place(home, existing, filesystems), _free_disk(existing, min_free_bytes), _encryption(filesystems.encrypted(existing)),
+        _data_folder(home, filesystems),
+    ]  # fmt: skip
 
 
 def _place(home: Path, existing: Path, filesystems: Filesystems) -> Check:
@@ -125,6 +130,20 @@ def _free_disk(place: Path, needed: int) -> Check:
         sentence = f"{free / 1e9:,.1f} GB are free; below {needed / 1e9:,.1f} GB no work is taken."
         return Check("disk", "failure", sentence, "Free some space, or set HARNESS_HOME to a larger disk.", details)
     return Check("disk", "ok", f"{free / 1e9:,.1f} GB are free.", details=details)
+
+
+def _encryption(found: bool | None) -> Check:
+    if found is None:
+        sentence = "Whether the disk below the state folder is encrypted cannot be seen from here."
+    elif found:
+        sentence = "The state folder, with its backups, is encrypted on its disk."
+    else:
+        sentence = "No encryption is seen below the state folder: whoever has its disk can read the data and the backups."
+        advice = (
+            "Set HARNESS_HOME to a folder on an encrypted volume (LUKS, gocryptfs); under WSL2, encrypt the disk with BitLocker."
+        )
+        return Check("encryption", "warning", sentence, advice, {"encrypted": False})
+    return Check("encryption", "ok", sentence, details={"encrypted": found})
 
 
 def _data_folder(home: Path, filesystems: Filesystems) -> Check:

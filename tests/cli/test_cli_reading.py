@@ -72,7 +72,7 @@ def test_the_doctor_looks_at_everything(shared: Harness) -> None:
     done = shared("doctor", "--json", env={"HARNESS_WORKRES": "3"})
     checks = {item["name"]: item for item in done.document["checks"]}
     assert set(checks) >= {
-        "version", "python", "engine", "home", "disk", "data_folder", "database", "schema", "queue", "dead_letters", "workers",
+        "version", "python", "engine", "home", "disk", "encryption", "data_folder", "database", "schema", "queue", "dead_letters", "workers",
         "plugins", "containment", "settings", "unknown_variable",
     }  # fmt: skip
     assert done.code == 0, done.out

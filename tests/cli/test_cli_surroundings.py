@@ -30,6 +30,11 @@ def finish(self, exit_):
 Console.finish = finish
 """
 ON_A_WINDOWS_DRIVE = "import harness_core.adapters.home as home\nhome.filesystem_of = lambda path, mounts=None: '9p'"
+A_FILE_ON_A_WINDOWS_DRIVE = """
+import harness_core.adapters.home as home
+plain = home.filesystem_of
+home.filesystem_of = lambda path, *more: "9p" if path.suffix == ".csv" else plain(path, *more)
+"""
 IN_A_FOLDER_THAT_IS_GONE = "import os, tempfile\nfolder = tempfile.mkdtemp()\nos.chdir(folder)\nos.rmdir(folder)"
 
 
@@ -76,6 +81,16 @@ def test_a_home_on_a_windows_drive_is_refused_with_the_remedy(harness: Harness) 
     assert (examined.code, checks["home"]["state"]) == (8, "failure")
     assert "HARNESS_HOME" in checks["home"]["next_step"]
     assert {"plugins", "containment"} <= set(checks)
+
+
+@pytest.mark.parametrize("command", ["run", "submit"])
+def test_a_file_on_a_windows_drive_is_read_with_a_word_about_it(harness: Harness, command: str) -> None:
+    """The run is made all the same; who asked for quiet is left alone."""
+    tiny = ("--plugins", "analysis_tiny")
+    told = harness(command, harness.file(), *tiny, code=A_FILE_ON_A_WINDOWS_DRIVE)
+    assert (told.code, "Windows drive" in told.err, "copy it to a Linux folder" in told.err) == (0, True, True)
+    assert "Windows" not in harness(command, harness.file(), *tiny, "--quiet", code=A_FILE_ON_A_WINDOWS_DRIVE).err
+    assert "Windows" not in harness(command, harness.file(), *tiny).err
 
 
 def test_a_home_that_cannot_be_written_is_refused(harness: Harness) -> None:
