@@ -41,7 +41,10 @@ def test_a_claim_on_altered_data_is_not_checked(client: TestClient, core: Core, 
 
 def test_a_whole_run_is_verified_on_its_page(client: TestClient, core: Core, ended: str) -> None:
     """Everything as recorded; then one altered byte is named, and the run's page says so at its badge."""
-    assert "Verified." in client.post(f"/runs/{ended}/verify").text
+    page, told = client.post(f"/runs/{ended}/verify").text, client.post(f"/api/v1/runs/{ended}/verify").json()["numbers"]
+    assert "Verified." in page
+    assert f"{told['from_evidence']} of {told['stated']} number" in page
+    assert ("Numbers without evidence" in page) == bool(told["unbound"])
     assert client.post(f"/api/v1/runs/{ended}/verify").json()["verified"] is True
     assert client.post(f"/api/v1/runs/{ended}/replay").json()["mismatches"] == []
     report = core.store.run_folder(ended) / "report.json"
