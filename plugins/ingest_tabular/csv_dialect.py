@@ -13,8 +13,11 @@ from dataclasses import dataclass
 from csv_records import Customs, Dialect, LineSource, Record, lines_of, records
 
 DELIMITERS = (",", ";", "\t", "|", ":", "^", "~", " ", "\x01", "\x1f", "\x1e")
+UNUSUAL = "%#&@!*§¬¦¶"  # only where every line has as many of them
 MULTIPLE = re.compile(r"(\|\||;;|~~|\^\^|::|\|~\||#\||\|#)")
 PREFERENCE = {",": 1.0, ";": 0.99, "\t": 1.0, "|": 0.99, "\x01": 1.0, "\x1f": 1.0, "\x1e": 1.0, ":": 0.7, " ": 0.65}
+PREFERENCE |= dict.fromkeys(UNUSUAL, 0.6)
+FEWEST_UNUSUAL, LINES_LOOKED_AT = 2, 500
 MAX_RECORDS = 2_000
 SMALL_WEIGHT = 0.001
 MUCH_TROUBLE = 0.1
@@ -64,10 +67,17 @@ def _delimiters(samples: Sequence[str], given: str | None) -> list[str]:
     if given is not None:
         return [given]
     text = "".join(samples)
-    found = [each for each in DELIMITERS if each in text]
+    found = [each for each in DELIMITERS if each in text] + [each for each in UNUSUAL if _in_every_line(samples[0], each)]
     several = sorted({match.group() for match in MULTIPLE.finditer(text[:20_000])})
     always = {each[0] for each in several if len(set(each)) == 1 and text.count(each[0]) == len(each) * text.count(each)}
     return [each for each in found if each not in always] + several or [","]
+
+
+def _in_every_line(sample: str, mark: str) -> bool:
+    """Each of the first lines has the same number of them, and enough for three columns."""
+    lines = [line for line in sample.splitlines()[:LINES_LOOKED_AT] if line.strip()]
+    counts = {line.count(mark) for line in lines}
+    return len(lines) > 1 and len(counts) == 1 and counts.pop() >= FEWEST_UNUSUAL
 
 
 def _quotes(samples: Sequence[str], delimiter: str, given: str | None) -> list[str]:

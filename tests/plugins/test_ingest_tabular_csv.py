@@ -55,6 +55,17 @@ def test_delimiters_are_found(read: Any, delimiter: str) -> None:
     assert found.columns == {"id": [1, 2, 3], "name": ["Ann", "Bob", "Cy"], "note": [f"a{delimiter}b", "two\nlines", "plain"]}
 
 
+@pytest.mark.parametrize("mark", ["%", "#", "&", "@", "!", "*", "§"])
+def test_an_unusual_delimiter_is_found_where_every_line_has_as_many(read: Any, mark: str) -> None:
+    """Although commas and colons stand in the texts; where the same mark is part of the values, the comma stays."""
+    rows = [f"{row}{mark}Notes, part {row}: {'a, b' if row % 3 else 'none'}{mark}{1990 + row % 20}" for row in range(60)]
+    found = read("\n".join([f"id{mark}title{mark}year", *rows]).encode())
+    assert list(found.columns) == ["id", "title", "year"]
+    assert found.columns["title"][1] == "Notes, part 1: a, b"
+    shares = "\n".join(["name,first,second", *(f"n{row},{row}{mark},{row + 1}{mark}" for row in range(60))])
+    assert list(read(shares.encode()).columns) == ["name", "first", "second"]
+
+
 def test_single_quotes_and_backslashes_are_found(read: Any) -> None:
     """Other quotes and escapes than the usual are read by their own rules."""
     single = read("id,word\n1,'a,b'\n2,'c,d'\n3,'e'\n", "single.csv")
