@@ -8,13 +8,14 @@ from typing import Any
 
 from pii_forms import FORMS, Form, digits_of
 from pii_names import ANNOUNCED, GENDERS, GIVEN_NAMES, HONORIFICS, WORDS
+from scipy.special import bdtrc
 
 from harness_core.sdk import Column, Dataset
 from harness_core.sdk.dataset import quote_text
 from harness_core.sdk.statistics.axes import view_name
 
 SEEN = 1_000
-CHECKED_SHARE = 0.9
+CHECKED_SHARE, CHANCE = 0.9, 0.01
 FEW = 3
 NAMES_SHARE, SURE_BY_LIST = 0.3, 0.75
 FEWEST_DIGITS = 6
@@ -170,7 +171,10 @@ def _named(kind: str, confidence: float) -> tuple[str, str, float]:
 
 
 def inside_texts(dataset: Dataset, column: Column, forms: Sequence[Form]) -> list[tuple[Form, list[int]]]:
-    """Forms that stand somewhere within longer texts, with their rows: for check digits only those that pass."""
+    """Forms that stand somewhere within longer texts, with their rows: for check digits only those that pass.
+
+    Where most numbers of the form fail the check, as part numbers do, those that pass must be more than chance lets pass.
+    """
     plain = f"CAST({view_name(column.name)} AS VARCHAR)"
     found = []
     for form in forms:
@@ -178,10 +182,11 @@ def inside_texts(dataset: Dataset, column: Column, forms: Sequence[Form]) -> lis
         matches = f"regexp_matches({plain}, {quote_text(expression)})"
         query = f"SELECT row_index, {plain} FROM data WHERE {matches} ORDER BY row_index LIMIT {MOST_TEXTS}"
         rows = dataset.sql(query).fetchall()
-        search = re.compile(expression).finditer
-        kept = [
-            int(index) for index, text in rows if form.check is None or any(form.check(match.group(0)) for match in search(text))
-        ]
+        numbers_of = {int(index): [match.group(0) for match in re.finditer(expression, text)] for index, text in rows}
+        kept = [index for index, numbers in numbers_of.items() if form.check is None or any(map(form.check, numbers))]
+        tried = sum(map(len, numbers_of.values()))
+        if form.check is not None and 2 * len(kept) < tried and bdtrc(len(kept) - 1, tried, form.chance) > CHANCE:
+            continue
         if kept:
             found.append((form, kept))
     return found

@@ -8,6 +8,13 @@ from dataclasses import dataclass
 
 LETTERS_OF_NIF = "TRWAGMYFPDXBNJZSQVHLCKE"
 LETTERS_OF_HETU = "0123456789ABCDEFHJKLMNPRSTUVWXY"
+IBAN_LENGTHS = {
+    15: "NO", 16: "BE", 18: "DK FI FO GL NL SD", 19: "MK SI", 20: "AT BA EE KZ LT LU MN XK", 21: "CH HR LI LV",
+    22: "BG BH CR DE GB GE IE ME RS VA", 23: "AE GI IL IQ OM SO TL", 24: "AD CZ ES MD PK RO SA SE SK TN VG",
+    25: "LY PT ST", 26: "IS TR", 27: "BI DJ FR GR IT MC MR SM", 28: "AL AZ BY CY DO GT HU LB NI PL SV",
+    29: "BR EG PS QA UA", 30: "JO KW MU YE", 31: "MT SC", 32: "LC", 33: "RU",
+}  # fmt: skip
+IBAN_LENGTH = {country: length for length, countries in IBAN_LENGTHS.items() for country in countries.split()}
 
 
 def digits_of(text: str) -> list[int]:
@@ -26,9 +33,10 @@ def card(text: str) -> bool:
 
 
 def iban(text: str) -> bool:
-    """The remainder of 1 by 97 after the first four characters are moved to the end."""
+    """As long as its country's are, and the remainder of 1 by 97 after the first four characters are moved to the end."""
     plain = "".join(text.split()).upper()
-    return int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4])) % 97 == 1
+    number = int("".join(str(int(character, 36)) for character in plain[4:] + plain[:4]))
+    return IBAN_LENGTH.get(plain[:2]) == len(plain) and number % 97 == 1
 
 
 def nif(text: str) -> bool:
@@ -74,7 +82,8 @@ def address_of_four(text: str) -> bool:
 class Form:
     """A kind of personal data with the expression of a whole value, how sure it makes by itself, and a check that chance fails.
 
-    ``inside`` is the expression of one within a text, for forms that are rare enough to be looked for there.
+    ``inside`` is the expression of one within a text, for forms that are rare enough to be looked for there; ``chance`` is the
+    share of numbers drawn at random that pass the check.
     """
 
     kind: str
@@ -83,6 +92,7 @@ class Form:
     confidence: float
     check: Callable[[str], bool] | None = None
     inside: str | None = None
+    chance: float = 0.0
 
 
 EMAIL = r"[A-Za-z0-9._%+'-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,24}"
@@ -104,8 +114,8 @@ STREET = (
 
 FORMS: tuple[Form, ...] = (
     Form("email", "e-mail addresses", EMAIL, 0.95, inside=EMAIL),
-    Form("iban", "bank account numbers (IBAN)", IBAN, 0.5, iban, rf"\b({IBAN})\b"),
-    Form("credit_card", "payment card numbers", CARD, 0.4, card, rf"\b({CARD})\b"),
+    Form("iban", "bank account numbers (IBAN)", IBAN, 0.5, iban, rf"\b({IBAN})\b", 1 / 97),
+    Form("credit_card", "payment card numbers", CARD, 0.4, card, rf"\b({CARD})\b", 1 / 10),
     Form("ip_address", "IP addresses", r"([0-9]{1,3}\.){3}[0-9]{1,3}", 0.8, address_of_four),
     Form("ip_address", "IP addresses", r"[0-9A-Fa-f]{1,4}(:[0-9A-Fa-f]{0,4}){3,7}", 0.8),
     Form("mac_address", "network card addresses", r"([0-9A-Fa-f]{2}[:-]){5}[0-9A-Fa-f]{2}", 0.9),
