@@ -30,17 +30,17 @@ class Catalog:
     _rows: int = 0
     _is_first_pass: bool = True
 
-    def begin_second_pass(self) -> list[DumpTable]:
-        """The tables that must be read again, made ready for it: each column as what all its values fit."""
+    def begin_next_pass(self) -> bool:
+        """Make the tables ready that must be read again: each column as what all its values fit. False where there is none."""
         again = [table for table in self.tables if table.is_spoilt or any(reading.is_open for reading in table.readings)]
         for table in self.tables:
             table.is_active = False
         for table in again:
-            table.first_readings = table.readings
+            table.first_readings = table.first_readings or table.readings
             table.begin_pass([reading.settled() for reading in table.readings])
         self._by_name, self._domains, self.schema = {}, {}, ""
         self._seen, self._is_first_pass = 0, False
-        return again
+        return bool(again)
 
     def begin_file(self, source: int) -> None:
         self.source, self.schema = source, ""

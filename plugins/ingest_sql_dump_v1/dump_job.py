@@ -1,12 +1,12 @@
-"""Whole dumps, of one file or several, into tables: one pass, and a second for tables where a column did not fit."""
+"""Whole dumps, of one file or several, into tables: one pass, and others for tables where a column did not fit."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from dump_batches import Batch
 from dump_catalog import Catalog
-from dump_columns import Batch
 from dump_reader import DumpReader
 from dump_settings import Settings
 from dump_source import DumpText, open_dump
@@ -50,8 +50,7 @@ def read_dump(sources: Sequence[InputFile], settings: Settings, work: Path, prog
     ]  # fmt: skip
     catalog = Catalog(settings)
     _read_all(texts, catalog, settings, work, lambda share: progress(0.95 * share, "reading"), is_head)
-    again = catalog.begin_second_pass()
-    if again:
+    while catalog.begin_next_pass():
         _read_all(texts, catalog, settings, work, lambda share: progress(share, "reading again what did not fit its type"), is_head)
     dump = Dump(catalog, texts, {id(table): work / "tables" / f"{id(table)}.parquet" for table in catalog.tables})
     if len({table.key[0] for table in dump.tables}) > 1:
@@ -65,6 +64,7 @@ def read_dump(sources: Sequence[InputFile], settings: Settings, work: Path, prog
         for table in dump.tables:
             if not dump.paths[id(table)].exists():
                 store.write_empty(table)
+            store.check(table)
     return dump
 
 
@@ -88,6 +88,7 @@ def _read_all(
                 try:
                     reader.read()
                 except InputRejected as reason:
+                    store.settle()  # rows before this place may be refused too, and then come first
                     if not is_head or reason.code != "truncated":
                         raise
                     reader.flush()

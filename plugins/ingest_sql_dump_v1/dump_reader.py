@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from dump_columns import Batch
+from dump_batches import Batch
 from dump_copy import scan_copy
 from dump_inserts import Head, copy_head, insert_head
 from dump_policy import alters_columns, judge
-from dump_rows import Rows, exact_rows, scan_rows
+from dump_rows import Rows, exact_rows
+from dump_scan import scan_rows
 from dump_schema import NotUnderstood, RowsFromQuery
 from dump_statements import HEAD_BYTES, Statements
 from dump_tables import DumpTable

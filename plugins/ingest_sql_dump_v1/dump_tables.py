@@ -9,7 +9,8 @@ from typing import Any
 
 import pyarrow
 import pyarrow.parquet
-from dump_columns import Batch, ColumnReading, read_batch
+from dump_batches import Batch, read_batch
+from dump_columns import ColumnReading
 from dump_schema import Definition, DumpColumn, ForeignKey
 from dump_types import Kind
 from dump_words import Notes, rejected
@@ -139,21 +140,35 @@ class TableStore:
             self._settle_oldest()
         self._under_way.append(self._casting.submit(self._cast, table, batch))
 
-    def finish(self) -> None:
-        """Wait for all rows, and close the files."""
+    def settle(self) -> None:
+        """Wait for all rows so far; raises what went wrong with the first that did."""
         while self._under_way:
             self._settle_oldest()
+
+    def finish(self) -> None:
+        """Wait for all rows, and close the files."""
+        self.settle()
         for writer in self._writers.values():
             writer.close()
         self._writers.clear()
+
+    def check(self, table: DumpTable) -> None:
+        """Raises AssertionError where not every row was written, which would be a fault of this program."""
+        rows = pyarrow.parquet.read_metadata(self.path(table)).num_rows
+        if rows != table.row_count:
+            raise AssertionError(f"{rows} of {table.row_count} rows were written")
 
     def write_empty(self, table: DumpTable) -> None:
         TableWriter(self.path(table), table.schema()).close()
 
     def _settle_oldest(self) -> None:
-        writing = self._under_way.popleft().result()
-        if writing is not None:
-            writing.result()
+        try:
+            writing = self._under_way.popleft().result()
+            if writing is not None:
+                writing.result()
+        except BaseException:
+            self._under_way.clear()
+            raise
 
     def _cast(self, table: DumpTable, batch: Batch) -> "Future[None] | None":
         try:

@@ -31,7 +31,7 @@ class Window:
             return
         pieces, have = [self.data[self.at :]], self.left
         while have < wanted:
-            piece = self._file.read(max(self.block_bytes, wanted - have))
+            piece = self._file.read(max(self.block_bytes, wanted) - have)
             if not piece:
                 self.ended = True
                 break
