@@ -6,7 +6,7 @@ Memory holds one batch of rows, however long the table is.
 import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,25 @@ class NumberText(str):
 
 
 @dataclass
-class _Kinds:
+class Kinds:
     """What a column held: the kinds of its values, the tokens that mean none, and some of its texts."""
 
     kinds: dict[str, int] = field(default_factory=dict)
     tokens: dict[str, int] = field(default_factory=dict)
     texts: list[str] = field(default_factory=list)
+
+    def note(self, kind: str, count: int) -> None:
+        """``count`` more values of a kind."""
+        if count:
+            self.kinds[kind] = self.kinds.get(kind, 0) + count
+
+    def add(self, later: "Kinds") -> None:
+        """Take in what the column held further down."""
+        for kind, count in later.kinds.items():
+            self.note(kind, count)
+        for token, count in later.tokens.items():
+            self.tokens[token] = self.tokens.get(token, 0) + count
+        self.texts += later.texts[: max(0, SAMPLE_TEXTS - len(self.texts))]
 
 
 @dataclass
@@ -47,14 +60,14 @@ class CellStore:
 
     folder: Path
     rules: TypeRules
-    columns: dict[str, _Kinds] = field(default_factory=dict)
+    columns: dict[str, Kinds] = field(default_factory=dict)
     row_count: int = 0
     _rows: list[dict[str, str | None]] = field(default_factory=list)
     _parts: int = 0
 
     def add_column(self, name: str) -> None:
         """Declare a column that there may be no row for."""
-        self.columns.setdefault(name, _Kinds())
+        self.columns.setdefault(name, Kinds())
 
     def add(self, names: Sequence[str], values: Iterable[Any]) -> None:
         """Add a row; names that are new become columns, null in the rows before."""
@@ -62,7 +75,7 @@ class CellStore:
         for name, value in zip(names, values, strict=True):
             kinds = self.columns.get(name)
             if kinds is None:
-                kinds = self.columns[name] = _Kinds()
+                kinds = self.columns[name] = Kinds()
             row[name] = self._kept(value, kinds)
         self._rows.append(row)
         self.row_count += 1
@@ -78,7 +91,7 @@ class CellStore:
         self._write({name: self._column(values, self.columns[name]) for name, values in cells})
         self.row_count += len(rows)
 
-    def _column(self, values: Sequence[Any], kinds: _Kinds) -> pyarrow.Array:
+    def _column(self, values: Sequence[Any], kinds: Kinds) -> pyarrow.Array:
         """The texts of one column's cells; what its cells are is noted in ``kinds``."""
         counts = Counter(map(type, values))
         held = set(counts) - {type(None)}
@@ -92,7 +105,7 @@ class CellStore:
             return found
         return pyarrow.array([self._kept(value, kinds) for value in values], pyarrow.string())
 
-    def _texts(self, values: Sequence[str | None], kinds: _Kinds) -> pyarrow.Array:
+    def _texts(self, values: Sequence[str | None], kinds: Kinds) -> pyarrow.Array:
         filled = [value for value in values if value]
         tokens = {value for value in set(filled) if value.strip().lower() in self.rules.null_tokens}
         for token in tokens:
@@ -103,7 +116,7 @@ class CellStore:
             kinds.kinds["text"] = kinds.kinds.get("text", 0) + len(real)
         return pyarrow.array([value or None for value in values], pyarrow.string())
 
-    def _kept(self, value: Any, kinds: _Kinds) -> str | None:
+    def _kept(self, value: Any, kinds: Kinds) -> str | None:
         kind, text = cell_text(value)
         if text is None:
             return None
@@ -142,13 +155,13 @@ class CellStore:
         """What each column is, by the kinds of all its values."""
         return {name: self._typing(name, kinds) for name, kinds in self.columns.items()}
 
-    def _typing(self, name: str, column: _Kinds) -> Typing:
+    def _typing(self, name: str, column: Kinds) -> Typing:
         kinds, forced = set(column.kinds), self.rules.forced_type(name)
         tokens = tuple(sorted(column.tokens))
         if forced == "text" or not kinds:
             return TEXT
         if kinds == {"text"}:
-            return self._temporal(column)
+            return self._temporal(column, tokens)
         for typing, allowed in KINDS:
             if kinds <= allowed:
                 wider = Typing("float", "DOUBLE") if forced == "float" and typing.type == "integer" else typing
@@ -158,10 +171,10 @@ class CellStore:
         spoken = ", ".join(f"{column.kinds[kind]:,} {WORDS.get(kind, kind + 's')}" for kind in sorted(kinds))
         return Typing("text", "VARCHAR", note=MIXED_NOTE.format(kinds=spoken))
 
-    def _temporal(self, column: _Kinds) -> Typing:
-        """Texts that are all dates in one format; other texts stay what the source says they are."""
+    def _temporal(self, column: Kinds, tokens: tuple[str, ...]) -> Typing:
+        """Texts that seem all dates in one format, for the writer to prove; other texts stay what the source says they are."""
         found = [typing for typing in candidates(column.texts, self.rules) if typing.type in ("date", "timestamp")]
-        return found[0] if len(found) == 1 and found[0].format.startswith("iso") else TEXT
+        return replace(found[0], tokens=tokens) if len(found) == 1 and found[0].format.startswith("iso") else TEXT
 
 
 KINDS: tuple[tuple[Typing, frozenset[str]], ...] = (
@@ -174,14 +187,14 @@ KINDS: tuple[tuple[Typing, frozenset[str]], ...] = (
 )
 
 
-def _written_texts(values: Sequence[Any], kinds: _Kinds, kind: str, write: Callable[[Any], str]) -> pyarrow.Array:
+def _written_texts(values: Sequence[Any], kinds: Kinds, kind: str, write: Callable[[Any], str]) -> pyarrow.Array:
     """The texts of values of one kind and of empty cells."""
     texts = [None if value is None or value == "" else write(value) for value in values]
     kinds.kinds[kind] = kinds.kinds.get(kind, 0) + len(texts) - texts.count(None)
     return pyarrow.array(texts, pyarrow.string())
 
 
-def _number_texts(values: Sequence[Any], kinds: _Kinds) -> pyarrow.Array | None:
+def _number_texts(values: Sequence[Any], kinds: Kinds) -> pyarrow.Array | None:
     """The texts of floats and empty cells, as :func:`cell_text` writes them; None where Arrow writes some in another way."""
     if "" in values or None in values:
         is_empty = numpy.fromiter((value is None or value == "" for value in values), numpy.bool_, len(values))

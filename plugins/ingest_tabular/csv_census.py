@@ -15,7 +15,7 @@ import numpy
 import numpy.typing
 from csv_records import Dialect
 
-CHUNK_BYTES = 1 << 20  # larger ones leave the processor's cache
+CHUNK_BYTES = 1 << 19  # larger ones leave the processor's cache
 LONGEST_LINE_BYTES = 8 << 20
 THREADS = 2
 WAITING = 6

@@ -27,6 +27,7 @@ HEAD_RECORDS = 2_000
 EMPTY_MARK = "\ue000"
 DETECTION_CHARS = 64 << 10
 MAX_LINE_BYTES = 8 << 20
+USUAL_LINE_BYTES = 2 << 20  # the reader's buffers are sixteen times the longest line that it is told of
 
 
 @dataclass
@@ -72,7 +73,7 @@ def read_table(path: Path, settings: Settings, work: Path, memory_mb: int, repai
         path, plan.dialect, plan.layout.body_line - 1, lambda done: progress(0.15 * done / max(1, size), "looking at every byte")
     )
     parquet, rules = work / "table.parquet", settings.type_rules
-    with connect(work, memory_mb) as connection:
+    with connect(work, memory_mb, columns=len(plan.names)) as connection:
         columns = None
         if census.is_regular and _is_simple(plan, census):
             columns = _read_fast(connection, path, plan, census, rules, parquet, repairs, progress)
@@ -239,7 +240,7 @@ def text_relation(
     line_end: str = "\n",
     pads: bool = False,
     keeps_empty: bool = False,
-    longest_row: int = 0,
+    longest_line: int = MAX_LINE_BYTES,
 ) -> str:
     """SQL that reads a regular delimited file with every column as text, in file order.
 
@@ -257,7 +258,7 @@ def text_relation(
         f"SELECT {chosen if keeps_empty else '*'} FROM read_csv({quote_text(str(path))}, auto_detect=false, columns={{{columns}}}, "
         f"delim={quote_text(dialect.delimiter)}, quote={quote}, escape={escape}, header=false, skip={skip_lines}, "
         f"strict_mode=true, null_padding={_sql(pads)}, parallel={_sql(not pads)}, "
-        f"allow_quoted_nulls={_sql(not keeps_empty)}, max_line_size={max(MAX_LINE_BYTES, longest_row + 1)}{told})"
+        f"allow_quoted_nulls={_sql(not keeps_empty)}, max_line_size={longest_line}{told})"
     )
 
 
@@ -272,7 +273,10 @@ def _read_fast(
     """The typed columns, or None where the fast reader stumbles over the file."""
     keeps_empty = bool(plan.dialect.empty)
     line_end = "\r\n" if census.line_ends == "crlf" else "\n"
-    relation = text_relation(path, plan.names, plan.dialect, plan.layout.body_line - 1, line_end=line_end, keeps_empty=keeps_empty)
+    relation = text_relation(
+        path, plan.names, plan.dialect, plan.layout.body_line - 1, line_end=line_end, keeps_empty=keeps_empty,
+        longest_line=USUAL_LINE_BYTES if census.longest_line_bytes <= USUAL_LINE_BYTES // 4 else MAX_LINE_BYTES,
+    )  # fmt: skip
     attempt = Repairs()
     try:
         columns = write_typed(
@@ -314,7 +318,13 @@ def _read_exactly(
     samples.update({name: [] for name in names[len(plan.names) :]})
     pads, keeps_empty = tally.widest > len(plan.names), bool(plan.dialect.empty)
     relation = text_relation(
-        copy, names, regular_dialect(plan.dialect), 0, pads=pads, keeps_empty=keeps_empty, longest_row=tally.longest_row
+        copy,
+        names,
+        regular_dialect(plan.dialect),
+        0,
+        pads=pads,
+        keeps_empty=keeps_empty,
+        longest_line=max(MAX_LINE_BYTES, tally.longest_row + 1),
     )
     if not tally.rows:
         relation = "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in names) + " WHERE false"

@@ -10,7 +10,7 @@ from csv_layout import usable_names
 from csv_table import Table, too_many_columns, too_many_rows
 from repair_notes import Repairs
 from table_settings import Settings
-from typed_table import WRITER, connect, null_counts
+from typed_table import connect, null_counts, writer
 
 from harness_core.sdk import Column, InputRejected
 from harness_core.sdk.contract import ColumnType
@@ -56,10 +56,11 @@ def read_parquet(path: Path, settings: Settings, work: Path, memory_mb: int, rep
             renamed = usable_names(_source_names(path, names), repairs, 1)
             columns = [_column(new, kind) for new, kind in zip(renamed, kinds, strict=True)]
             items = ", ".join(_item(old, column, kind) for old, column, kind in zip(names, columns, kinds, strict=True))
-            connection.execute(
-                f"COPY (SELECT {items} FROM read_parquet({quote_text(str(path))})) TO {quote_text(str(target))} {WRITER}"
-            )
+            source, form = f"read_parquet({quote_text(str(path))})", writer(len(columns))
+            connection.execute(f"COPY (SELECT {items} FROM {source}) TO {quote_text(str(target))} {form}")
             columns = _with_nulls(target, columns)
+        except duckdb.OutOfMemoryException:
+            raise
         except duckdb.Error as reason:
             raise corrupt() from reason
     progress(1.0, "copied")

@@ -6,12 +6,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import table_files
 import workbook
+from column_sql import violation_sql
+from column_types import TypeRules, candidates, nearly
 from csv_table import Table
 from table_settings import Settings
 from text_source import corrupt_archive
-from typed_table import connect
+from typed_table import NEARLY_TEXTS, connect
 
 from harness_core.sdk import InputFile
 from harness_core.sdk.dataset import quote_name, quote_text
@@ -21,6 +24,8 @@ HEAD_BYTES = 2 << 20
 SHOWN_ROWS = 50
 PREVIEW_ROWS = 5_000
 GUESSED_PACKING = 5
+EXPLAINED_COLUMNS = 50
+EXAMPLES, EXAMPLE_CHARS = 5, 200
 
 
 def preview(source: InputFile, settings: Settings, work: Path, memory_mb: int) -> dict[str, Any]:
@@ -42,7 +47,7 @@ def preview(source: InputFile, settings: Settings, work: Path, memory_mb: int) -
         "quote": table.reading.get("quote"),
         "header": table.reading.get("header", True),
         "sheets": _sheets(source, found, work),
-        "columns": [{"name": column.name, "type": column.type} for column in table.columns],
+        "columns": _described(table, settings, work, memory_mb),
         "rows": first_rows(table, work, memory_mb),
         "row_estimate": rows,
         "row_estimate_exact": is_whole,
@@ -76,6 +81,34 @@ def _sheets(source: InputFile, found: str, work: Path) -> list[str]:
     if found != "workbook":
         return []
     return workbook.sheet_names(workbook.open_workbook(source.path, 1 << 62, work))
+
+
+def _described(table: Table, settings: Settings, work: Path, memory_mb: int) -> list[dict[str, Any]]:
+    """The columns; where a few values keep one from the type of the others, with the first of them and their rows."""
+    kept = [column.name for column in table.columns if column.type == "text" and column.note][:EXPLAINED_COLUMNS]
+    with connect(work, memory_mb, threads=1) as connection:
+        odd = {name: counter_examples(connection, table.path, name, settings.type_rules) for name in kept}
+    return [
+        {"name": column.name, "type": column.type}
+        | ({"note": column.note} if column.note else {})
+        | ({"counter_examples": odd[column.name]} if odd.get(column.name) else {})
+        for column in table.columns
+    ]
+
+
+def counter_examples(
+    connection: "duckdb.DuckDBPyConnection", path: Path, name: str, rules: TypeRules
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The first values of a column that do not fit the type of nearly all others, with their zero-based rows; [] where none is."""
+    source, column = f"read_parquet({quote_text(str(path))})", quote_name(name)
+    found = connection.sql(f"SELECT {column} FROM {source} WHERE {column} IS NOT NULL LIMIT {NEARLY_TEXTS}").fetchall()
+    texts = [str(text) for (text,) in found]
+    fitting = candidates(texts, rules)
+    typing = nearly(texts, rules) if not fitting else fitting[0] if len(fitting) == 1 else None
+    if typing is None:
+        return []
+    query = f"SELECT file_row_number, {column} FROM {source} WHERE {violation_sql(name, typing)} ORDER BY 1 LIMIT {EXAMPLES}"
+    return [{"row": row, "value": value[:EXAMPLE_CHARS]} for row, value in connection.sql(query).fetchall()]
 
 
 def first_rows(table: Table, work: Path, memory_mb: int) -> list[list[str | None]]:

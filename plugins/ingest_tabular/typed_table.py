@@ -4,10 +4,10 @@ The first attempt converts and checks in one pass, with the types a sample allow
 all rows are asked which typings they survive, until none is contradicted.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import column_sql
 import duckdb
@@ -20,10 +20,14 @@ from harness_core.sdk import Column
 from harness_core.sdk.dataset import quote_name, quote_text
 
 MAX_ROUNDS = 8
+WIDE = 200  # columns whose whole proof one query can hold: planning it takes a megabyte for each
+SLICE = 100  # columns whose proofs are asked for at once, where they are asked for by themselves
 NEARLY_TEXTS = 2_000
 KIND_WORDS = {"float": "number", "integer": "whole number", "decimal": "number", "boolean": "true or false"}
-WRITER = "(FORMAT parquet, PARQUET_VERSION V2, COMPRESSION snappy, ROW_GROUP_SIZE 122880)"
+GROUP_ROWS, VECTOR_ROWS = 122_880, 2_048
+GROUP_VALUES = 1 << 23  # a row group is held whole until it is written
 Progress = Callable[[float], None]
+Item = TypeVar("Item")
 
 
 @dataclass
@@ -36,8 +40,14 @@ class Evidence:
     undecided: bool = False
 
 
-def connect(scratch: Path, memory_mb: int, threads: int = 2) -> "duckdb.DuckDBPyConnection":
-    """An in-memory DuckDB that spills to ``scratch``, keeps row order, and never reaches for the network."""
+def connect(scratch: Path, memory_mb: int, threads: int = 2, columns: int = 0) -> "duckdb.DuckDBPyConnection":
+    """An in-memory DuckDB that spills to ``scratch``, keeps row order, and never reaches for the network.
+
+    A wide table is read by one thread, with twice the memory: each thread holds megabytes for every hundred columns, and
+    short of memory it spills what it needs next.
+    """
+    if columns > WIDE:
+        memory_mb, threads = 2 * memory_mb, 1
     connection = duckdb.connect(
         ":memory:",
         config={
@@ -54,6 +64,12 @@ def connect(scratch: Path, memory_mb: int, threads: int = 2) -> "duckdb.DuckDBPy
     connection.execute("SET progress_bar_time = 0")
     connection.execute("SET TimeZone = 'UTC'")
     return connection
+
+
+def writer(columns: int) -> str:
+    """How Parquet is written: row groups of 122,880 rows, of fewer whole vectors where a table is wide."""
+    rows = max(VECTOR_ROWS, min(GROUP_ROWS, GROUP_VALUES // columns // VECTOR_ROWS * VECTOR_ROWS))
+    return f"(FORMAT parquet, PARQUET_VERSION V2, COMPRESSION snappy, ROW_GROUP_SIZE {rows})"
 
 
 def one_row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[Any, ...]:
@@ -103,11 +119,40 @@ def _write_fixed(
     connection: "duckdb.DuckDBPyConnection", relation: str, fixed: Mapping[str, Typing], path: Path, repairs: Repairs,
     progress: Progress,
 ) -> list[tuple[Column, Typing]]:  # fmt: skip
+    fixed = survivors(connection, relation, fixed)
     items = ", ".join(column_sql.plain_cast_sql(name, typing) for name, typing in fixed.items())
     with watched(connection, progress):
-        connection.execute(f"COPY (SELECT {items} FROM ({relation})) TO {quote_text(str(path))} {WRITER}")
+        connection.execute(f"COPY (SELECT {items} FROM ({relation})) TO {quote_text(str(path))} {writer(len(fixed))}")
     evidence = [Evidence(name, [], [typing]) for name, typing in fixed.items()]
     _say_tokens(connection, relation, evidence, repairs)
+    return _described(connection, relation, path, evidence, TypeRules())
+
+
+def survivors(connection: "duckdb.DuckDBPyConnection", relation: str, typings: Mapping[str, Typing]) -> dict[str, Typing]:
+    """The typings of the relation's columns, text instead where a text that is to be a date cannot be told back from it."""
+    found = dict(typings)
+    for part in _slices([name for name, typing in typings.items() if typing.format]):
+        asked = ", ".join(f"coalesce(bool_or({column_sql.violation_sql(name, typings[name])}), false)" for name in part)
+        is_lossy = one_row(connection, f"SELECT {asked} FROM ({relation})")
+        found.update({name: TEXT for name, lossy in zip(part, is_lossy, strict=True) if lossy})
+    return found
+
+
+def write_converted(
+    connection: "duckdb.DuckDBPyConnection", relation: str, items: Mapping[str, str], typings: Mapping[str, Typing], path: Path,
+    tokens: Mapping[str, int], repairs: Repairs, progress: Progress,
+) -> list[tuple[Column, Typing]]:  # fmt: skip
+    """Write ``relation``, whose values have their types already, to ``path``: one SQL expression per column.
+
+    ``tokens`` counts the null tokens of each column that has some.
+    """
+    selected = ", ".join(f"{item} AS {quote_name(name)}" for name, item in items.items())
+    with watched(connection, progress):
+        connection.execute(f"COPY (SELECT {selected} FROM ({relation})) TO {quote_text(str(path))} {writer(len(items))}")
+    evidence = [Evidence(name, [], [typing]) for name, typing in typings.items()]
+    for column in evidence:
+        if _typing(column).tokens:
+            _say_token(column, tokens[column.name], repairs)
     return _described(connection, relation, path, evidence, TypeRules())
 
 
@@ -125,15 +170,38 @@ def _typing(column: Evidence) -> Typing:
 def _copy(
     connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], path: Path, progress: Progress
 ) -> bool:
-    query = column_sql.checked_select([(column.name, _typing(column)) for column in evidence], relation)
+    """Write the table in one pass, converted and proved; False where a value would be changed by its column's type.
+
+    Of a wide table that pass holds the quick proofs only; where these are not enough, the whole ones come in slices before it.
+    """
+    columns = [(column.name, _typing(column)) for column in evidence]
+    whole = len(columns) <= WIDE
+    form = writer(len(columns))
+    if _written(connection, column_sql.checked_select(columns, relation, whole=whole), path, form, progress):
+        return True
+    if whole or not _proved(connection, relation, columns):
+        return False
+    return _written(connection, column_sql.proved_select(columns, relation), path, form, progress)
+
+
+def _written(connection: "duckdb.DuckDBPyConnection", query: str, path: Path, form: str, progress: Progress) -> bool:
     try:
         with watched(connection, progress):
-            connection.execute(f"COPY ({query}) TO {quote_text(str(path))} {WRITER}")
+            connection.execute(f"COPY ({query}) TO {quote_text(str(path))} {form}")
     except duckdb.Error as reason:
         if column_sql.LOSSY not in str(reason):
             raise
         return False
     return True
+
+
+def _proved(connection: "duckdb.DuckDBPyConnection", relation: str, columns: Sequence[tuple[str, Typing]]) -> bool:
+    parts = _slices([item for item in columns if item[1].type != "text"])
+    return all(one_row(connection, column_sql.proof_select(part, relation))[0] is not False for part in parts)
+
+
+def _slices(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    return (items[start : start + SLICE] for start in range(0, len(items), SLICE))
 
 
 def _settle(connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], rules: TypeRules) -> None:
@@ -156,13 +224,15 @@ def _contradictions(
     connection: "duckdb.DuckDBPyConnection", relation: str, asked: Sequence[tuple[Evidence, Typing]]
 ) -> dict[int, list[str]]:
     """For each column, texts that one of its proposals does not survive: the least, the greatest, the shortest."""
-    items = []
-    for column, typing in asked:
-        name = quote_name(column.name)
-        fails = column_sql.violation_sql(column.name, typing) if typing.type != "text" else f"{name} IS NOT NULL"
-        items += [f"min({name}) FILTER ({fails})", f"max({name}) FILTER ({fails})"]
-        items += [f"min_by({name}, length({name})) FILTER ({fails})"]
-    row = one_row(connection, f"SELECT {', '.join(items)} FROM ({relation})")
+    row: list[str | None] = []
+    for part in _slices(asked):
+        items = []
+        for column, typing in part:
+            name = quote_name(column.name)
+            fails = column_sql.violation_sql(column.name, typing) if typing.type != "text" else f"{name} IS NOT NULL"
+            items += [f"min({name}) FILTER ({fails})", f"max({name}) FILTER ({fails})"]
+            items += [f"min_by({name}, length({name})) FILTER ({fails})"]
+        row += one_row(connection, f"SELECT {', '.join(items)} FROM ({relation})")
     found: dict[int, list[str]] = {}
     for index, (column, _) in enumerate(asked):
         texts = [text for text in row[3 * index : 3 * index + 3] if text is not None]
@@ -177,12 +247,16 @@ def _say_tokens(connection: "duckdb.DuckDBPyConnection", relation: str, evidence
         return
     items = ", ".join(column_sql.token_count_sql(column.name, tokens) for column, tokens in told)
     counts = one_row(connection, f"SELECT {items} FROM ({relation})")
-    for (column, tokens), count in zip(told, counts, strict=True):
-        listed = ", ".join(f"“{token}”" for token in tokens if token.strip()) or "blank cells"
-        words = counted(count, "value", "values")
-        verbs = ("means", "is") if count == 1 else ("mean", "are")
-        sentence = f"{words} of “{column.name}” {verbs[0]} no value ({listed}) and {verbs[1]} null."
-        repairs.add("null_tokens", count, sentence, column=column.name)
+    for (column, _), count in zip(told, counts, strict=True):
+        _say_token(column, count, repairs)
+
+
+def _say_token(column: Evidence, count: int, repairs: Repairs) -> None:
+    listed = ", ".join(f"“{token}”" for token in _typing(column).tokens if token.strip()) or "blank cells"
+    words = counted(count, "value", "values")
+    verbs = ("means", "is") if count == 1 else ("mean", "are")
+    sentence = f"{words} of “{column.name}” {verbs[0]} no value ({listed}) and {verbs[1]} null."
+    repairs.add("null_tokens", count, sentence, column=column.name)
 
 
 def _described(
@@ -207,8 +281,10 @@ def _why_text(
     asked = {name: typing for name, typing in almost.items() if typing is not None and name not in reasons}
     if not asked:
         return reasons
-    items = ", ".join(f"count(*) FILTER ({column_sql.violation_sql(name, typing)})" for name, typing in asked.items())
-    counts = one_row(connection, f"SELECT {items} FROM ({relation})")
+    counts: list[int] = []
+    for part in _slices(list(asked.items())):
+        items = ", ".join(f"count(*) FILTER ({column_sql.violation_sql(name, typing)})" for name, typing in part)
+        counts += one_row(connection, f"SELECT {items} FROM ({relation})")
     for (name, typing), count in zip(asked.items(), counts, strict=True):
         kind = KIND_WORDS.get(typing.type, typing.type)
         words = counted(count, "value is", "values are")

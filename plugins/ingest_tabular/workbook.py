@@ -10,16 +10,19 @@ from typing import Any
 
 import python_calamine as calamine
 from cell_store import BATCH_ROWS, CellStore, cell_text
+from column_types import Typing
 from csv_layout import Layout, lay_out, say_layout, usable_names
 from csv_records import Record
 from csv_table import Table, too_many_columns, too_many_rows
 from reading_progress import Progress
 from repair_notes import Repairs, counted
+from sheet_cells import UnusualSheet
+from sheet_table import read_rows
 from table_settings import Settings
 from text_source import MAX_RATIO, RATIO_FLOOR_BYTES, too_large
-from typed_table import connect, write_typed
+from typed_table import connect, write_converted, write_typed
 
-from harness_core.sdk import InputRejected
+from harness_core.sdk import Column, InputRejected
 
 HEAD_ROWS = 500
 OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
@@ -110,10 +113,12 @@ def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, pr
     workbook, notes = open_workbook(path, settings.max_expanded_bytes, work), Repairs()
     tables, names, empty = [], _wanted(sheet_names(workbook), settings.sheet), []
     for index, name in enumerate(names):
-        sheet = _sheet(workbook, name)
         folder = work / f"sheet-{index}"
         folder.mkdir(parents=True, exist_ok=True)
-        table = _read_sheet(sheet, settings, folder, memory_mb, _part_of(progress, index, len(names)))
+        heard = _part_of(progress, index, len(names))
+        table = None if settings.stop_after_rows else _read_large(path, name, settings, folder, memory_mb, heard)
+        if table is None:
+            table = _read_sheet(_sheet(workbook, name), settings, folder, memory_mb, heard)
         if table is None:
             empty.append(name)
         else:
@@ -139,6 +144,36 @@ def _sheet(workbook: "calamine.CalamineWorkbook", name: str) -> "calamine.Calami
         raise corrupt() from reason
 
 
+def _read_large(path: Path, name: str, settings: Settings, work: Path, memory_mb: int, progress: Progress) -> Table | None:
+    """The table of a large XLSX sheet, read many rows at once; None for any other, and where something in it is unusual."""
+    if not zipfile.is_zipfile(path):
+        return None
+    try:
+        rows = read_rows(
+            path, name, settings, HEAD_ROWS, work, lambda share, height: progress(0.7 * share, "reading cells", height)
+        )
+        repairs = Repairs()
+        if rows.row_count > settings.max_rows:
+            raise too_many_rows(settings.max_rows + 1, settings.max_rows)
+        names = usable_names(rows.layout.names, repairs, rows.layout.header_rows)
+        store = CellStore(work / "parts", settings.type_rules, rows.kinds_of(names))
+    except UnusualSheet:
+        return None
+    _say_blank(rows.blank, repairs)
+    say_layout(rows.layout, repairs, "row")
+    tokens = {column: sum(kinds.tokens.values()) for column, kinds in store.columns.items()}
+    target = work / "table.parquet"
+    with connect(work, memory_mb) as connection:
+        typings = rows.proved(connection, names, store.typings())
+        items = rows.items(names, typings)
+        columns = write_converted(
+            connection, rows.relation(), items, typings, target, tokens, repairs,
+            lambda share: progress(0.7 + 0.3 * share, "writing", rows.row_count),
+        )  # fmt: skip
+    reading = _reading(name, rows.layout, rows.columns[0], columns)
+    return Table(target, [column for column, _ in columns], rows.row_count, reading, repairs, name)
+
+
 def _read_sheet(
     sheet: "calamine.CalamineSheet", settings: Settings, work: Path, memory_mb: int, progress: Progress
 ) -> Table | None:
@@ -161,9 +196,7 @@ def _read_sheet(
         store.add_column(name)
     _fill(store, names, _body(head, rows, layout), settings, height, repairs, progress)
     say_layout(layout, repairs, "row")
-    table = _typed(store, sheet.name, layout, work, memory_mb, repairs)
-    table.reading["first_column"] = sheet.start[1]
-    return table
+    return _typed(store, sheet, layout, work, memory_mb, repairs)
 
 
 def _rows(sheet: "calamine.CalamineSheet", skip: int) -> Iterator[tuple[int, list[Any]]]:
@@ -203,17 +236,28 @@ def _fill(
         if store.row_count + len(rows) > settings.max_rows:
             raise too_many_rows(store.row_count + len(rows), settings.max_rows)
     store.add_rows(names, rows)
+    _say_blank(blank, repairs)
+
+
+def _say_blank(blank: list[int], repairs: Repairs) -> None:
     if blank:
         repairs.add("blank_rows", len(blank), f"{counted(len(blank), 'blank row was', 'blank rows were')} left out.", lines=blank)
 
 
-def _typed(store: CellStore, title: str, layout: Layout, work: Path, memory_mb: int, repairs: Repairs) -> Table:
+def _typed(
+    store: CellStore, sheet: "calamine.CalamineSheet", layout: Layout, work: Path, memory_mb: int, repairs: Repairs
+) -> Table:
     path = work / "table.parquet"
     with connect(work, memory_mb) as connection:
         columns = write_typed(connection, store.relation(), {}, store.rules, path, repairs, fixed=store.typings())
-    reading = {
+    reading = _reading(sheet.name, layout, sheet.start[1] if sheet.start else 0, columns)
+    return Table(path, [column for column, _ in columns], store.row_count, reading, repairs, sheet.name)
+
+
+def _reading(title: str, layout: Layout, first_column: int, columns: Sequence[tuple[Column, Typing]]) -> dict[str, Any]:
+    return {
         "format": "workbook", "sheet": title, "header": bool(layout.header_rows), "header_rows": layout.header_rows,
         "skip_rows": layout.body_line - 1,
         "columns": [{"name": column.name, **typing.as_reading()} for column, typing in columns],
+        "first_column": first_column,
     }  # fmt: skip
-    return Table(path, [column for column, _ in columns], store.row_count, reading, repairs, title)

@@ -126,6 +126,17 @@ def test_json_values_keep_their_type(tmp_path: Path) -> None:
     }
 
 
+def test_a_word_far_down_a_column_of_dates_is_kept(tmp_path: Path) -> None:
+    """Texts that look like dates at first are proved to be dates by all rows; what means no value is counted."""
+    for last, expected in (("hello", "hello"), ("NA", None)):
+        rows = [{"d": "2024-01-05"}] * 6_000 + [{"d": last}]
+        path = tmp_path / f"{last}.jsonl"
+        path.write_text("\n".join(map(json.dumps, rows)))
+        answer = ingest(path)
+        assert tables(answer)[0]["d"][6_000].as_py() == expected
+        assert [repair["code"] for repair in answer["datasets"][0]["repairs"]] == (["null_tokens"] if last == "NA" else [])
+
+
 def test_a_key_that_comes_late_is_null_before(tmp_path: Path) -> None:
     """Rows beyond one batch and keys that appear after it belong to one table, in order."""
     rows = [{"a": number} for number in range(25_000)] + [{"a": 25_000, "late": "x"}]

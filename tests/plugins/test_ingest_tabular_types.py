@@ -1,6 +1,8 @@
 """Types are decided over all rows, and only where every text can be told back from its value."""
 
 import datetime
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from harness_core.adapters.wall.orders import DATA_MB, DATA_SHARE
 from harness_core.sdk.testing import run_plugin
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "ingest_tabular"
@@ -141,3 +144,59 @@ def test_no_value_is_ever_changed(tmp_path: Path, texts: list[str]) -> None:
             assert float(value) == float(text)
         elif value is not None:
             assert str(value)[:10].strip() == text.strip()[:10]
+
+
+@pytest.mark.parametrize(("odd", "expected"), [("1.5", "float"), ("0.95973685430362821", "float"), ("1.5e", "text")])
+def test_hundreds_of_columns_are_proved_within_the_readers_memory(tmp_path: Path, odd: str, expected: str) -> None:
+    """A wide table of floats, whose proofs no one query could hold, is read as a narrow one is, whichever proof its values need."""
+    path, count = tmp_path / "wide.csv", 250
+    rows = [[f"{column}.{row}5" for column in range(count)] for row in range(9)]
+    rows[5][count - 3] = odd
+    path.write_text("".join(",".join(row) + "\n" for row in [[f"c{column}" for column in range(count)], *rows]))
+    answer = run_plugin(PLUGIN, inputs=[path], scratch=tmp_path / "scratch", settings={"delimiter": ",", "header": True})
+    assert answer["status"] == "ok", answer["error"]
+    types = [column["type"] for column in answer["datasets"][0]["columns"]]
+    assert (types.pop(count - 3), set(types)) == (expected, {"float"})
+    table = pyarrow.parquet.read_table(tmp_path / "scratch" / "datasets" / "0" / "data.parquet")
+    assert table["c10"].to_pylist() == [float(f"10.{row}5") for row in range(9)]
+    assert table[f"c{count - 3}"][5].as_py() == (odd if expected == "text" else float(odd))
+
+
+LIMITED = """
+import resource, sys
+from harness_core.sdk.testing import run_plugin
+resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[1]),) * 2)
+plugin, path, scratch = sys.argv[2:]
+answer = run_plugin(plugin, inputs=[path], scratch=scratch)
+assert answer["status"] == "ok", answer["error"]
+assert {column["type"] for column in answer["datasets"][0]["columns"]} == {"float"}
+"""
+
+
+def test_two_thousand_columns_of_floats_are_read_within_a_guests_memory(tmp_path: Path) -> None:
+    """What planning all their proofs at once would take is more than the wall lets a plugin have."""
+    path, limit = tmp_path / "wide.csv", (int(2048 * DATA_SHARE) + DATA_MB) << 20
+    rows = [[f"c{column}" for column in range(2000)], *([f"{column}.{row}5" for column in range(2000)] for row in range(20))]
+    path.write_text("".join(",".join(row) + "\n" for row in rows))
+    command = [sys.executable, "-c", LIMITED, str(limit), str(PLUGIN), str(path), str(tmp_path / "scratch")]
+    assert subprocess.run(command, capture_output=True, check=False, text=True).stderr == ""
+
+
+def test_what_keeps_a_column_text_is_shown_with_its_rows(tmp_path: Path) -> None:
+    """Before the run: the first values that do not fit, in their order, counted from 0, also where they come late; else none."""
+    amounts = [f"{index}.50" for index in range(3000)]
+    amounts[7], amounts[2900], amounts[2950] = "n/a?", "12 EUR", "13 EUR"
+    late = [str(index) for index in range(3000)]
+    late[2500] = "none yet"
+    rows = zip(amounts, late, ["word"] * 3000, range(3000), strict=True)
+    path = tmp_path / "table.csv"
+    path.write_text("amount,late,word,id\n" + "".join(f"{a},{b},{c},{d}\n" for a, b, c, d in rows))
+    answer = run_plugin(
+        PLUGIN, inputs=[path], call="inspect", settings={"delimiter": ",", "header": True}, scratch=tmp_path / "scratch"
+    )
+    shown = {column["name"]: column for column in answer["columns"]}
+    assert shown["amount"]["counter_examples"] == [
+        {"row": 7, "value": "n/a?"}, {"row": 2900, "value": "12 EUR"}, {"row": 2950, "value": "13 EUR"},
+    ]  # fmt: skip
+    assert shown["late"]["counter_examples"] == [{"row": 2500, "value": "none yet"}]
+    assert [name for name, column in shown.items() if "counter_examples" not in column] == ["word", "id"]

@@ -1,0 +1,239 @@
+"""Large sheets are read many cells at once: whatever the sheet, the table is the one that the general reader gives."""
+
+import importlib
+import json
+import random
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+from xml.sax.saxutils import escape
+
+import openpyxl
+import pyarrow.parquet
+import pytest
+
+from harness_core.sdk.validation import with_defaults
+
+PLUGIN = Path(__file__).parents[2] / "plugins" / "ingest_tabular"
+MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
+OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+PACKAGE = "http://schemas.openxmlformats.org/package/2006"
+STYLES = (0, 14, 22, 45, 46, 164)
+PARTS = {
+    "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>',
+    "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" Type="{OFFICE}/officeDocument" '
+    'Target="xl/workbook.xml"/></Relationships>',
+    "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="Data" sheetId="1" r:id="rId1"/></sheets>'
+    "</workbook>",
+    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
+    f'<Relationship Id="rId1" Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
+    f'<Relationship Id="rId2" Type="{OFFICE}/styles" Target="styles.xml"/>'
+    f'<Relationship Id="rId3" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
+    "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><numFmts><numFmt numFmtId="164" formatCode="0.00 &quot;kg&quot;"/></numFmts><cellXfs>'
+    + "".join(f'<xf numFmtId="{number}"/>' for number in STYLES)
+    + "</cellXfs></styleSheet>",
+}
+SHARED = ("north", "", "NA", " padded ", "Müller & Söhne", "two\nlines", "2024-01-05", "12", "n/a")
+HEADER = '<row r="1"><c r="B1" t="inlineStr"><is><t>one</t></is></c><c r="C1" t="str"><v>two</v></c></row>'
+
+
+@pytest.fixture
+def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
+    """The plugin's module of workbooks, and those that it imports; gone afterwards."""
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    before = set(sys.modules)
+    yield importlib.import_module("workbook")
+    for name in set(sys.modules) - before:
+        if str(PLUGIN) in str(getattr(sys.modules[name], "__file__", None)):
+            del sys.modules[name]
+
+
+def package(path: Path, rows: str, shared: tuple[str, ...] = SHARED) -> Path:
+    """A workbook of one sheet with these rows of XML."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
+        for name, text in PARTS.items():
+            out.writestr(name, text)
+        items = "".join(f'<si><t xml:space="preserve">{escape(text)}</t></si>' for text in shared)
+        out.writestr("xl/sharedStrings.xml", f'<sst xmlns="{MAIN}" uniqueCount="{len(shared)}">{items}</sst>')
+        out.writestr("xl/worksheets/sheet1.xml", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
+    return path
+
+
+def both(reader: ModuleType, path: Path, work: Path, **chosen: Any) -> tuple[Any, Any, bool]:
+    """What the quick reader and the general one make of a workbook, and whether the quick one gave no answer of its own."""
+    schema = json.loads((PLUGIN / "config.schema.json").read_text(encoding="utf-8"))
+    settings = reader.Settings.from_mapping(with_defaults(schema, chosen))
+    answers, given_up, quick_reader = [], [], reader._read_large
+    for index, smallest in enumerate((0, 1 << 60)):
+
+        def noted(*arguments: Any, smallest: int = smallest) -> Any:
+            sys.modules["sheet_table"].SMALLEST_BYTES = smallest  # type: ignore[attr-defined]
+            table = quick_reader(*arguments)
+            given_up.append(table is None and not smallest)
+            return table
+
+        folder = work / f"{path.stem}-{index}"
+        folder.mkdir()
+        reader._read_large = noted  # type: ignore[attr-defined]
+        answers.append(_answer(reader, path, settings, folder))
+    reader._read_large = quick_reader  # type: ignore[attr-defined]
+    return answers[0], answers[1], any(given_up)
+
+
+def _answer(reader: ModuleType, path: Path, settings: Any, folder: Path) -> Any:
+    try:
+        tables, notes = reader.read_workbook(path, settings, folder, 256, lambda share, what, rows=0: None)
+    except reader.InputRejected as reason:
+        return reason.code, str(reason)
+    found = [
+        (pyarrow.parquet.read_table(table.path).to_pydict(), table.reading, table.columns, table.repairs.as_list(), table.row_count)
+        for table in tables
+    ]
+    return found, notes.as_list()
+
+
+def _number(draw: random.Random) -> str:
+    return draw.choice(["0", "-0", "7", "12345678", "123456789012", "0.1", "-2.5", "1E-7", "1e17", "9007199254740993", ".5", "5."])
+
+
+CELLS: dict[str, Callable[[random.Random], tuple[str, str]]] = {
+    "number": lambda draw: ("", f"<v>{_number(draw)}</v>"),
+    "typed number": lambda draw: (' s="5" t="n"', f"<v>{_number(draw)}</v>"),
+    "whole": lambda draw: (' s="0"', f"<v>{draw.randrange(10**6)}</v>"),
+    "day": lambda draw: (' s="1"', f"<v>{draw.randrange(61, 70_000)}</v>"),
+    "instant": lambda draw: (' s="2"', f"<v>{draw.randrange(61, 70_000) + draw.randrange(1, 86_400) / 86_400!r}</v>"),
+    "truth": lambda draw: (' t="b"', f"<v>{draw.randrange(2)}</v>"),
+    "shared": lambda draw: (' t="s"', f"<v>{draw.randrange(len(SHARED))}</v>"),
+    "shared, styled": lambda draw: (' s="1" t="s"', f"<v>{draw.randrange(len(SHARED))}</v>"),
+    "formula": lambda draw: (' t="str"', f"<f>A1&amp;1</f><v>{draw.choice(['x', ' y ', 'a &lt; b', '', 'NA', 'ä'])}</v>"),
+    "computed": lambda draw: ("", f'<f t="shared" si="0"/><v>{_number(draw)}</v>'),
+    "inline": lambda draw: (' t="inlineStr"', f"<is><t>{draw.choice(['x', 'NA', 'a &amp; b', '', '2024-01-05'])}</t></is>"),
+    "spaced": lambda draw: (' t="inlineStr"', f'<is><t xml:space="preserve">{draw.choice([" x", "n/a ", " "])}</t></is>'),
+    "error": lambda draw: (' t="e"', "<v>#N/A</v>"),
+    "no value": lambda draw: (' s="2"', ""),
+}
+ODD: dict[str, str] = {
+    "a duration": '<c r="B9" s="4"><v>1.5</v></c>',
+    "a time": '<c r="B9" s="1"><v>0.5</v></c>',
+    "an early day": '<c r="B9" s="1"><v>59</v></c>',
+    "a day beyond the calendar": '<c r="B9" s="1"><v>2958466</v></c>',
+    "next to midnight": '<c r="B9" s="2"><v>45000.0000000001</v></c>',
+    "a text as number": '<c r="B9"><v>0x10</v></c>',
+    "blanks in a number": '<c r="B9"><v> 5 </v></c>',
+    "no finite number": '<c r="B9"><v>1e400</v></c>',
+    "a truth in words": '<c r="B9" t="b"><v>true</v></c>',
+    "an escaped sign": '<c r="B9" t="str"><v>a_x000D_b</v></c>',
+    "an entity": '<c r="B9" t="str"><v>a&#10;b</v></c>',
+    "a bare blank": '<c r="B9" t="inlineStr"><is><t> a </t></is></c>',
+    "a rich text": '<c r="B9" t="inlineStr"><is><r><t>a</t></r><r><t>b</t></r></is></c>',
+    "a cdata": '<c r="B9" t="str"><v><![CDATA[a</row>b]]></v></c>',
+    "a comment": '<!-- <c r="B9"/> --><c r="B9"><v>1</v></c>',
+    "an ISO date": '<c r="B9" t="d"><v>2024-01-05</v></c>',
+    "no reference": "<c><v>5</v></c>",
+    "another order": '<c r="C9"><v>5</v></c><c r="B9"><v>6</v></c>',
+    "the same cell twice": '<c r="B9"><v>5</v></c><c r="B9"><v>6</v></c>',
+    "another row": '<c r="B8"><v>5</v></c>',
+    "a shared text beyond all": '<c r="B9" t="s"><v>99</v></c>',
+    "an unknown style": '<c r="B9" s="77"><v>5</v></c>',
+    "an extension": '<c r="B9"><v>5</v><extLst><ext/></extLst></c>',
+    "a larger sign": '<c r="B9" t="str"><v>a > b</v></c>',
+    "a value in single quotes": "<c r='B9'><v>5</v></c>",
+    "a further column": '<c r="B9"><v>5</v></c><c r="ZZ9"><v>6</v></c>',
+    "an empty value": '<c r="B9"><v></v></c>',
+}
+
+
+def _rows(draw: random.Random, kinds: list[list[str]], count: int) -> str:
+    rows, number = [HEADER], 1
+    for _ in range(count):
+        number += draw.choice([1, 1, 1, 1, 1, 2, 4])
+        cells = []
+        for column, kind in zip("BCDXZ", [*kinds, ["no value"]], strict=True):
+            if draw.random() < 0.85:
+                attributes, value = CELLS[draw.choice(kind)](draw)
+                cells.append(
+                    f'<c r="{column}{number}"{attributes}>{value}</c>' if value else f'<c r="{column}{number}"{attributes}/>'
+                )
+        rows.append(f'<row r="{number}" spans="2:5">{"".join(cells)}</row>' if cells else f'<row r="{number}"/>')
+    return "".join(rows)
+
+
+def test_any_sheet_is_the_same_table(reader: ModuleType, tmp_path: Path) -> None:
+    """Sheets of all sorts of cells, columns of one sort and of several, with gaps: same rows, types, notes and repairs."""
+    sys.modules["sheet_package"].PIECE_BYTES = 5_000  # type: ignore[attr-defined]
+    draw, sorts, refusals = random.Random(20), sorted(CELLS), 0
+    for case in range(30):
+        chosen = (
+            [[kind] for kind in draw.choices(sorts, k=4)] if draw.random() < 0.7 else [sorts, sorts, ["whole", "inline"], sorts]
+        )
+        path = package(tmp_path / f"case{case}.xlsx", _rows(draw, chosen, draw.choice([3, 40, 600])))
+        quick, general, given_up = both(reader, path, tmp_path)
+        assert quick == general, chosen
+        refusals += given_up
+    assert refusals <= 4
+
+
+@pytest.mark.parametrize("name", sorted(ODD))
+def test_what_is_unusual_is_read_by_the_general_reader(reader: ModuleType, tmp_path: Path, name: str) -> None:
+    """A cell that could be misread in bulk, far down the sheet, ends in the same table (or refusal) all the same."""
+    plain = "".join(f'<row r="{n}"><c r="B{n}"><v>{n}</v></c><c r="C{n}" t="s"><v>0</v></c></row>' for n in range(2, 9))
+    quick, general, _ = both(reader, package(tmp_path / "odd.xlsx", f'{HEADER}{plain}<row r="9">{ODD[name]}</row>'), tmp_path)
+    assert quick == general
+
+
+def test_a_usual_workbook_is_read_at_once(reader: ModuleType, tmp_path: Path) -> None:
+    """The quick reader does not give up on what openpyxl writes: numbers, texts, dates, truth values, blank rows, a title."""
+    book = openpyxl.Workbook()
+    sheet = book.active
+    assert sheet is not None
+    sheet.title = "Data"
+    sheet.append(["A list"])
+    sheet.append(["n", "when", "day", "word", "ok", "mixed"])
+    start = datetime(2024, 1, 5, 6, 7, 8)
+    for n in range(700):
+        mixed: Any = n if n % 2 else f"code {n}"
+        sheet.append([n / 4, start + timedelta(minutes=n), date(2024, 1, 1) + timedelta(days=n), f" w & {n} ", n % 3 == 0, mixed])
+        if n % 100 == 50:
+            sheet.append([])
+    path = tmp_path / "usual.xlsx"
+    book.save(path)
+    quick, general, given_up = both(reader, path, tmp_path)
+    assert quick == general
+    assert not given_up
+    assert [column.type for column in quick[0][0][2]] == ["float", "timestamp", "date", "text", "boolean", "text"]
+
+
+@pytest.mark.parametrize(
+    "chosen",
+    [
+        {"skip_rows": 3},
+        {"header": False},
+        {"types": {"*": "text"}},
+        {"types": {"one": "float"}},
+        {"max_rows": 20},
+        {"max_columns": 1},
+    ],
+    ids=str,
+)
+def test_settings_mean_the_same(reader: ModuleType, tmp_path: Path, chosen: dict[str, Any]) -> None:
+    """Rows left out, headers, types and limits that are asked for."""
+    rows = _rows(random.Random(5), [["whole"], ["shared"], ["day"], ["number"]], 600)
+    quick, general, _ = both(reader, package(tmp_path / "set.xlsx", rows), tmp_path, **chosen)
+    assert quick == general
+
+
+def test_a_sheet_that_is_cut_off_is_refused(reader: ModuleType, tmp_path: Path) -> None:
+    """The quick reader takes no half sheet for a whole one."""
+    path = package(tmp_path / "cut.xlsx", _rows(random.Random(5), [["whole"], ["shared"], ["day"], ["number"]], 300))
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as out:
+        for name, data in parts.items():
+            out.writestr(name, data[: len(data) // 2] if "sheet1" in name else data)
+    quick, general, given_up = both(reader, path, tmp_path)
+    assert quick == general
+    assert given_up
