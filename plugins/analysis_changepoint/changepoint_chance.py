@@ -19,7 +19,8 @@ from changepoint_segments import (
     without_spikes,
 )
 from scipy import special
-from scipy.signal import lfilter
+
+from harness_core.sdk.statistics.filters import autoregression
 
 SIMULATIONS = 99
 FIRST_LOOK = 12
@@ -125,7 +126,7 @@ def _statistics(sums: Sums, models: Sequence[Model], penalty: float) -> tuple[fl
 
 def _simulated(weights: Floats, shocks: Floats, length: int, rng: np.random.Generator) -> Floats:
     drawn = rng.choice(shocks, size=length + WARM_UP)
-    return np.asarray(lfilter([1.0], np.concatenate([[1.0], -weights]), drawn)[WARM_UP:], dtype=np.float64)
+    return autoregression(drawn, weights)[WARM_UP:]
 
 
 def _damped(weights: Floats) -> Floats:

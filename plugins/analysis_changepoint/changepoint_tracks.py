@@ -122,13 +122,10 @@ def share_tracks(dataset: Dataset, profile: Sequence[Mapping[str, Any]], blocks:
             continue
         values = [item["value"] for item in listed[: 1 if entry["distinct_count"] == 2 else SHARES_PER_COLUMN]]
         found = blocks.order.arranged(codes(dataset, name, values))
+        unknown = blocks.order.arranged(_is_missing(dataset, name)) > 0
         for code, value in enumerate(values):
             sql = f"CAST({view_name(name)} = {_literal(value)} AS INTEGER)"
-            yield Track("share", name, _share(found == code, dataset, name, blocks), sql, value=str(value))
-
-
-def _share(hit: Any, dataset: Dataset, name: str, blocks: Blocks) -> Floats:
-    return np.where(blocks.order.arranged(_is_missing(dataset, name)) > 0, np.nan, hit.astype(np.float64))
+            yield Track("share", name, np.where(unknown, np.nan, found == code), sql, value=str(value))
 
 
 def _has_few_values(entry: Mapping[str, Any]) -> bool:
@@ -137,7 +134,8 @@ def _has_few_values(entry: Mapping[str, Any]) -> bool:
 
 
 def _is_missing(dataset: Dataset, name: str) -> Floats:
-    parts = [np.asarray(batch.column(0).is_null().to_numpy(zero_copy_only=False)) for batch in dataset.iter_batches([name])]
+    batches = dataset.iter_batches([name], dictionaries=True)
+    parts = [np.asarray(batch.column(0).is_null().to_numpy(zero_copy_only=False)) for batch in batches]
     return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
 
 

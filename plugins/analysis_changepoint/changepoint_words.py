@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from changepoint_claims import Claim
+from changepoint_claims import Claim, Side
 from changepoint_tracks import Blocks, Track
 
 from harness_core.sdk import Dataset, Finding, PluginContext
@@ -13,6 +13,7 @@ from harness_core.sdk.statistics.wording import number, rounded
 
 SURE = 0.01
 LOUD_CHANGES = 3
+HELD_ROWS = 12  # what holds for fewer rows is a burst, which the long tail of a skewed measure has by itself
 POINTS = 200
 LONGEST_LABEL = 60
 TESTS = {
@@ -32,7 +33,7 @@ def finding(ctx: PluginContext, blocks: Blocks, claim: Claim, rank: int) -> Find
     sure = p_value <= SURE
     if not sure:
         statement += f" Noise that wanders by itself would look like this with a chance of {number(rounded(p_value, 2) or 0.0)}."
-    if not sure or claim.lines:
+    if not sure or claim.lines or (claim.form == "spread" and not _deviations_agree(claim, evidence[0]["result"])):
         evidence.append(_measured(ctx, claim, row))
     time = None if blocks.order.times is None else time_text(int(blocks.order.times[claim.position]))
     columns = [track.column, *([track.by] if track.by else []), *([blocks.order.column.name] if blocks.order.column else [])]
@@ -41,7 +42,7 @@ def finding(ctx: PluginContext, blocks: Blocks, claim: Claim, rank: int) -> Find
         title=title,
         statement=statement,
         columns=list(dict.fromkeys(columns)),
-        severity="notice" if sure and rank < LOUD_CHANGES else "info",
+        severity="notice" if sure and rank < LOUD_CHANGES and min(claim.before.n, claim.after.n) >= HELD_ROWS else "info",
         confidence=round(max(0.0, 1 - p_value), 3),
         statistics={
             "effect": _effect(claim),
@@ -75,6 +76,8 @@ def _measured(ctx: PluginContext, claim: Claim, row: int) -> dict[str, Any]:
         "shift_at_the_change": rounded(claim.after.at_change - claim.before.at_change, 9),
         "sides": {name: {part: rounded(value, 9) for part, value in vars(side).items()} for name, side in sides.items()},
     }
+    if claim.form == "spread":
+        document["typical_distances"] = {name: rounded(_typical_distance(side), 9) for name, side in sides.items()}
     ctx.write_artifact(file, document)
     return ctx.artifact_evidence(file, "sides")
 
@@ -174,12 +177,27 @@ def _going(slope: float, unit: str) -> str:
 def _spread(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:
     (_, n0, _, sd0, *_), (_, n1, _, sd1, *_) = rows
     verb = "wider" if claim.effect > 1 else "narrower"
+    what, before, after, beside = "its standard deviation is", sd0, sd1, ""
+    if not _deviations_agree(claim, rows):
+        what, before, after = "its values typically lie from their level by", *map(_typical_distance, (claim.before, claim.after))
+        beside = f" The standard deviation does not show it ({_short(sd1)} after {_short(sd0)}): a few far values decide that one."
     statement = (
-        f"From {at} on, {_name(claim.track)} spreads {verb}: its standard deviation is {_short(sd1)} over {n1:,} rows, after "
-        f"{_short(sd0)} over the {n0:,} rows before. The level has no change at this place."
+        f"From {at} on, {_name(claim.track)} spreads {verb}: {what} {_short(after)} over {n1:,} rows, after {_short(before)} over "
+        f"the {n0:,} rows before.{beside} The level has no change at this place."
     )
     title = f"{_name(claim.track)} spreads {verb} from {at.partition(' (')[0]} on"
-    return title, statement, {"before": sd0, "after": sd1}
+    return title, statement, {"before": before, "after": after}
+
+
+def _deviations_agree(claim: Claim, rows: Sequence[Sequence[Any]]) -> bool:
+    """Whether the standard deviations of the rows, which a few far values can decide, move as the typical distance does."""
+    (_, _, _, before, *_), (_, _, _, after, *_) = rows
+    return bool(after > before) is (claim.effect > 1)
+
+
+def _typical_distance(side: Side) -> float:
+    """What the search compares, on the scale of the values: distances count with the power of two thirds."""
+    return float(side.mean**1.5)
 
 
 def _shares(claim: Claim, rows: Sequence[Sequence[Any]], at: str) -> tuple[str, str, dict[str, float]]:

@@ -71,8 +71,11 @@ def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen) -> Non
     means, weights, kept = series_of(track, blocks)
     seen.tests += 1
     models: tuple[Model, ...] = ("level", "line") if track.what == "level" else ("level",)
+    settings = dict(ctx.settings)
+    if track.by is not None:
+        settings["significance"] /= ctx.settings["max_groups"]
     found = search(
-        means, weights, ctx.settings, ctx.rng, models=models, normal=blocks.rows_each >= ENOUGH_ROWS_FOR_A_MEAN,
+        means, weights, settings, ctx.rng, models=models, normal=_are_means(weights),
         suggested=[period for period, _ in blocks.step.seasons] if blocks.step else (),
     )  # fmt: skip
     if track.by is not None:
@@ -82,6 +85,11 @@ def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen) -> Non
         level = np.full(len(blocks), np.nan)
         level[kept] = _fitted(means, found)
         _follow(ctx, spread_track(track, level, blocks), blocks, seen)
+
+
+def _are_means(weights: Any) -> bool:
+    """Whether each value averages rows enough to be nearly normal; of one group of many a block may have but a row or two."""
+    return len(weights) > 0 and float(np.mean(weights)) >= ENOUGH_ROWS_FOR_A_MEAN
 
 
 def _fitted(means: Any, found: Found) -> Any:
@@ -96,8 +104,7 @@ def _fitted(means: Any, found: Found) -> Any:
 
 def _stricter(found: Found, groups: int) -> Found:
     """A change within one group of several: its p-value counts once per group."""
-    changes = tuple(Change(c.block, min(1.0, c.p_value * groups), c.at_place) for c in found.changes if c.at_place * groups <= 0.01)
-    return replace(found, changes=changes)
+    return replace(found, changes=tuple(Change(c.block, min(1.0, c.p_value * groups), c.at_place) for c in found.changes))
 
 
 def _note(track: Track, blocks: Blocks, found: Found, seen: Seen, claims: Sequence[Claim]) -> None:

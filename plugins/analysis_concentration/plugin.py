@@ -29,7 +29,7 @@ def run(ctx: PluginContext) -> PluginResult:
     amounts, also_left = measures(ctx.dataset, profile, ctx.settings["max_columns"])
     found: list[tuple[Holding, Holding]] = []
     for done, key in enumerate(holders):
-        ctx.progress(done, len(holders), key.name)
+        ctx.progress_in_rows(done, len(holders), key.name)
         of_rows, *of_sums = holdings(ctx.dataset, key, amounts)
         found += [(holding, of_rows) for holding in (of_rows, *of_sums)]
     sure = holm([holding.p_value for holding, _ in found], ctx.settings["significance"])

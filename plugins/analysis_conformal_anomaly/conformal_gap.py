@@ -33,7 +33,8 @@ class Verdict:
 
 def judge(scores: Floats, max_share: float, least: float) -> Verdict:
     """``scores`` in any order; only those of at least ``least`` can stand apart."""
-    descending = np.sort(scores)[::-1]
+    looked_at = min(len(scores), MOST_TOGETHER + TAIL_MOST + 1)
+    descending = np.sort(np.partition(scores, len(scores) - looked_at)[len(scores) - looked_at :])[::-1]
     most = min(MOST_TOGETHER, max(3, int(max_share * len(scores))), len(scores) // 4, int((scores >= least).sum()))
     if most < 1 or len(scores) < 2 * TAIL_LEAST:
         return Verdict(0, 1.0, 0.0, 0.0)

@@ -1,17 +1,21 @@
 """Rows of a table whose measures, taken together, are unlike those of all other rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from conformal_gap import Verdict, judge
-from conformal_scores import References, alike, by_hash, choose, hashed, p_values
-from conformal_units import FARTHEST_IN_ROWS, Floats, Unit, decorrelation, score_matrix, unit_of
+from conformal_scores import Chooser, Folds, References, alarms, alike, by_hash, largest, p_values
+from conformal_units import FARTHEST_IN_ROWS, Correlations, Floats, Unit, score_matrix, unit_in_order
 
-from harness_core.sdk import Dataset, PluginContext
-from harness_core.sdk.statistics.series import as_floats, numbers
+from harness_core.sdk import Column, Dataset, PluginContext
+from harness_core.sdk.statistics.ordered import in_order
+from harness_core.sdk.statistics.series import as_floats
 
 NAMED_ROWS = 20
+LISTED_ROWS = 1_000
+ROWS_TOGETHER = 16_384
 COLUMNS_NAMED = 3
 BLAME = 0.5
 
@@ -33,62 +37,62 @@ class Oddities:
     smallest: float
 
 
-def units_of(dataset: Dataset, names: Sequence[str]) -> tuple[list[Unit], list[dict[str, str]]]:
+def units_of(
+    dataset: Dataset, columns: Sequence[Column], profile: Sequence[Mapping[str, Any]]
+) -> tuple[list[Unit], list[dict[str, str]]]:
     """The columns that can be scaled, and the others with the reason."""
-    found = [(name, unit_of(name, values, FARTHEST_IN_ROWS)) for name, values in numbers(dataset, names)]
+    ordered = in_order(dataset, columns, profile)
+    found = [(column.name, unit_in_order(column.name, values, FARTHEST_IN_ROWS)) for column, values in ordered]
     left = [{"name": name, "reason": item} for name, item in found if isinstance(item, str)]
     return [item for _, item in found if isinstance(item, Unit)], left
 
 
 def matrices(dataset: Dataset, units: Sequence[Unit]) -> Iterator[Floats]:
+    """Scores, rows by columns, as many rows at a time as stay in a processor's cache."""
     names = [unit.name for unit in units]
-    for batch in dataset.iter_batches(names):
+    for batch in dataset.iter_batches(names, ROWS_TOGETHER):
         yield score_matrix(units, [as_floats(batch.column(name)) for name in names])
 
 
 def odd_rows(ctx: PluginContext, units: Sequence[Unit]) -> Oddities:
-    dataset, seed = ctx.dataset, ctx.seed
-    turn = decorrelation(matrices(dataset, units), len(units))
-    references = choose(lambda: matrices(dataset, units), turn, by_hash, seed)
-    scores, folds = [], []
+    """Two passes: one for the correlations, the folds and the references, one for the scores."""
+    dataset, correlations, chooser = ctx.dataset, Correlations(len(units)), Chooser(by_hash, ctx.seed)
+    fold = np.empty(dataset.row_count, dtype=np.uint8)
     done = 0
     for matrix in matrices(dataset, units):
-        fold = by_hash(done, hashed(matrix, seed))
-        scores.append(references.scores(matrix, fold))
-        folds.append(fold)
+        correlations.add(matrix)
+        fold[done : done + len(matrix)] = chooser.add(matrix)
+        done += len(matrix)
+    references = chooser.references(correlations.inverse_root())
+    scores = np.empty(dataset.row_count)
+    done = 0
+    for matrix in matrices(dataset, units):
+        place = slice(done, done + len(matrix))
+        scores[place] = references.scores(matrix, fold[place])
         done += len(matrix)
         ctx.progress(done, dataset.row_count, "rows compared")
-    return _oddities(ctx, units, references, np.concatenate(scores), np.concatenate(folds))
+    return _oddities(ctx, units, references, scores, fold)
 
 
-def _oddities(
-    ctx: PluginContext,
-    units: Sequence[Unit],
-    references: References,
-    scores: Floats,
-    fold: np.ndarray[tuple[int], np.dtype[np.uint8]],
-) -> Oddities:
-    ratios, conformal = alike(scores, fold), p_values(scores, fold)
+def _oddities(ctx: PluginContext, units: Sequence[Unit], references: References, scores: Floats, fold: Folds) -> Oddities:
+    ratios = alike(scores, fold)
+    count, smallest = alarms(scores, fold, ctx.settings["alarm_level"])
     verdict = judge(ratios, ctx.settings["max_share"], ctx.settings["min_ratio"])
     told = verdict.count if verdict.p_value <= ctx.settings["significance"] else 0
-    order = np.argsort(-ratios, kind="stable")
-    chosen = [int(row) for row in order[:told]]
-    alarms = int((conformal <= ctx.settings["alarm_level"]).sum())
-    listed = [(int(row), float(conformal[row]), float(ratios[row])) for row in order[: max(told, min(alarms, 1_000))]]
+    listed = max(told, min(count, LISTED_ROWS))
+    order = largest(ratios, listed)
+    order = order[np.argsort(-ratios[order], kind="stable")][:listed]
+    conformal = p_values(scores, fold, order).tolist()
+    chosen = order[:told].tolist()
     names = _blamed(ctx.dataset, units, references, chosen[:NAMED_ROWS], fold) if chosen else []
+    rows = list(zip(order.tolist(), conformal, ratios[order].tolist(), strict=True))
     return Oddities(
-        verdict, units, references, chosen, [float(conformal[row]) for row in chosen], [float(ratios[row]) for row in chosen],
-        names, listed, len(scores), alarms, float(conformal.min()),
+        verdict, units, references, chosen, conformal[:told], [ratio for _, _, ratio in rows[:told]], names, rows, len(scores),
+        count, smallest,
     )  # fmt: skip
 
 
-def _blamed(
-    dataset: Dataset,
-    units: Sequence[Unit],
-    references: References,
-    rows: Sequence[int],
-    fold: np.ndarray[tuple[int], np.dtype[np.uint8]],
-) -> list[str]:
+def _blamed(dataset: Dataset, units: Sequence[Unit], references: References, rows: Sequence[int], fold: Folds) -> list[str]:
     """The columns without which the rows would be least odd, at most three, in table order."""
     names = [unit.name for unit in units]
     found = dataset.rows(rows, names)

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 Words = NDArray[np.uint64]
+Folds = NDArray[np.uint8]
+Rows = NDArray[np.int64]
 
 SAMPLES, SAMPLE_SIZE = 16, 16
 REFERENCES = SAMPLES * SAMPLE_SIZE
-TOGETHER = 16_384
+BLOCK = 256
 DIGITS = 2.0**20
 GAMMA, FIRST, SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
@@ -44,19 +46,16 @@ class References:
     folds: tuple[Floats, Floats]
     turn: Floats
 
-    def scores(self, matrix: Floats, fold: NDArray[np.uint8]) -> Floats:
+    def scores(self, matrix: Floats, fold: Folds) -> Floats:
         """One score per row, rounded to a millionth, so that no processor's last bit decides a rank."""
-        found = np.zeros(len(matrix))
+        found, turned = np.zeros(len(matrix)), matrix @ self.turn
         for own in (0, 1):
             rows = np.flatnonzero(fold == own)
-            for start in range(0, len(rows), TOGETHER):
-                part = rows[start : start + TOGETHER]
-                rest, turned = self.folds[1 - own] @ self.turn, matrix[part] @ self.turn
-                squared = turned @ (-2 * rest.T)
-                squared += (rest**2).sum(axis=1)
-                squared += (turned**2).sum(axis=1)[:, None]
-                found[part] = nearest_mean(squared)
-        return np.rint(found * DIGITS) / DIGITS
+            found[rows] = mean_distances(turned[rows], self.folds[1 - own] @ self.turn)
+        found *= DIGITS
+        np.rint(found, out=found)
+        found /= DIGITS
+        return found
 
     def blame(self, row: Floats, fold: int) -> Floats:
         """By how much the score of a row of ``fold`` falls where one column after the other may take the value that suits best."""
@@ -78,49 +77,115 @@ def nearest_mean(squared: Floats) -> Floats:
     return np.asarray(np.sqrt(np.maximum(nearest, 0.0)).mean(axis=1))
 
 
-def choose(chunks: Chunks, turn: Floats, folds: Callable[[int, Words], NDArray[np.uint8]], seed: int) -> References:
-    """One pass: the rows of each fold with the smallest hashes. ``folds`` gives those of a chunk from its first row and hashes."""
-    kept: list[tuple[Words, Floats]] = [(np.empty(0, dtype=np.uint64), np.empty((0, 0)))] * 2
-    done = 0
-    for chunk in chunks():
-        words = hashed(chunk, seed)
-        fold = folds(done, words)
-        for own in (0, 1):
+def mean_distances(points: Floats, references: Floats) -> Floats:
+    """As :func:`nearest_mean`, of points and references (rows by columns), a block of points at a time that stays in the cache.
+
+    A squared distance is one product of matrices: the point with a one beside it, and minus twice the reference with its square.
+    The references stand so that those of one sample lie a whole step apart: the smallest of them are found column by column.
+    """
+    if not len(references) or not len(points):
+        return np.zeros(len(points))
+    samples = max(1, len(references) // SAMPLE_SIZE)
+    size = len(references) // samples
+    ordered = references[: samples * size].reshape(samples, size, -1).swapaxes(0, 1).reshape(samples * size, -1)
+    weights = np.column_stack([-2.0 * ordered, (ordered**2).sum(axis=1)])
+    whole = np.zeros((-(-len(points) // BLOCK) * BLOCK, points.shape[1] + 1))  # full blocks: no row is reckoned in another way
+    whole[: len(points), :-1], whole[:, -1] = points, 1.0
+    blocks = np.ascontiguousarray(whole.reshape(-1, BLOCK, whole.shape[1]).swapaxes(1, 2))
+    nearest, products = np.empty((len(blocks), samples, BLOCK)), np.empty((size * samples, BLOCK))
+    for block, found in zip(blocks, nearest, strict=True):
+        np.matmul(weights, block, out=products)
+        np.min(products.reshape(size, samples, BLOCK), axis=0, out=found)
+    nearest += (blocks[:, :-1] ** 2).sum(axis=1, keepdims=True)
+    np.maximum(nearest, 0.0, out=nearest)
+    np.sqrt(nearest, out=nearest)
+    return np.asarray(nearest.mean(axis=1).ravel()[: len(points)])
+
+
+class Chooser:
+    """The rows of each fold with the smallest hashes, chunk by chunk.
+
+    ``folds`` gives the folds of a chunk from the number of its first row and its hashes.
+    """
+
+    def __init__(self, folds: Callable[[int, Words], Folds], seed: int) -> None:
+        self._folds, self._seed, self._done = folds, seed, 0
+        self._kept: list[tuple[Words, Floats]] = [(np.empty(0, dtype=np.uint64), np.empty((0, 0)))] * 2
+
+    def add(self, chunk: Floats) -> Folds:
+        """The folds of the rows of ``chunk``."""
+        words = hashed(chunk, self._seed)
+        fold = self._folds(self._done, words)
+        for own, (ranks, rows) in enumerate(self._kept):
             here = fold == own
-            before = kept[own][1].reshape(-1, chunk.shape[1])
-            ranks, rows = np.concatenate([kept[own][0], words[here]]), np.concatenate([before, chunk[here]])
+            if len(ranks) == REFERENCES:
+                here &= words < ranks[-1]
+            ranks = np.concatenate([ranks, words[here]])
             smallest = np.argsort(ranks, kind="stable")[:REFERENCES]
-            kept[own] = ranks[smallest], rows[smallest]
-        done += len(chunk)
-    return References((kept[0][1], kept[1][1]), turn)
+            rows = np.concatenate([rows.reshape(-1, chunk.shape[1]), chunk[here]])
+            self._kept[own] = ranks[smallest], rows[smallest]
+        self._done += len(chunk)
+        return fold
+
+    def references(self, turn: Floats) -> References:
+        return References((self._kept[0][1], self._kept[1][1]), turn)
 
 
-def by_hash(first_row: int, words: Words) -> NDArray[np.uint8]:
+def choose(chunks: Chunks, turn: Floats, folds: Callable[[int, Words], Folds], seed: int) -> References:
+    """The references of all chunks, in one pass."""
+    chooser = Chooser(folds, seed)
+    for chunk in chunks():
+        chooser.add(chunk)
+    return chooser.references(turn)
+
+
+def by_hash(first_row: int, words: Words) -> Folds:
     """The fold of rows that are exchangeable: whether their hash has an odd number of bits set."""
     return np.asarray(np.bitwise_count(words) & np.uint8(1), dtype=np.uint8)
 
 
-def p_values(scores: Floats, fold: NDArray[np.uint8]) -> Floats:
-    """Conformal p-values: the share of the row's own fold, itself included, whose scores are at least as large.
+def p_values(scores: Floats, fold: Folds, asked: Rows | None = None) -> Floats:
+    """Conformal p-values: the share of the row's own fold, itself included, whose scores are at least as large; of all rows, or of
+    those ``asked`` for.
 
     Of exchangeable rows at most a share a has a p-value up to a, for every a and whatever the law of the data (Vovk, Gammerman and
     Shafer 2005; Laxhammar and Falkman 2010).
     """
-    found = np.ones(len(scores))
+    asked = np.arange(len(scores)) if asked is None else asked
+    found = np.ones(len(asked))
     for own in (0, 1):
-        rows = np.flatnonzero(fold == own)
-        ordered = np.sort(scores[rows])
-        found[rows] = (len(rows) - np.searchsorted(ordered, scores[rows], side="left")) / max(1, len(rows))
+        here = fold[asked] == own
+        if here.any():
+            of_fold, wanted = scores[fold == own], scores[asked[here]]
+            ordered = np.sort(of_fold[of_fold >= wanted.min()])
+            found[here] = (len(ordered) - np.searchsorted(ordered, wanted, side="left")) / len(of_fold)
     return found
 
 
-def alike(scores: Floats, fold: NDArray[np.uint8]) -> Floats:
+def alarms(scores: Floats, fold: Folds, level: float) -> tuple[int, float]:
+    """How many rows have a p-value of at most ``level``, and the smallest p-value."""
+    likely = []
+    for own in (0, 1):
+        rows = np.flatnonzero(fold == own)
+        likely.append(rows[largest(scores[rows], int(level * len(rows)) + 1)])
+    found = p_values(scores, fold, np.concatenate(likely))
+    return int((found <= level).sum()), float(found.min())
+
+
+def largest(values: Floats, count: int) -> Rows:
+    """The places of the ``count`` largest values, and of those that equal the smallest of them; ascending."""
+    if not 0 < count < len(values):
+        return np.arange(min(count, len(values)))
+    return np.flatnonzero(values >= np.partition(values, len(values) - count)[len(values) - count])
+
+
+def alike(scores: Floats, fold: Folds) -> Floats:
     """Scores of both folds on one scale: over the 90th percentile of their fold."""
     found = np.zeros(len(scores))
     for own in (0, 1):
         rows = np.flatnonzero(fold == own)
         if len(rows):
-            ordered = np.sort(scores[rows])
-            high = float(ordered[int(0.9 * (len(ordered) - 1))])
+            place = int(0.9 * (len(rows) - 1))
+            high = float(np.partition(scores[rows], place)[place])
             found[rows] = scores[rows] / high if high > 0 else 0.0
     return found

@@ -6,16 +6,16 @@ from typing import Any
 
 import numpy as np
 from conformal_gap import Verdict, judge
-from conformal_scores import Words, alike, choose, p_values
+from conformal_scores import Folds, Words, alike, choose, p_values
 from conformal_units import FARTHEST_IN_SERIES, Floats, Unit, decorrelation, unit_of
 
-from harness_core.sdk import Column, PluginContext
-from harness_core.sdk.statistics.series import Order, measures, numbers
+from harness_core.sdk import Column, Dataset, PluginContext
+from harness_core.sdk.statistics.series import Order, measures, numbers, time_columns
 
 FEWEST_STRETCHES = 60
 WINDOWS_PER_PART = 8
 NARROWEST, WIDEST = 4, 24
-TOGETHER = 65_536
+TOGETHER = 16_384
 ONE_PER_TIME = 0.9
 
 
@@ -41,13 +41,24 @@ def is_series(order: Order) -> bool:
     return 1 + int(np.count_nonzero(np.diff(order.times))) >= ONE_PER_TIME * order.length
 
 
+def shares_times(dataset: Dataset, profile: Sequence[Mapping[str, Any]], asked: str) -> bool:
+    """Whether the profile says already that many rows share a time, so that nothing need be sorted to see that there is no series.
+
+    ``asked`` is the column that shall order the rows, or empty for the likeliest one.
+    """
+    likely = [column for column in time_columns(dataset, profile) if asked in ("", column.name)]
+    entry = next((entry for entry in profile if likely and entry.get("name") == likely[0].name), {})
+    different, missing = entry.get("distinct_count"), entry.get("null_count")
+    return different is not None and missing is not None and different < ONE_PER_TIME * (dataset.row_count - missing)
+
+
 def windows(scores: Floats, width: int) -> Floats:
     """One row per position: its value and those before it, the nearest first; before the beginning the first value stands in."""
     padded = np.concatenate([np.full(width - 1, scores[0]), scores])
     return np.lib.stride_tricks.sliding_window_view(padded, width)
 
 
-def window_scores(scores: Floats, width: int, seed: int) -> tuple[Floats, np.ndarray[tuple[int], np.dtype[np.uint8]]]:
+def window_scores(scores: Floats, width: int, seed: int) -> tuple[Floats, Folds]:
     """Per position how unlike all others its window is, and its part: parts of eight windows alternate between two folds."""
     view = windows(scores, width)
     part = (np.arange(len(scores)) // (WINDOWS_PER_PART * width) % 2).astype(np.uint8)
@@ -56,7 +67,7 @@ def window_scores(scores: Floats, width: int, seed: int) -> tuple[Floats, np.nda
         for start in range(0, len(view), TOGETHER):
             yield np.ascontiguousarray(view[start : start + TOGETHER])
 
-    def folds(first: int, words: Words) -> np.ndarray[tuple[int], np.dtype[np.uint8]]:
+    def folds(first: int, words: Words) -> Folds:
         return part[first : first + len(words)]
 
     references = choose(chunks, decorrelation(chunks(), width), folds, seed)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from harness_core.sdk.statistics.robust import medcouple
+from harness_core.sdk.statistics.ordered import Ordered
+from harness_core.sdk.statistics.robust import MEDCOUPLE_GRID, medcouple
 
 Floats = NDArray[np.float64]
 
@@ -35,13 +36,11 @@ class Unit:
 
     def scores(self, values: Floats) -> Floats:
         """What is missing lies in the middle, where it can look odd to nobody."""
-        work = values
-        if self.logged:
-            with np.errstate(divide="ignore", invalid="ignore"):
-                work = np.log(values)
-        with np.errstate(invalid="ignore", over="ignore"):
-            scores = (work - self.centre) / self.spread
-        return np.clip(np.nan_to_num(scores, nan=0.0, posinf=self.farthest, neginf=-self.farthest), -self.farthest, self.farthest)
+        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+            scores = (np.log(values) if self.logged else values) - self.centre
+            scores /= self.spread
+        scores[np.isnan(scores)] = 0.0
+        return np.clip(scores, -self.farthest, self.farthest, out=scores)
 
     def as_dict(self) -> dict[str, Any]:
         return {"name": self.name, "logged": self.logged, "centre": self.centre, "spread": self.spread, "farthest": self.farthest}
@@ -49,12 +48,16 @@ class Unit:
 
 def unit_of(name: str, values: Floats, farthest: float) -> Unit | str:
     """The unit of a column (NaN where missing), or why it has none."""
-    ordered = np.sort(values[np.isfinite(values)])
-    if len(ordered) < FEWEST_DISTINCT or int(np.count_nonzero(np.diff(ordered))) + 1 < FEWEST_DISTINCT:
+    return unit_in_order(name, Ordered(np.sort(values[np.isfinite(values)])), farthest)
+
+
+def unit_in_order(name: str, ordered: Ordered, farthest: float) -> Unit | str:
+    """As :func:`unit_of`, of the finite values in their order."""
+    if ordered.n < FEWEST_DISTINCT or len(ordered.runs[0]) < FEWEST_DISTINCT:
         return f"it has fewer than {FEWEST_DISTINCT} different values"
-    logged = bool(ordered[0] > 0) and medcouple(ordered) > SKEWED
-    work = np.log(ordered) if logged else ordered
-    low, middle, high = (float(work[int(len(work) * share)]) for share in (0.25, 0.5, 0.75))
+    logged = bool(ordered.values[0] > 0) and medcouple(ordered.grid(MEDCOUPLE_GRID)) > SKEWED
+    quartiles = ordered.at((ordered.n * np.array([0.25, 0.5, 0.75])).astype(np.int64))
+    low, middle, high = (float(value) for value in (np.log(quartiles) if logged else quartiles))
     spread = (high - low) / QUARTILES_TO_SD
     if not np.isfinite(spread) or spread <= 0:
         return "the middle half of its values is one and the same number"
@@ -66,19 +69,36 @@ def score_matrix(units: Sequence[Unit], columns: Sequence[Floats]) -> Floats:
     return np.column_stack([unit.scores(values) for unit, values in zip(units, columns, strict=True)])
 
 
-def decorrelation(chunks: Iterable[Floats], width: int) -> Floats:
-    """The matrix that takes scores (rows by columns) to ones without correlation: the inverse root of their correlations.
+class Correlations:
+    """The sums of products of scores, chunk by chunk."""
 
-    Directions with less than a thousandth of a column's variance count as if they had that much.
-    """
-    totals = np.zeros((width, width), dtype=object)
+    def __init__(self, width: int) -> None:
+        self._totals: NDArray[Any] = np.zeros((width, width), dtype=object)
+
+    def add(self, chunk: Floats) -> None:
+        """``chunk`` holds scores, rows by columns."""
+        whole = np.clip(chunk, -HELD, HELD)
+        whole *= QUANTUM
+        np.rint(whole, out=whole)
+        self._totals = self._totals + (whole.T @ whole).astype(np.int64)  # below 2**53 in a chunk: exact in any order
+
+    def inverse_root(self) -> Floats:
+        """The matrix that takes scores (rows by columns) to ones without correlation: the inverse root of their correlations.
+
+        Directions with less than a thousandth of a column's variance count as if they had that much.
+        """
+        products = self._totals.astype(np.float64)
+        sizes = np.sqrt(np.maximum(np.diag(products), 1.0))
+        correlation = products / np.outer(sizes, sizes)
+        np.fill_diagonal(correlation, 1.0)
+        values, vectors = np.linalg.eigh(correlation)
+        root = (vectors / np.sqrt(np.maximum(values, SMALLEST_EIGENVALUE))) @ vectors.T
+        return np.array([[float(f"{value:.9g}") for value in row] for row in root])
+
+
+def decorrelation(chunks: Iterable[Floats], width: int) -> Floats:
+    """The inverse root of the correlations of all ``chunks``."""
+    seen = Correlations(width)
     for chunk in chunks:
-        whole = np.rint(np.clip(chunk, -HELD, HELD) * QUANTUM)
-        totals = totals + (whole.T @ whole).astype(np.int64)  # below 2**53 in a chunk: exact in any order
-    products = totals.astype(np.float64)
-    sizes = np.sqrt(np.maximum(np.diag(products), 1.0))
-    correlation = products / np.outer(sizes, sizes)
-    np.fill_diagonal(correlation, 1.0)
-    values, vectors = np.linalg.eigh(correlation)
-    root = (vectors / np.sqrt(np.maximum(values, SMALLEST_EIGENVALUE))) @ vectors.T
-    return np.array([[float(f"{value:.9g}") for value in row] for row in root])
+        seen.add(chunk)
+    return seen.inverse_root()

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from conformal_gap import Verdict
 from conformal_rows import NAMED_ROWS, Oddities
 from conformal_series import Stretches
 
@@ -13,6 +14,7 @@ from harness_core.sdk.statistics.wording import listed, number, rounded
 
 SHOWN_ROWS = 5
 POINTS = 300
+UNIT_SHARE = 0.9  # distances are told in that which this share of the rows, or stretches, does not pass
 STRETCHES_NAMED = 3
 TEST = "generalised Pareto tail of cross-fitted scores"
 MEANING = (
@@ -69,7 +71,30 @@ def write_scores(ctx: PluginContext, odd: Oddities) -> None:
         "references_by_fold": [fold.tolist() for fold in odd.references.folds],
         "decorrelation": odd.references.turn.tolist(),
         "rows": [{"row_index": row, "p_value": p_value, "ratio": rounded(ratio)} for row, p_value, ratio in odd.listed],
+        "compared": _compared(odd.n, odd.verdict),
     })  # fmt: skip
+
+
+def _compared(count: int, verdict: Verdict) -> dict[str, float | int | None]:
+    """How many were compared, the share whose distance is the unit, and the distances on both sides of the gap in it."""
+    return {
+        "count": count, "unit_share": UNIT_SHARE, "nearest_told": rounded(verdict.nearest), "next": rounded(verdict.rest),
+    }  # fmt: skip
+
+
+def _write_stretches(ctx: PluginContext, order: Order, found: Stretches) -> str:
+    """The stretches that are told, oddest first; the name of the file."""
+    file = f"stretches_{len(ctx.written) + 1}.json"
+    told = [
+        {"row_index": order.row(peak), "p_value": float(found.conformal[k]), "ratio": rounded(float(found.ratios[k]))}
+        for k, peak in zip(found.told, found.peaks, strict=True)
+    ]
+    document = {
+        "column": found.column.name, "unit": found.unit.as_dict(), "length": found.length, "stretches": told,
+        "compared": _compared(len(found.ratios), found.verdict),
+    }  # fmt: skip
+    ctx.write_artifact(file, document)
+    return file
 
 
 def stretch_finding(ctx: PluginContext, order: Order, found: Stretches) -> Finding:
@@ -110,7 +135,10 @@ def stretch_finding(ctx: PluginContext, order: Order, found: Stretches) -> Findi
             "time": spans[0],
         },
         recommendation=f'Look at what happened around {spans[0]}, and whether "{name}" was measured as at other times.',
-        evidence=[evidence, ctx.dataset.row_evidence([order.row(peak) for peak in peaks[:NAMED_ROWS]])],
+        evidence=[
+            evidence, ctx.dataset.row_evidence([order.row(peak) for peak in peaks[:NAMED_ROWS]]),
+            ctx.artifact_evidence(_write_stretches(ctx, order, found), "compared"),
+        ],
         subject="stretches",
         figure=_figure(order, found, peaks),
     )  # fmt: skip

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from conformal_rows import odd_rows, units_of
-from conformal_series import Stretches, chosen_measures, is_series, odd_stretches
+from conformal_series import Stretches, chosen_measures, is_series, odd_stretches, shares_times
 from conformal_words import rows_finding, stretch_finding, write_scores
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
@@ -31,6 +31,8 @@ def run(ctx: PluginContext) -> PluginResult:
 
 def _course(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> Order | None:
     """The order of a series; None where several rows share a time, or nothing orders them."""
+    if shares_times(ctx.dataset, profile, ctx.settings["time_column"]):
+        return None
     try:
         order = rows_in_course(ctx.dataset, profile, ctx.settings["time_column"])
     except NoCourse:
@@ -40,7 +42,7 @@ def _course(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> Order |
 
 def _rows(ctx: PluginContext, profile: Sequence[Mapping[str, Any]]) -> PluginResult:
     columns, beyond = chosen_measures(ctx, profile, ctx.settings["max_columns"])
-    units, left_out = units_of(ctx.dataset, [column.name for column in columns])
+    units, left_out = units_of(ctx.dataset, columns, profile)
     metrics: dict[str, Any] = {
         "form": "rows",
         "columns": [unit.name for unit in units],

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.signal import lfilter
+
+from harness_core.sdk.statistics.filters import autoregression
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ class Signals:
 def statistics_of(points: Floats, smoothing: float) -> dict[str, Floats]:
     """The statistic of each rule over several points, along the last axis of normal scores."""
     weight = smoothing
-    ewma = lfilter([weight], [1.0, weight - 1.0], points, axis=-1)
+    ewma = autoregression(weight * points, [1.0 - weight])
     places = np.arange(1, points.shape[-1] + 1)
     spread = np.sqrt(weight / (2 - weight) * (1 - (1 - weight) ** (2 * places)))
     return {

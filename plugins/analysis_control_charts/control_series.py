@@ -82,10 +82,11 @@ def chart(values: Floats, groups: Subgroups, settings: Mapping[str, Any]) -> Cha
     base = slice(0, max(LEAST_POINTS, int(len(series) * settings["baseline_share"])))
     left = series - seasonal
     centre = float(np.median(left[base]))
-    weights = _memory(_clipped(left[base]) - centre)
+    weights = _memory(_clipped(left[base]))
+    remembered = _clipped(left) - centre  # one absurd value does not make the next, ordinary one look absurd
     foreseen = np.full(len(left), centre)
     for lag, share in enumerate(weights, 1):
-        foreseen[lag:] += share * (left[:-lag] - centre)
+        foreseen[lag:] += share * remembered[:-lag]
     errors = (left - foreseen) * weight
     middle = float(np.median(errors[base]))
     q1, q3 = np.quantile(errors[base], [0.25, 0.75])
@@ -108,6 +109,7 @@ def _clipped(series: Floats) -> Floats:
 def _memory(left: Floats) -> list[float]:
     """The weights of an autoregression up to order three (Yule-Walker; Schwarz's criterion), none where there is no memory."""
     n = len(left)
+    left = left - left.mean()  # around the median of a skewed measure, every lag would seem to be remembered
     moments = np.array([float(left[lag:] @ left[: n - lag]) / n for lag in range(AR_ORDER + 1)])
     if moments[0] <= 0:
         return []

@@ -20,6 +20,7 @@ REFERENCES = (
 SHOWN = 3
 FIGURE_POINTS = 400
 LOUD = 0.001
+FAR_OUT = 6.0  # standard deviations; of normal values one in 500 million: it is worth a look whatever else is known about outliers
 EDGES = (0.005, 0.995)
 HELD_SHARE = round(HELD[1] - HELD[0], 9)
 PHRASES = {
@@ -52,8 +53,8 @@ def run(ctx: PluginContext) -> PluginResult:
     limit = ctx.settings["max_columns"]
     findings: list[tuple[float, Finding]] = []
     charts: list[dict[str, Any]] = []
-    for name, values in numbers(ctx.dataset, names[:limit]):
-        ctx.progress(len(charts), len(names), name)
+    for done, (name, values) in enumerate(numbers(ctx.dataset, names[:limit])):
+        ctx.progress_in_rows(done, len(names[:limit]), name)
         drawn = chart(order.arranged(values), groups, ctx.settings)
         if drawn is None:
             continue
@@ -113,7 +114,7 @@ def _finding(
         title=f'"{name}" is out of control at {_place(groups, drawn, clearest.peak)}',
         statement=statement,
         columns=[name, *([order.column.name] if order.column else [])],
-        severity="notice" if p_value <= LOUD and not _is_plain_outlier(drawn, clearest) else "info",
+        severity="notice" if p_value <= LOUD and (abs(distance) >= FAR_OUT or not _is_plain_outlier(drawn, clearest)) else "info",
         confidence=round(1 - p_value, 4),
         statistics={
             "effect": {"name": "distance in standard deviations (sigma)", "value": rounded(distance), "low": None, "high": None},
@@ -141,7 +142,7 @@ def _finding(
 
 
 def _is_plain_outlier(drawn: Chart, stretch: Stretch) -> bool:
-    """Whether the signal is one value at the edge of all: the analysis of outliers tells it without regard to the order."""
+    """Whether the signal is one value at the edge of all, which the order says nothing about."""
     low, high = np.quantile(drawn.values, EDGES)
     return stretch.rule == SINGLE and not low <= drawn.values[stretch.peak] <= high
 

@@ -72,20 +72,20 @@ def _checked(ctx: PluginContext, table: Table, keys: Sequence[Sequence[str]]) ->
     findings = quality_duplicates.duplicate_columns(table)
     repeated, repeats = quality_duplicates.duplicate_rows(table)
     findings += repeated
-    ctx.progress(1, 6, "repeats")
+    ctx.progress_in_rows(1, 6, "repeats")
     findings += [*quality_columns.constants(table), *quality_columns.missing(table)]
     findings += [*quality_duplicates.key_violations(table, repeats), *quality_duplicates.composite_keys(table, keys)]
-    ctx.progress(2, 6, "keys")
+    ctx.progress_in_rows(2, 6, "keys")
     for check in (quality_formats.mixed_types, quality_formats.impossible_dates, quality_formats.shapes, quality_formats.padding):
         findings += check(table)
     findings += [*quality_formats.spellings(table), *quality_misspellings.misspellings(table)]
     findings += [*quality_formats.sentinels_in_text(table), *quality_sentinels.sentinels(table)]
-    ctx.progress(3, 6, "formats")
+    ctx.progress_in_rows(3, 6, "formats")
     rules, ties = quality_identities.identities(table)
     findings += [*rules, *quality_chronology.chronology(table)]
-    ctx.progress(5, 6, "arithmetic")
+    ctx.progress_in_rows(5, 6, "arithmetic")
     findings += quality_dependencies.dependencies(table, ties)
-    ctx.progress(6, 6, "dependencies")
+    ctx.progress_in_rows(6, 6, "dependencies")
     return findings
 
 

@@ -10,7 +10,8 @@ from dependence_structure import Conditional, key
 from dependence_words import coefficient, rank_evidence, say
 
 from harness_core.sdk import Finding, PluginContext
-from harness_core.sdk.statistics.axes import Axis
+from harness_core.sdk.statistics.axes import Axis, Codes
+from harness_core.sdk.statistics.coded import Repeated
 from harness_core.sdk.statistics.wording import listed, rounded
 
 NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
@@ -25,6 +26,7 @@ class Told:
 
     ctx: PluginContext
     axes: Sequence[Axis]
+    rows: Repeated[list[Codes]]
 
     @property
     def exact(self) -> bool:

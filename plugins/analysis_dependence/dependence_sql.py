@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness_core.sdk import Dataset
-from harness_core.sdk.statistics.axes import Axis
+from harness_core.sdk.statistics.axes import Axis, literal
+from harness_core.sdk.statistics.counted import (
+    combinations_sql,
+    is_worth_counting,
+    quantiles_of_counts_sql,
+    quantiles_sql,
+    repeats,
+)
 
 QUARTERS = 4
 FEW_CLASSES = 6
@@ -50,31 +57,45 @@ def _numeric(axis: Axis) -> str:
 
 def medians(dataset: Dataset, by: Axis, of: Axis) -> dict[str, Any]:
     """A row per class of ``by``: its number, rows, quartiles and fences of ``of``, and where it begins and ends."""
+    classes = f"{by.sql_choice(coarse_cuts(by))} AS g, {of.sql_value} AS v"
+    ends = f"min({by.sql_name}) AS low, max({by.sql_name}) AS high"
+    bounds = ("CAST(min(low) AS VARCHAR)", "CAST(max(high) AS VARCHAR)")
+    if by.kind != "category" and repeats(dataset, (max(coarse_cuts(by)) + 1) * of.distinct):
+        told = quantiles_of_counts_sql(f"SELECT {classes}, {ends}, count(*) AS c FROM data GROUP BY 1, 2", bounds)
+    elif is_worth_counting(dataset, (by, of)):
+        source, count = combinations_sql((by, of))
+        told = quantiles_of_counts_sql(f"SELECT {classes}, {ends}, sum({count}) AS c FROM {source} GROUP BY 1, 2", bounds)
+    else:
+        told = quantiles_sql(f"SELECT {classes}, {by.sql_name} AS low, {by.sql_name} AS high FROM data", bounds)
     return dataset.evidence(
-        "SELECT class, n, q[3] AS median, q[2] AS q1, q[4] AS q3, q[1] AS q05, q[5] AS q95, least, most FROM ("
-        "SELECT class, count(v) AS n, quantile_disc(v, [0.05, 0.25, 0.5, 0.75, 0.95]) AS q, "
-        "CAST(min(shown) AS VARCHAR) AS least, CAST(max(shown) AS VARCHAR) AS most "
-        f"FROM (SELECT {by.sql_choice(coarse_cuts(by))} AS class, {of.sql_value} AS v, {by.sql_name} AS shown FROM data) "
-        "WHERE class IS NOT NULL AND v IS NOT NULL GROUP BY class) ORDER BY class",
-        TOLERANCE,
+        f"SELECT g AS class, n, median, q1, q3, q05, q95, m0 AS least, m1 AS most FROM ({told}) ORDER BY class", TOLERANCE
     )
+
+
+def _rows(dataset: Dataset, a: Axis, b: Axis) -> tuple[str, str]:
+    """Where both columns are read from: the rows, or their combinations and the name of the count."""
+    return combinations_sql((a, b)) if is_worth_counting(dataset, (a, b)) else ("data", "")
 
 
 def cell(dataset: Dataset, a: Axis, b: Axis, codes: tuple[int, int]) -> dict[str, Any]:
     """One row about a cell of the coarse table: rows in it, in its row, column and in all, and the bounds of both classes."""
     first, second = (axis.sql_name for axis in (a, b))
-    inside = f"ca = {codes[0]} AND cb = {codes[1]}"
+    source, count = _rows(dataset, a, b)
+    rows = f"CAST(coalesce(sum({count}) {{}}, 0) AS BIGINT)" if count else "count(*) {}"
+    parts = [f"ca = {codes[0]} AND cb = {codes[1]}", f"ca = {codes[0]}", f"cb = {codes[1]}"]
+    both, one, other = (rows.format(f"FILTER (WHERE {part})") for part in parts)
+    n = rows.format("")
     bounds = ", ".join(
-        f"CAST({edge}(v{side}) FILTER (WHERE c{side} = {code}) AS VARCHAR)"
-        for side, code in (("a", codes[0]), ("b", codes[1]))
+        f"CAST({literal(axis.values[code])} AS VARCHAR)"
+        if axis.kind == "category"  # a class that is told has one value
+        else f"CAST({edge}(v{side}) FILTER (WHERE c{side} = {code}) AS VARCHAR)"
+        for side, axis, code in (("a", a, codes[0]), ("b", b, codes[1]))
         for edge in ("min", "max")
     )
     return dataset.evidence(
-        f"SELECT count(*) FILTER (WHERE {inside}) AS both, count(*) FILTER (WHERE ca = {codes[0]}) AS first, "
-        f"count(*) FILTER (WHERE cb = {codes[1]}) AS second, count(*) AS n, "
-        f"count(*) FILTER (WHERE ca = {codes[0]}) * count(*) FILTER (WHERE cb = {codes[1]}) / count(*) AS expected, {bounds} "
-        f"FROM (SELECT {a.sql_choice(coarse_cuts(a))} AS ca, {b.sql_choice(coarse_cuts(b))} AS cb, {first} AS va, {second} AS vb "
-        "FROM data) WHERE ca IS NOT NULL AND cb IS NOT NULL",
+        f"SELECT {both} AS both, {one} AS first, {other} AS second, {n} AS n, {one} * {other} / {n} AS expected, {bounds} "
+        f"FROM (SELECT {a.sql_choice(coarse_cuts(a))} AS ca, {b.sql_choice(coarse_cuts(b))} AS cb, {first} AS va, {second} AS vb"
+        f"{', ' + count if count else ''} FROM {source}) WHERE ca IS NOT NULL AND cb IS NOT NULL",
         TOLERANCE,
     )
 

@@ -95,9 +95,11 @@ def _padded(edge: Judged, a: Axis, b: Axis) -> list[Axis]:
 def _by_medians(dataset: Dataset, edge: Judged, a: Axis, b: Axis) -> Said | None:
     """The medians of a number over the classes of the other column; None where they differ too little to tell."""
     by, of, table = (a, b, edge.table) if _first_divides(edge, a, b) else (b, a, edge.table.T)
+    if correlation_ratio(_filled(table)) < 0.25 * edge.effect.value**2:
+        return None
     evidence = medians(dataset, by, of)
     rows = [row for row in evidence["result"] if row[1] >= LEAST_GROUP_SHARE * edge.n and not _is_other(by, row[0])]
-    if len(rows) < 2 or correlation_ratio(_filled(table)) < 0.25 * edge.effect.value**2:
+    if len(rows) < 2:
         return None
     high, low = max(rows, key=lambda row: row[2]), min(rows, key=lambda row: row[2])
     if high[2] == low[2]:

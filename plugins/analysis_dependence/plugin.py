@@ -23,6 +23,7 @@ from dependence_tables import pair_tables, triple_tables
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.axes import Axis
+from harness_core.sdk.statistics.coded import coded
 from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
@@ -43,13 +44,14 @@ def run(ctx: PluginContext) -> PluginResult:
             "too_few_columns", "Fewer than two columns can be compared with each other.", metrics=_left_out(left_out)
         )
     pairs = list(combinations(range(len(axes)), 2))
-    tables = pair_tables(ctx, axes, pairs)
+    rows = coded(ctx.dataset, axes)
+    tables = pair_tables(ctx, axes, rows, pairs)
     judged = [judge(pair, (axes[pair[0]], axes[pair[1]]), tables[pair], ctx.rng, ctx.settings) for pair in pairs]
     known = [item for item in judged if item is not None]
     if not known:
         return PluginResult.na("too_few_rows", "No two columns have enough rows with a value in both.", metrics=_left_out(left_out))
     edges = {edge.pair: edge for edge in significant(known, ctx.settings["significance"], ctx.settings["min_effect"])}
-    findings, explained = tell(Told(ctx, axes), edges)
+    findings, explained = tell(Told(ctx, axes, rows), edges)
     return _result(ctx, axes, known, findings, explained, left_out)
 
 
@@ -89,7 +91,7 @@ def _is_shadow(told: Told, edges: Edges, pair: tuple[int, int], found: Condition
 def _conditionals(told: Told, edges: Edges) -> dict[tuple[int, int], Conditional]:
     """Per edge the third column that undoes it, if there is one."""
     triples = conditioners(edges, told.axes)
-    tables = triple_tables(told.ctx, told.axes, triples)
+    tables = triple_tables(told.axes, told.rows, triples)
     found: dict[tuple[int, int], list[Conditional]] = {}
     for i, j, k in triples:
         conditional = condition(edges[i, j], tables[i, j, k], k)

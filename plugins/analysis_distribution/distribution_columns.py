@@ -1,4 +1,4 @@
-"""The measures of a table, each with its finite values sorted, and the step between neighbouring values that its source knows."""
+"""The measures of a table, each with its finite values in order, and the step between neighbouring values that its source knows."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,21 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness_core.sdk import Column, Dataset
-from harness_core.sdk.statistics.axes import Floats, as_numbers, view_name
-from harness_core.sdk.statistics.description import run_lengths
+from harness_core.sdk.statistics.axes import Floats, view_name
+from harness_core.sdk.statistics.ordered import Ordered, in_order
 
-VALUES_TOGETHER = 4_000_000
 MOST_DECIMALS = 4
 NEARLY_ALL = 0.999
+SPARSE = 100
 LARGEST_STEPS = 2.0**52
 
 
 @dataclass(frozen=True)
 class Values:
-    """A measure: ``ordered`` holds all its finite values, ascending."""
+    """A measure with its finite values in order."""
 
     column: Column
-    ordered: Floats
+    in_order: Ordered
 
     @property
     def name(self) -> str:
@@ -31,17 +31,28 @@ class Values:
 
     @property
     def n(self) -> int:
-        return len(self.ordered)
+        return self.in_order.n
 
-    @cached_property
+    @property
+    def ordered(self) -> Floats:
+        """All finite values, ascending."""
+        return self.in_order.whole
+
+    @property
     def runs(self) -> tuple[Floats, NDArray[np.int64]]:
         """The distinct values and how often each stands there."""
-        values, counts = run_lengths(self.ordered)
-        return np.asarray(values, dtype=np.float64), counts
+        return self.in_order.runs
 
     @cached_property
     def step(self) -> "Step | None":
         return resolution(*self.runs, self.n)
+
+    @property
+    def counted_sql(self) -> str | None:
+        """A SELECT of each different value ``v`` and its number ``c``, where that is much shorter than the column; else None."""
+        if self.in_order.counts is None:
+            return None
+        return f"SELECT {self.sql} AS v, count(*) AS c FROM data WHERE {self.known} GROUP BY 1"
 
     @property
     def sql(self) -> str:
@@ -71,15 +82,23 @@ class Step:
 
 def resolution(values: Floats, counts: NDArray[np.int64], n: int) -> Step | None:
     """The coarsest step of which 99.9 % of all values are multiples; None for a continuum."""
+    few, of_few = values[::SPARSE], counts[::SPARSE]
     for decimals in range(MOST_DECIMALS + 1):
-        scaled = values * 10.0**decimals
-        if float(np.abs(scaled[[0, -1]]).max()) >= LARGEST_STEPS:
+        if max(abs(float(values[0])), abs(float(values[-1]))) * 10.0**decimals >= LARGEST_STEPS:
             return None
-        near = np.round(scaled)
-        fits = np.abs(scaled - near) <= 1e-6 * np.maximum(1.0, np.abs(near) * 1e-6)
+        if n - of_few[~_fits(few * 10.0**decimals)].sum() < NEARLY_ALL * n:
+            continue  # one value in a hundred shows already that too many are no multiples
+        scaled = values * 10.0**decimals
+        fits = _fits(scaled)
         if counts[fits].sum() >= NEARLY_ALL * n:
-            return _coarsened(decimals, near[fits].astype(np.int64), counts[fits])
+            return _coarsened(decimals, np.round(scaled[fits]).astype(np.int64), counts[fits])
     return None
+
+
+def _fits(scaled: Floats) -> NDArray[np.bool_]:
+    """Which of the values are whole, but for the error of their last digits."""
+    near = np.round(scaled)
+    return np.abs(scaled - near) <= 1e-6 * np.maximum(1.0, np.abs(near) * 1e-6)
 
 
 def _coarsened(decimals: int, whole: NDArray[np.int64], counts: NDArray[np.int64]) -> Step:
@@ -98,18 +117,6 @@ def measures(dataset: Dataset, profile: Sequence[Mapping[str, Any]], limit: int)
     return found[:limit], [column.name for column in found[limit:]]
 
 
-def read(dataset: Dataset, columns: Sequence[Column]) -> Iterator[Values]:
-    """Each column's finite values, sorted, in the order given; as many columns at once as have four million values together."""
-    together = max(1, VALUES_TOGETHER // max(1, dataset.row_count))
-    for start in range(0, len(columns), together):
-        group = columns[start : start + together]
-        parts: list[list[Floats]] = [[] for _ in group]
-        for batch in dataset.iter_batches([column.name for column in group]):
-            for part, column in zip(parts, group, strict=True):
-                values = as_numbers(batch.column(column.name))
-                part.append(values[np.isfinite(values)])
-        for position, column in enumerate(group):
-            ordered = np.concatenate(parts[position]) if parts[position] else np.empty(0)
-            parts[position] = []
-            ordered.sort()
-            yield Values(column, ordered)
+def read(dataset: Dataset, columns: Sequence[Column], profile: Sequence[Mapping[str, Any]]) -> Iterator[Values]:
+    """Each column's finite values in order, in the order given."""
+    return (Values(column, values) for column, values in in_order(dataset, columns, profile))

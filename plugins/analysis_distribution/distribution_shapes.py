@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy import special
 
 from harness_core.sdk.statistics.axes import Floats
+from harness_core.sdk.statistics.description import quantile
 from harness_core.sdk.statistics.effects import Z95
 
 WINDOWS = 40
@@ -171,14 +172,14 @@ def upper_tail(values: Values) -> Tail | None:
 
 def octile_skewness(ordered: Floats) -> float:
     """Hinkley's skewness in -1..1 from the median and the outer octiles; 0 where these are one value."""
-    low, middle, high = (float(part) for part in np.quantile(ordered, [0.125, 0.5, 0.875]))
+    low, middle, high = (quantile(ordered, part) for part in (0.125, 0.5, 0.875))
     spread = high - low
     return ((high - middle) - (middle - low)) / spread if spread > 0 and math.isfinite(spread) else 0.0
 
 
 def histogram(ordered: Floats, bins: int = 40) -> list[list[float]]:
     """Equal intervals over the middle 99 %, with one wider interval at each end where values lie beyond."""
-    low, high = (float(part) for part in np.quantile(ordered, [0.005, 0.995], method="inverted_cdf"))
+    low, high = (float(ordered[max(0, math.ceil(len(ordered) * part) - 1)]) for part in (0.005, 0.995))
     edges = np.linspace(low, high, bins + 1) if high > low and math.isfinite(high - low) else np.array([low, high])
     edges = np.unique(np.concatenate(([ordered[0]], edges, [ordered[-1]])))
     counts = np.diff(np.append(np.searchsorted(ordered, edges[:-1]), len(ordered)))

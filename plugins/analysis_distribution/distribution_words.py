@@ -132,15 +132,8 @@ def _digit_query(digits: str, condition: str, limit: int, order: str = "digits")
 
 
 def valley_finding(dataset: Dataset, values: Values, found: Valley, groupings: Sequence[str]) -> Finding:
-    v = values.sql
-    parts = [f"count(*) FILTER (WHERE {v} >= {low!r} AND {v} < {high!r})" for low, high in (found.left, found.middle, found.right)]
     split = found.middle[0] / 2 + found.middle[1] / 2
-    facts = dataset.evidence(
-        f"SELECT {', '.join(parts)}, count(*) FILTER (WHERE {v} < {split!r}) AS below, "
-        f"count(*) FILTER (WHERE {v} >= {split!r}) AS above, quantile_disc({v}, 0.5) FILTER (WHERE {v} < {split!r}) AS "
-        f"median_below, "
-        f"quantile_disc({v}, 0.5) FILTER (WHERE {v} >= {split!r}) AS median_above FROM data WHERE {values.known}"
-    )
+    facts = dataset.evidence(_valley_query(values, found, split))
     first, middle, second, below, above, median_below, median_above = facts["result"][0]
     behind = _behind(dataset, values, split, groupings)
     humps = "two humps" if found.humps <= 2 else "several humps"
@@ -169,6 +162,27 @@ def valley_finding(dataset: Dataset, values: Values, found: Valley, groupings: S
         subject="humps",
         figure=_histogram(values, "Few values lie between the humps.", [(split, "valley")]),
     )  # fmt: skip
+
+
+def _valley_query(values: Values, found: Valley, split: float) -> str:
+    """Rows in the three windows and on both sides of the split, and the median of each side; of a column that repeats its values
+    from their numbers, which takes a fifth of the time."""
+    counted = values.counted_sql
+    rows, v = ("sum(c)", "v") if counted else ("count(*)", values.sql)
+    parts = [
+        f"coalesce({rows} FILTER (WHERE {v} >= {low!r} AND {v} < {high!r}), 0)::BIGINT AS {name}"
+        for name, (low, high) in (("at_left", found.left), ("between", found.middle), ("at_right", found.right))
+    ]
+    for name, side in (("below", f"{v} < {split!r}"), ("above", f"{v} >= {split!r}")):
+        parts.append(f"({rows} FILTER (WHERE {side}))::BIGINT AS {name}")
+    for name, side in (("median_below", f"{v} < {split!r}"), ("median_above", f"{v} >= {split!r}")):
+        middle = f"min(v) FILTER (WHERE {side} AND 2 * up_to >= n)" if counted else f"quantile_disc({v}, 0.5) FILTER (WHERE {side})"
+        parts.append(f"{middle} AS {name}")
+    source = f"data WHERE {values.known}"
+    if counted:
+        side = f"PARTITION BY v < {split!r}"
+        source = f"(SELECT v, c, sum(c) OVER ({side} ORDER BY v) AS up_to, sum(c) OVER ({side}) AS n FROM ({counted}))"
+    return f"SELECT {', '.join(parts)} FROM {source}"
 
 
 def _span(window: tuple[float, float]) -> str:
@@ -265,14 +279,7 @@ def tail_finding(dataset: Dataset, values: Values, tail: Tail) -> Finding:
 def skew_finding(dataset: Dataset, values: Values, skewness: float) -> Finding:
     largest = max(abs(float(values.ordered[0])), abs(float(values.ordered[-1])))
     place = max(-300, min(300, 8 - _exponent(largest)))
-    v = values.sql
-    facts = dataset.evidence(
-        f"SELECT quantile_disc(v, 0.5) AS median, any_value(mean) AS mean, count(*) FILTER (WHERE v < mean) AS below, count(*) "
-        f"AS n FROM ("
-        f"SELECT {v} AS v, (SELECT round(favg({v}), {place}) FROM data WHERE {values.known}) AS mean FROM data WHERE "
-        f"{values.known})",
-        TOLERANCE,
-    )
+    facts = dataset.evidence(_skew_query(values, place), TOLERANCE)
     median, mean, below, n = facts["result"][0]
     side, other = ("right", below) if skewness > 0 else ("left", n - below)
     where = "below" if skewness > 0 else "at or above"
@@ -293,6 +300,23 @@ def skew_finding(dataset: Dataset, values: Values, skewness: float) -> Finding:
         subject="skew",
         figure=_histogram(values, f"A longer tail to the {side}.", [(median, "median")]),
     )  # fmt: skip
+
+
+def _skew_query(values: Values, place: int) -> str:
+    """Median, mean, and the rows below the mean; of a column that repeats its values from their numbers."""
+    v, counted = values.sql, values.counted_sql
+    if counted:
+        return (
+            "SELECT min(v) FILTER (WHERE 2 * up_to >= n) AS median, any_value(mean) AS mean, "
+            "max(up_to) FILTER (WHERE v < mean) AS below, any_value(n) AS n FROM ("
+            "SELECT v, sum(c) OVER (ORDER BY v)::BIGINT AS up_to, sum(c) OVER ()::BIGINT AS n, "
+            f"round(fsum(v * c) OVER () / sum(c) OVER (), {place}) AS mean FROM ({counted}))"
+        )
+    return (
+        "SELECT quantile_disc(v, 0.5) AS median, any_value(mean) AS mean, count(*) FILTER (WHERE v < mean) AS below, count(*) AS n "
+        f"FROM (SELECT {v} AS v, (SELECT round(favg({v}), {place}) FROM data WHERE {values.known}) AS mean FROM data WHERE "
+        f"{values.known})"
+    )
 
 
 def _exponent(size: float) -> int:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from drift_sides import MISSING, Codes
 from numpy.typing import NDArray
 from scipy import special
 
@@ -24,6 +25,7 @@ LENGTHS_OF_MEMORY = 5.0
 WINDOW = 50
 FIRST_LOOK, WORTH_ALL = 999, 0.01
 TOGETHER = 20_000
+IN_CACHE = 200  # products so small stay in the cache, and BLAS does not share them among threads, which costs more than it saves
 
 Statistic = Callable[[Floats, Floats], Floats]
 
@@ -52,8 +54,10 @@ class Dealer:
         observed = float(statistic(counts[:first].sum(axis=0)[None, :], counts[first:].sum(axis=0)[None, :])[0])
         larger = looked = 0
         for start, end in _stages(self.permutations):
-            dealt = self.masks(first, len(counts), start, end).astype(np.float64) @ counts
-            larger += int((statistic(dealt, whole - dealt) >= observed * (1 - 1e-12)).sum())
+            masks = self.masks(first, len(counts), start, end)
+            for place in range(0, len(masks), IN_CACHE):
+                dealt = masks[place : place + IN_CACHE].astype(np.float64) @ counts
+                larger += int(np.count_nonzero(statistic(dealt, whole - dealt) >= observed * (1 - 1e-12)))
             looked = end
             if looked == FIRST_LOOK and (larger + 1) / (looked + 1) > WORTH_ALL:
                 break
@@ -66,10 +70,10 @@ def _stages(total: int) -> list[tuple[int, int]]:
 
 
 def kolmogorov_of(first: Floats, second: Floats) -> Floats:
-    """Per row of counts in ordered classes the largest gap of the distribution functions."""
-    below = np.cumsum(first, axis=1) / np.maximum(first.sum(axis=1, keepdims=True), 1)
-    other = np.cumsum(second, axis=1) / np.maximum(second.sum(axis=1, keepdims=True), 1)
-    return np.asarray(np.abs(below - other).max(axis=1))
+    """Per row of counts in ordered classes, each with those below it, the largest gap of the distribution functions."""
+    gaps = first * (1 / np.maximum(first[:, -1:], 1))
+    gaps -= second * (1 / np.maximum(second[:, -1:], 1))
+    return np.asarray(np.maximum(gaps.max(axis=1), -gaps.min(axis=1)))
 
 
 def chi_squared_of(first: Floats, second: Floats) -> Floats:
@@ -107,27 +111,33 @@ class Blocks:
     def __len__(self) -> int:
         return len(self.edges[0]) + len(self.edges[1]) - 2
 
-    def counts(self, codes: tuple[Integers, Integers], size: int) -> Floats:
-        """Per block how many rows have each code from 0 on; codes below 0 are left out."""
-        parts = []
-        for edges, side in zip(self.edges, codes, strict=True):
-            block = np.repeat(np.arange(len(edges) - 1), np.diff(edges))
-            held = side >= 0
-            flat = np.bincount(block[held] * size + side[held], minlength=(len(edges) - 1) * size)
-            parts.append(flat.reshape(len(edges) - 1, size))
-        return np.concatenate(parts).astype(np.float64)
+    def counts(self, codes: tuple[Codes, Codes], size: int) -> Floats:
+        """Per block how many rows have each code from 0 on; ``MISSING`` is left out."""
+        parts = [
+            np.bincount(side[low:high], minlength=MISSING + 1)[:size]
+            for edges, side in zip(self.edges, codes, strict=True)
+            for low, high in itertools.pairwise(edges.tolist())
+        ]
+        return np.array(parts, dtype=np.float64)
 
 
-def memory_of(sides: tuple[Floats, Floats]) -> float:
+def memory_of(sides: tuple[Codes, Codes]) -> float:
     """Over how many rows neighbours resemble one another: (1 + r) / (1 - r) for the correlation r of neighbouring values around
-    the mean of their fifty, with its bias taken out; 1 where they do not. ``sides`` are finite values in order, best ranks."""
+    the mean of their fifty, with its bias taken out; 1 where they do not. ``sides`` are classes in order, none missing.
+
+    All sums are of whole numbers, so nothing depends on how they are added.
+    """
     products = squares = 0.0
     for side in sides:
-        whole = len(side) // WINDOW * WINDOW
-        windows = side[:whole].reshape(-1, WINDOW) if whole else side[None, :]
-        around = windows - windows.mean(axis=1, keepdims=True)
-        products += float((around[:, 1:] * around[:, :-1]).sum())
-        squares += float((around**2).sum())
+        width = WINDOW if len(side) >= WINDOW else len(side)
+        for start in range(0, len(side) // max(1, width) * width, TOGETHER * width):
+            part = side[start : start + TOGETHER * width]
+            windows = part[: len(part) // width * width].reshape(-1, width).astype(np.int64)
+            sums, ends = windows.sum(axis=1), windows[:, 0] + windows[:, -1]
+            inner = np.einsum("ij,ij->i", windows[:, 1:], windows[:, :-1])
+            around = width**2 * inner - width * sums * (2 * sums - ends) + (width - 1) * sums**2
+            products += int(around.sum()) / width**2
+            squares += int((width * np.einsum("ij,ij->i", windows, windows) - sums**2).sum()) / width
     length = min(WINDOW, max(2, *(len(side) for side in sides)))
     correlation = products / squares + 1 / length if squares > 0 else 0.0
     return (1 + correlation) / (1 - correlation) if 0 < correlation < 1 else (1.0 if correlation <= 0 else math.inf)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from drift_sides import Parts, Tables, coded, show
+from drift_sides import Parts, Tables, coded, rows_of, show
 
 from harness_core.sdk import Column, Dataset
 from harness_core.sdk.statistics.axes import literal
@@ -70,7 +70,7 @@ def _batches(dataset: Dataset, column: Column, split: str, *, asked: bool) -> Pa
         return _refused(asked, column, len(rows))
     values = [row[0] for row in rows]
     codes = coded(dataset, column.name, values)
-    sides = np.flatnonzero((codes >= 0) & (codes < cut)), np.flatnonzero((codes >= cut) & (codes < len(values)))
+    sides = rows_of(np.flatnonzero(codes < cut)), rows_of(np.flatnonzero((codes >= cut) & (codes < len(values))))
     earlier, later = (_called(column.name, texts[part]) for part in (slice(None, cut), slice(cut, None)))
     one, two = (", ".join(_literal(column, value) for value in part) for part in (values[:cut], values[cut:]))
     sql = f"CASE WHEN {name} IN ({two}) THEN TRUE WHEN {name} IN ({one}) THEN FALSE END"
@@ -95,7 +95,7 @@ def _literal(column: Column, value: Any) -> str:
 
 def _by_rows(dataset: Dataset) -> Parts:
     half = dataset.row_count // 2
-    rows = np.arange(half), np.arange(half, dataset.row_count)
+    rows = slice(0, half), slice(half, dataset.row_count)
     return Parts(dataset, rows, f"row_index >= {half}", f"in the first {half:,} rows", f"from row {half:,} on", None, "second half")
 
 
@@ -106,7 +106,6 @@ def _by_time(dataset: Dataset, order: Order, split: str) -> Parts:
     begin, cut = _windows(times, split)
     if min(cut - begin, len(times) - cut) < FEWEST_ON_A_SIDE:
         raise NoCourse("too_few_rows", f'"{_name(order)}" does not divide the table into two parts of {FEWEST_ON_A_SIDE} rows.')
-    rows = np.arange(len(times)) if order.rows is None else order.rows
     end = cut if split else _end_of_first(times, begin, cut)
     axis, low, high, at = (
         order.sql_name,
@@ -117,7 +116,9 @@ def _by_time(dataset: Dataset, order: Order, split: str) -> Parts:
     sql = f"CASE WHEN {axis} >= {at} THEN TRUE WHEN {axis} >= {low} AND {axis} <= {high} THEN FALSE END"
     first, last, moment = (time_text(int(times[place])) for place in (begin, end - 1, cut))
     earlier = f"before {moment}" if begin == 0 and end == cut else f"from {first} to {last}"
-    return Parts(dataset, (rows[begin:end], rows[cut:]), sql, earlier, f"from {moment} on", _name(order), f"from {moment}")
+    parts = slice(begin, end), slice(cut, len(times))
+    rows = parts if order.rows is None else (order.rows[parts[0]], order.rows[parts[1]])
+    return Parts(dataset, rows, sql, earlier, f"from {moment} on", _name(order), f"from {moment}")
 
 
 def _name(order: Order) -> str:

@@ -14,12 +14,13 @@ from drift_blocks import (
     one_sided_p,
     share_gap_of,
 )
-from drift_sides import MISSING, Sides, most_frequent
+from drift_sides import MISSING, Codes, Sides, most_frequent
 
 from harness_core.sdk import Column, Dataset
 from harness_core.sdk.statistics.distances import Merged, jensen_shannon, population_stability
 from harness_core.sdk.statistics.effects import Z95
-from harness_core.sdk.statistics.series import Floats, Integers
+from harness_core.sdk.statistics.ordered import Ordered, repeats
+from harness_core.sdk.statistics.series import Floats
 
 Form = Literal["numbers", "mix", "nulls", "new", "gone"]
 
@@ -70,12 +71,13 @@ class Judge:
         limit = self.settings["max_columns"]
         judged.left_out += [{"name": column.name, "reason": "beyond the limit of columns"} for column in taken[limit:]]
         kinds = {column.name: self._kind(column) for column in taken[:limit]}
-        for column, first, second in self._numeric([column for column in taken[:limit] if kinds[column.name] == "numbers"]):
-            self._numbers(column, first, second, judged)
+        for column in taken[:limit]:
+            if kinds[column.name] == "numbers":
+                self._numbers(column, judged)
         for column in taken[:limit]:
             if kinds[column.name] == "mix":
                 self._mix(column, judged)
-            elif kinds[column.name] == "nulls":
+            elif kinds[column.name] == "nulls" and not self._is_complete(column):
                 self._nulls(column, self.sides.codes(column.name, []), judged)
         order = {column.name: number for number, column in enumerate(taken)}
         judged.columns.sort(key=lambda entry: order[entry["name"]])
@@ -91,42 +93,37 @@ class Judge:
             return "mix"
         return "none" if role == "empty" or column.type in {"nested", "binary"} else "nulls"
 
-    def _numeric(self, columns: Sequence[Column]) -> Iterator[tuple[Column, Floats, Floats]]:
-        by_name = {column.name: column for column in columns}
-        for name, first, second in self.sides.numbers(list(by_name)):
-            yield by_name[name], first, second
+    def _is_complete(self, column: Column) -> bool:
+        """Whether the profile says that nothing is missing on either side."""
+        return self.sides.is_profiled and self.profile.get(column.name, {}).get("null_count") == 0
 
-    def _numbers(self, column: Column, first: Floats, second: Floats, judged: Judged) -> None:
-        held = [np.isfinite(first), np.isfinite(second)]
-        self._nulls(column, (np.where(held[0], 0, MISSING), np.where(held[1], 0, MISSING)), judged)
-        one, two = first[held[0]], second[held[1]]
-        if min(len(one), len(two)) < FEWEST_VALUES:
+    def _numbers(self, column: Column, judged: Judged) -> None:
+        counted = self.sides.is_profiled and repeats(self.dataset.row_count, self.profile.get(column.name, {}))
+        ordered = self.sides.ordered(column, counted=counted)
+        if min(side.n for side in ordered) < FEWEST_VALUES:
+            (codes,) = self.sides.classes(column.name, [np.empty(0)])
+            self._nulls(column, codes, judged)
             judged.left_out.append({"name": column.name, "reason": f"one side has fewer than {FEWEST_VALUES} values"})
             return
-        ordered = np.sort(one), np.sort(two)
         merged = Merged.of(*ordered)
-        edges = _edges(merged.values, CLASSES)
-        codes = tuple(
-            np.where(kept, np.searchsorted(edges, side), MISSING) for side, kept in zip((first, second), held, strict=True)
-        )
-        memory = memory_of((codes[0][held[0]].astype(np.float64), codes[1][held[1]].astype(np.float64)))
-        blocks = Blocks.of(self.sides.sizes, memory)
+        edges, tenths = _edges(merged.pooled, CLASSES), _edges(merged.pooled, STABILITY_CLASSES)
         gap, at = merged.kolmogorov()
-        tenths = _edges(merged.values, STABILITY_CLASSES)
-        classed = [np.diff(np.searchsorted(side, tenths, "right"), prepend=0, append=len(side)).astype(float) for side in ordered]
+        codes, above = self.sides.classes(column.name, [edges, np.array([at])])
+        self._nulls(column, codes, judged)
+        blocks = Blocks.of(self.sides.sizes, memory_of((_present(codes[0]), _present(codes[1]))))
+        classed = [np.diff(side.up_to(tenths), prepend=0, append=side.n).astype(float) for side in ordered]
         facts = {
             "kolmogorov": gap, "at": at, "wasserstein": merged.wasserstein(),
             "population_stability": population_stability(*classed), "jensen_shannon": jensen_shannon(*classed),
         }  # fmt: skip
-        counted = None if blocks is None else blocks.counts((codes[0], codes[1]), len(edges) + 1)
-        p_value = None if blocks is None or counted is None else self.dealer.p_value(counted, blocks.first, kolmogorov_of)
-        judged.columns.append({"name": column.name, "form": "numbers", "p_value": p_value, **facts})
-        if p_value is None or blocks is None:
+        entry = {"name": column.name, "form": "numbers", "p_value": None, **facts}
+        judged.columns.append(entry)
+        if blocks is None:
             judged.left_out.append({"name": column.name, "reason": "its values resemble their neighbours over too many rows"})
             return
-        below = [np.where(kept, side > at, MISSING).astype(np.int64) for side, kept in zip((first, second), held, strict=True)]
-        reach = _reach(blocks.counts((below[0], below[1]), 2), blocks.first)
-        n = len(one) + len(two)
+        counted_up = np.cumsum(blocks.counts(codes, len(edges) + 1), axis=1)
+        entry["p_value"] = p_value = self.dealer.p_value(counted_up, blocks.first, kolmogorov_of)
+        reach, n = _reach(blocks.counts(above, 2), blocks.first), sum(side.n for side in ordered)
         judged.changes.append(Change(column, "numbers", p_value, gap, *_interval(gap, reach), n, facts))
 
     def _mix(self, column: Column, judged: Judged) -> None:
@@ -134,7 +131,7 @@ class Judge:
         codes = self.sides.codes(column.name, values)
         self._nulls(column, codes, judged)
         size = len(values) + 1
-        counts = [np.bincount(side[side >= 0], minlength=size).astype(np.float64) for side in codes]
+        counts = [np.bincount(side, minlength=MISSING + 1)[:size].astype(np.float64) for side in codes]
         if min(float(part.sum()) for part in counts) < FEWEST_VALUES or len(values) < 2:
             return
         blocks = Blocks.of(self.sides.sizes, _memory_of_labels(codes))
@@ -168,18 +165,18 @@ class Judge:
             p_value = min([1.0, *(p for p, k in tested if k in sure)])
             yield Change(column, form, p_value, share, share, share, int(sum(sums)), found)  # type: ignore[arg-type]
 
-    def _nulls(self, column: Column, codes: tuple[Integers, Integers], judged: Judged) -> None:
-        missing = [int((side == MISSING).sum()) for side in codes]
+    def _nulls(self, column: Column, codes: tuple[Codes, Codes], judged: Judged) -> None:
+        missing = [int(np.count_nonzero(side == MISSING)) for side in codes]
         total = sum(missing)
         if total == 0 or total == sum(self.sides.sizes):
             return
-        flags = tuple((side != MISSING).astype(np.int64) for side in codes)
-        blocks = Blocks.of(self.sides.sizes, memory_of((flags[0].astype(float), flags[1].astype(float))))
+        flags = (codes[0] != MISSING).view(np.uint8), (codes[1] != MISSING).view(np.uint8)
+        blocks = Blocks.of(self.sides.sizes, memory_of(flags))
         shares = [count / size for count, size in zip(missing, self.sides.sizes, strict=True)]
         distance = abs(shares[1] - shares[0])
         if blocks is None or distance < self.settings["min_null_change"] / 2:
             return
-        table = blocks.counts((flags[0], flags[1]), 2)
+        table = blocks.counts(flags, 2)
         p_value, reach = self.dealer.p_value(table, blocks.first, share_gap_of), _reach(table, blocks.first)
         facts = {"missing": missing, "shares": shares}
         judged.changes.append(Change(column, "nulls", p_value, distance, *_interval(distance, reach), sum(self.sides.sizes), facts))
@@ -189,23 +186,25 @@ def _is_counter(entry: Mapping[str, Any]) -> bool:
     return entry.get("is_sorted") is not None and bool(entry.get("is_unique"))
 
 
-def _edges(ordered: Floats, classes: int) -> Floats:
+def _edges(pooled: Ordered, classes: int) -> Floats:
     """The upper ends of all classes but the last: quantiles of all values, or the values themselves where they are few."""
-    places = (np.arange(1, classes) * len(ordered)) // classes
-    edges = np.unique(ordered[places])
-    return np.asarray(edges[edges < ordered[-1]])
+    edges = np.unique(pooled.at((np.arange(1, classes) * pooled.n) // classes))
+    return np.asarray(edges[edges < pooled.values[-1]])
 
 
-def _memory_of_labels(codes: tuple[Integers, Integers]) -> float:
+def _present(codes: Codes) -> Codes:
+    return codes if int(codes.max(initial=0)) < MISSING else codes[codes != MISSING]
+
+
+def _memory_of_labels(codes: tuple[Codes, Codes]) -> float:
     """As :func:`memory_of`, from how much more often neighbours have the same label than rows at random (Cohen's kappa)."""
     agreed = pairs = 0
-    for side in codes:
-        present = side[side >= 0]
-        agreed += int((present[1:] == present[:-1]).sum())
-        pairs += max(0, len(present) - 1)
-    shares = [np.bincount(side[side >= 0]) / max(1, int((side >= 0).sum())) for side in codes]
-    sizes = [len(side) for side in codes]
-    chance = sum(float((part**2).sum()) * size for part, size in zip(shares, sizes, strict=True)) / max(1, sum(sizes))
+    chance, sizes = 0.0, [len(side) for side in codes]
+    for side, size in zip(map(_present, codes), sizes, strict=True):
+        agreed += int(np.count_nonzero(side[1:] == side[:-1]))
+        pairs += max(0, len(side) - 1)
+        chance += float(((np.bincount(side) / max(1, len(side))) ** 2).sum()) * size
+    chance /= max(1, sum(sizes))
     kappa = (agreed / pairs - chance) / (1 - chance) if pairs and chance < 1 else 0.0
     return 1.0 if kappa <= 0 else (1 + kappa) / max(1e-12, 1 - kappa)
 

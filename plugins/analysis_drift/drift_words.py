@@ -192,6 +192,9 @@ def schema_finding(
     described = " UNION ALL ".join(
         f"SELECT {k} AS side, column_name, column_type FROM (DESCRIBE {quote_name(view)})" for k, view in enumerate(tables.views)
     )
+    listing = (
+        f"SELECT *, count(*) OVER (PARTITION BY side) AS columns FROM ({described}) WHERE column_name <> 'row_index' ORDER BY ALL"
+    )
     return Finding(
         kind="drift",
         title=f"The columns {tables.later} are not those {tables.earlier}",
@@ -203,7 +206,7 @@ def schema_finding(
         confidence=1.0,
         statistics={"come": come, "gone": gone, "retyped": sorted(retyped)},
         recommendation="Whatever reads both tables must know of it: ask whoever delivers them whether that was meant.",
-        evidence=[dataset.evidence(f"SELECT * FROM ({described}) ORDER BY ALL")],
+        evidence=[dataset.evidence(listing)],
         subject=f"columns / {tables.key}",
     )
 

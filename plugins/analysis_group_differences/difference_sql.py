@@ -8,6 +8,7 @@ from difference_columns import Measure
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.statistics.axes import Axis
+from harness_core.sdk.statistics.counted import combinations_sql, is_worth_counting, quantiles_of_counts_sql, quantiles_sql
 
 TOLERANCE = 1e-9
 DIGITS = 9
@@ -27,50 +28,75 @@ def rounding(measure: Measure) -> int:
 
 def groups(dataset: Dataset, measure: Measure, grouping: Axis, codes: Sequence[int]) -> dict[str, Any]:
     """A row per group, by falling median: its value, rows, median, quartiles, and the ends of the middle nine tenths."""
+    values, where = f"SELECT {grouping.sql_name} AS g, {measure.axis.sql_value} AS v", members(grouping, codes)
+    if is_worth_counting(dataset, (grouping, measure.axis)):
+        source, count = combinations_sql((grouping, measure.axis))
+        counted = f"{values}, {count} AS c FROM {source} WHERE {where}"
+        told = quantiles_of_counts_sql(f"SELECT g, v, sum(c) AS c FROM ({counted}) GROUP BY g, v")
+    else:
+        told = quantiles_sql(f"{values} FROM data WHERE {where}")
     return dataset.evidence(
-        "SELECT CAST(g AS VARCHAR) AS shown, n, q[3] AS median, q[2] AS q1, q[4] AS q3, q[1] AS q05, q[5] AS q95 FROM ("
-        "SELECT g, count(*) AS n, quantile_disc(v, [0.05, 0.25, 0.5, 0.75, 0.95]) AS q "
-        f"FROM (SELECT {grouping.sql_name} AS g, {measure.axis.sql_value} AS v FROM data WHERE {members(grouping, codes)}) "
-        "WHERE v IS NOT NULL GROUP BY g) ORDER BY median DESC, shown",
+        f"SELECT CAST(g AS VARCHAR) AS shown, n, median, q1, q3, q05, q95 FROM ({told}) ORDER BY median DESC, shown", TOLERANCE
+    )
+
+
+def contrast(dataset: Dataset, measure: Measure, grouping: Axis, inside: str) -> dict[str, Any]:
+    """One row about the rows where ``inside`` holds and all others: rows, medians, means, the difference of the means with its
+    95 % interval by Welch."""
+    sides = _sides_of_counts if is_worth_counting(dataset, (grouping, measure.axis)) else _sides
+    place = rounding(measure)
+    reach = "1.959963984540054 * sqrt(a.variance / a.n + b.variance / b.n)"
+    differences = ", ".join(
+        f"round(a.mean - b.mean {sign}, {place}) AS {name}"
+        for sign, name in (("", "difference"), (f"- {reach}", "low"), (f"+ {reach}", "high"))
+    )
+    return dataset.evidence(
+        f"WITH sides AS ({sides(measure, grouping, inside)}) SELECT a.n, b.n AS n_others, a.median, b.median AS median_others, "
+        f"round(a.mean, {place}) AS mean, round(b.mean, {place}) AS mean_others, {differences} "
+        "FROM sides AS a JOIN sides AS b ON a.inside AND NOT b.inside",
         TOLERANCE,
     )
 
 
-def contrast(dataset: Dataset, measure: Measure, inside: str, within: str) -> dict[str, Any]:
-    """One row about the rows where ``inside`` holds and all others: rows, medians, means, the difference of the means with its
-    95 % interval by Welch."""
-    place = rounding(measure)
-    sides = ("inside", "NOT inside")
-    parts = [
-        *(f"count(*) FILTER (WHERE {side})" for side in sides),
-        *(f"quantile_disc(v, 0.5) FILTER (WHERE {side})" for side in sides),
-        *(f"round(favg(v) FILTER (WHERE {side}), {place})" for side in sides),
-    ]
-    difference = "favg(v) FILTER (WHERE inside) - favg(v) FILTER (WHERE NOT inside)"
-    reach = "1.959963984540054 * sqrt(" + " + ".join(
-        f"var_samp(v) FILTER (WHERE {side}) / count(*) FILTER (WHERE {side})" for side in sides
-    ) + ")"  # fmt: skip
-    parts += [f"round({difference} {sign}, {place})" for sign in ("", f"- {reach}", f"+ {reach}")]
-    names = ("n", "n_others", "median", "median_others", "mean", "mean_others", "difference", "low", "high")
-    chosen = ", ".join(f"{part} AS {name}" for part, name in zip(parts, names, strict=True))
-    return dataset.evidence(f"SELECT {chosen} FROM ({_sided(measure, inside, within)})", TOLERANCE)
-
-
-def _sided(measure: Measure, inside: str, within: str) -> str:
+def _sides(measure: Measure, grouping: Axis, inside: str) -> str:
+    """Two rows: inside or not, the number of rows, median, mean and variance."""
     return (
-        f"SELECT {inside} AS inside, v FROM (SELECT *, {measure.axis.sql_value} AS v FROM data) "
-        f"WHERE v IS NOT NULL AND {within} AND {inside} IS NOT NULL"
+        "SELECT inside, count(*) AS n, quantile_disc(v, 0.5) AS median, favg(v) AS mean, var_samp(v) AS variance "
+        f"FROM ({_sided(measure, inside)}) GROUP BY inside"
     )
 
 
-def dominance(dataset: Dataset, measure: Measure, inside: str, within: str) -> dict[str, Any]:
+def _sides_of_counts(measure: Measure, grouping: Axis, inside: str) -> str:
+    """As :func:`_sides`, from how often each value stands on either side."""
+    source, count = combinations_sql((grouping, measure.axis))
+    values = f"SELECT {inside} AS inside, {measure.axis.sql_value} AS v, {count} AS c FROM {source}"
+    counted = f"SELECT inside, v, sum(c) AS c FROM ({values}) WHERE v IS NOT NULL AND inside IS NOT NULL GROUP BY inside, v"
+    ranked = (
+        "SELECT *, sum(c) OVER (PARTITION BY inside ORDER BY v) AS upto, sum(c) OVER (PARTITION BY inside) AS n, "
+        f"fsum(v * c) OVER (PARTITION BY inside) / sum(c) OVER (PARTITION BY inside) AS mean FROM ({counted})"
+    )
+    return (
+        "SELECT inside, CAST(any_value(n) AS BIGINT) AS n, min(v) FILTER (WHERE upto >= n - floor(n / 2)) AS median, "
+        "any_value(mean) AS mean, CASE WHEN any_value(n) > 1 THEN fsum(c * (v - mean) * (v - mean)) / (any_value(n) - 1) END "
+        f"AS variance FROM ({ranked}) GROUP BY inside"
+    )
+
+
+def _sided(measure: Measure, inside: str) -> str:
+    return (
+        f"SELECT inside, v FROM (SELECT {inside} AS inside, {measure.axis.sql_value} AS v FROM data) "
+        "WHERE v IS NOT NULL AND inside IS NOT NULL"
+    )
+
+
+def dominance(dataset: Dataset, measure: Measure, inside: str) -> dict[str, Any]:
     """One row: Cliff's delta, and how often a value inside is larger than one of the others, ties counted half."""
     return dataset.evidence(
         "SELECT round(2 * share - 1, 12) AS cliffs_delta, round(share, 12) AS share_larger FROM ("
         "SELECT sum(a * (b_below + b / 2.0)) / (sum(a) * sum(b)) AS share FROM ("
         "SELECT a, b, sum(b) OVER (ORDER BY v) - b AS b_below FROM ("
         "SELECT v, CAST(count(*) FILTER (WHERE inside) AS DOUBLE) AS a, CAST(count(*) FILTER (WHERE NOT inside) AS DOUBLE) AS b "
-        f"FROM ({_sided(measure, inside, within)}) GROUP BY v)))",
+        f"FROM ({_sided(measure, inside)}) GROUP BY v)))",
         TOLERANCE,
     )
 

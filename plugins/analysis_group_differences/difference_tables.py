@@ -1,16 +1,19 @@
 """Counts of every measure by every grouping in one pass, and mean ranks of two groupings crossed in another: whole numbers only."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from difference_columns import Chosen
 from numpy.typing import NDArray
+from scipy import sparse
 
 from harness_core.sdk import PluginContext
 from harness_core.sdk.statistics.axes import Axis, Codes
+from harness_core.sdk.statistics.coded import Repeated, cells, coded, covering, joint, margin, tables
 from harness_core.sdk.statistics.effects import Counts, FloatArray, mid_rank_scores
 
+MOST_CELLS = 1 << 14
 RANK_STEPS = 10_000  # ranks as whole numbers: sums of squares of ninety million of them are exact in a double
 Pair = tuple[int, int]
 Triple = tuple[int, int, int]
@@ -34,59 +37,64 @@ class Counted:
     margins: Sequence[NDArray[np.int64]]
 
 
-def count_pairs(ctx: PluginContext, chosen: Chosen) -> Counted:
-    """Every measure by every grouping, in one pass."""
-    measures = [measure.axis for measure in chosen.measures]
-    shapes = {
-        (m, g): (grouping.size + 1, axis.size + 1) for m, axis in enumerate(measures) for g, grouping in enumerate(chosen.groupings)
-    }
-    totals = {pair: np.zeros(int(np.prod(shape)), dtype=np.int64) for pair, shape in shapes.items()}
-    margins = [np.zeros(axis.size + 1, dtype=np.int64) for axis in measures]
-    done = 0
-    for values, groups in _coded(ctx, measures, chosen.groupings):
-        for (m, g), total in totals.items():
-            total += np.bincount(groups[g] * shapes[m, g][1] + values[m], minlength=len(total))
-        for margin, codes in zip(margins, values, strict=True):
-            margin += np.bincount(codes, minlength=len(margin))
-        done += len(groups[0])
-        ctx.progress(done, ctx.dataset.row_count * 2, "comparing groups")
-    tables = {pair: total.reshape(shapes[pair])[:-1, :-1] for pair, total in totals.items()}
-    return Counted(tables, [margin[:-1] for margin in margins])
+def count_pairs(ctx: PluginContext, chosen: Chosen, rows: Repeated[list[Codes]]) -> Counted:
+    """Every measure by every grouping, in one pass; in ``rows`` the measures come first."""
+    first = len(chosen.measures)
+    sizes = _sizes(chosen)
+    wanted = [(m, first + g) for m in range(first) for g in range(len(chosen.groupings))]
+    found = tables(rows, sizes, wanted, lambda done: ctx.progress(done, ctx.dataset.row_count * 2, "comparing groups"))
+    margins = [found[m, first].sum(axis=1)[:-1] for m in range(first)]
+    return Counted({(m, k - first): table[:-1, :-1].T for (m, k), table in found.items()}, margins)
 
 
-def cross(ctx: PluginContext, chosen: Chosen, counted: Counted, triples: Sequence[Triple]) -> dict[Triple, Crossed]:
-    """(measure, grouping, grouping) -> ranks of the measure by both, over the rows with a value in all three; one pass."""
+def coded_rows(ctx: PluginContext, chosen: Chosen) -> Repeated[list[Codes]]:
+    """The classes of the measures, then those of the groupings."""
+    return coded(ctx.dataset, _axes(chosen))
+
+
+def _axes(chosen: Chosen) -> list[Axis]:
+    return [*(measure.axis for measure in chosen.measures), *chosen.groupings]
+
+
+def _sizes(chosen: Chosen) -> list[int]:
+    return [axis.size + 1 for axis in _axes(chosen)]
+
+
+def cross(chosen: Chosen, rows: Repeated[list[Codes]], counted: Counted, triples: Sequence[Triple]) -> dict[Triple, Crossed]:
+    """(measure, grouping, grouping) -> ranks of the measure by both, over the rows with a value in all three; one pass.
+
+    Each row adds 1, its rank and the square of it, for all measures at once, to one cell of each group of groupings.
+    """
+    first, sizes = len(chosen.measures), _sizes(chosen)
     used = sorted({m for m, _, _ in triples})
-    ranks = {m: np.append(np.round(mid_rank_scores(counted.margins[m]) * RANK_STEPS), np.nan) for m in used}
-    shapes = {triple: tuple(chosen.groupings[g].size + 1 for g in triple[1:]) for triple in triples}
-    totals = {triple: [np.zeros(int(np.prod(shapes[triple]))) for _ in range(3)] for triple in triples}
-    by_pair: dict[Pair, list[int]] = {}
-    for m, a, b in triples:
-        by_pair.setdefault((a, b), []).append(m)
-    for values, groups in _coded(ctx, [chosen.measures[m].axis for m in used], chosen.groupings) if triples else ():
-        scores = {m: ranks[m][codes] for m, codes in zip(used, values, strict=True)}
-        for (a, b), members in by_pair.items():
-            joint = groups[a] * (chosen.groupings[b].size + 1) + groups[b]
-            for m in members:
-                _add(totals[m, a, b], joint, scores[m])
-    return {triple: _crossed(totals[triple], shapes[triple]) for triple in triples}
+    terms = [_terms(counted.margins[m]) for m in used]
+    wanted = sorted({(first + a, first + b) for _, a, b in triples})
+    groups = covering(wanted, sizes, MOST_CELLS)
+    totals = [np.zeros((cells(members, sizes), 3 * len(used))) for members in groups]
+    for codes in rows if triples else ():
+        added = np.concatenate([term[codes[m]] for m, term in zip(used, terms, strict=True)], axis=1)
+        for members, total in zip(groups, totals, strict=True):
+            _add(total, joint(codes, members, sizes), added)
+    filled = [
+        (members, total.reshape([*(sizes[k] for k in members), len(used), 3]))
+        for members, total in zip(groups, totals, strict=True)
+    ]
+    found = {pair: margin(pair, filled)[:-1, :-1] for pair in wanted}
+    return {(m, a, b): _crossed(found[first + a, first + b][:, :, used.index(m)]) for m, a, b in triples}
 
 
-def _add(totals: list[FloatArray], joint: Codes, scores: FloatArray) -> None:
-    present = ~np.isnan(scores)
-    if not present.all():
-        joint, scores = joint[present], scores[present]
-    totals[0] += np.bincount(joint, minlength=len(totals[0]))
-    totals[1] += np.bincount(joint, weights=scores, minlength=len(totals[1]))
-    totals[2] += np.bincount(joint, weights=scores * scores, minlength=len(totals[2]))
+def _terms(counts: NDArray[np.int64]) -> FloatArray:
+    """Per class of a measure what a row of it adds: 1, its rank in whole steps, and the square; nothing where it is missing."""
+    ranks = np.round(mid_rank_scores(counts) * RANK_STEPS)
+    return np.append(np.stack([np.ones(len(ranks)), ranks, ranks * ranks], axis=1), np.zeros((1, 3)), axis=0)
 
 
-def _crossed(totals: list[FloatArray], shape: tuple[int, ...]) -> Crossed:
-    rows, sums, squares = (total.reshape(shape)[:-1, :-1] for total in totals)
-    return Crossed(rows.astype(np.int64), sums / RANK_STEPS, squares / RANK_STEPS**2)
+def _add(total: FloatArray, cell: Codes, added: FloatArray) -> None:
+    """Add each row of ``added`` to its cell of ``total``: a product with the matrix that has one 1 per row of the table."""
+    count = len(cell)
+    places = sparse.csc_array((np.ones(count), cell.astype(np.int32), np.arange(count + 1, dtype=np.int32)), (len(total), count))
+    total += places @ added
 
 
-def _coded(ctx: PluginContext, measures: Sequence[Axis], groupings: Sequence[Axis]) -> Iterator[tuple[list[Codes], list[Codes]]]:
-    names = [axis.name for axis in (*measures, *groupings)]
-    for batch in ctx.dataset.iter_batches(names):
-        yield tuple([axis.codes(batch.column(axis.name)) for axis in axes] for axes in (measures, groupings))  # type: ignore[misc]
+def _crossed(sums: FloatArray) -> Crossed:
+    return Crossed(sums[..., 0].astype(np.int64), sums[..., 1] / RANK_STEPS, sums[..., 2] / RANK_STEPS**2)

@@ -11,7 +11,7 @@ from difference_columns import Chosen, choose
 from difference_levels import Apart, Level
 from difference_slices import Slice
 from difference_spread import Spread
-from difference_tables import Counted, Crossed, Triple, count_pairs, cross
+from difference_tables import Counted, Crossed, Triple, coded_rows, count_pairs, cross
 from difference_words import level_finding, slice_finding, spread_finding
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
@@ -35,7 +35,8 @@ def run(ctx: PluginContext) -> PluginResult:
     if not chosen.measures or not chosen.groupings:
         missing = "measured numbers" if not chosen.measures else "groups of enough rows"
         return PluginResult.na("nothing_to_compare", f"No column holds {missing}, so no groups can be compared.", metrics=metrics)
-    counted = count_pairs(ctx, chosen)
+    rows = coded_rows(ctx, chosen)
+    counted = count_pairs(ctx, chosen, rows)
     judged = [
         level
         for m, g in sorted(counted.pairs)
@@ -45,7 +46,7 @@ def run(ctx: PluginContext) -> PluginResult:
         return PluginResult.na("too_few_rows", "No two groups have enough rows with a value of the same measure.", metrics=metrics)
     wider = [spread for level in judged if (spread := spreads.judge(level, chosen.measures[level.m])) is not None]
     wanted, possible = slices.triples(chosen, ctx.settings["max_slice_searches"])
-    crossed = cross(ctx, chosen, counted, wanted)
+    crossed = cross(chosen, rows, counted, wanted)
     found, cells = slices.search(crossed, chosen, ctx.settings["min_slice_rows"])
     sure = holm(
         [*(level.p_value for level in judged), *(spread.p_value for spread in wider), *([found[0].p_value] if found else [])],

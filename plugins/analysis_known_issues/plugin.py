@@ -37,7 +37,7 @@ def run(ctx: PluginContext) -> PluginResult:
     verdicts = []
     for done, issue in enumerate(issues):
         verdicts.append(_look(ctx, issue, names, unsteady))
-        ctx.progress(done + 1, len(issues), "known issues looked for")
+        ctx.progress_in_rows(done + 1, len(issues), "known issues looked for")
     metrics = {"issues": [verdict.as_dict() for verdict in verdicts]}
     findings = [verdict.finding for verdict in verdicts if verdict.finding is not None]
     if not findings:

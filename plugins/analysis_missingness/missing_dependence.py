@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness_core.sdk import Column, Dataset, PluginContext
 from harness_core.sdk.statistics.axes import Axis, Codes, categories, cut
+from harness_core.sdk.statistics.coded import Repeated
 from harness_core.sdk.statistics.effects import Z95, Counts, Effect, chi_square_p, merge_ordered, without_empty
 
 CLASSES = 20
@@ -80,13 +81,35 @@ def explainers(dataset: Dataset, profile: Sequence[Mapping[str, Any]], limit: in
     return found, left_out
 
 
+Batch = tuple[list[Codes], list[NDArray[np.bool_]]]
+
+
+def coded_rows(ctx: PluginContext, units: Sequence[Column], found: Sequence[Explainer]) -> Repeated[Batch]:
+    """Batches of rows in order: the class of each row by each explainer, and per unit whether its value is missing."""
+    names = list(dict.fromkeys([*(c.name for c in units), *(e.column.name for e in found if e.column is not None)]))
+
+    def read() -> Iterator[Batch]:
+        start = 0
+        for batch in ctx.dataset.iter_batches(names, dictionaries=True):
+            places = pyarrow.array(np.arange(start, start + batch.num_rows))
+            arrays = [places if explainer.column is None else batch.column(explainer.column.name) for explainer in found]
+            start += batch.num_rows
+            ctx.progress(start, ctx.dataset.row_count * 2, "gaps by column")
+            codes = [explainer.axis.codes(array) for explainer, array in zip(found, arrays, strict=True)]
+            yield codes, [gap_mask(batch.column(column.name), column) for column in units]
+
+    width = len(units) + sum(np.min_scalar_type(explainer.axis.size).itemsize for explainer in found)
+    return Repeated(read, ctx.dataset.row_count * width)
+
+
 def gap_tables(
-    ctx: PluginContext,
-    units: Sequence[Column],
+    rows: Repeated[Batch],
+    units: Sequence[int],
     found: Sequence[Explainer],
     outside: Mapping[int, tuple[int, tuple[int, ...]]] | None = None,
 ) -> tuple[list[list[Counts]], list[list[Counts]]]:
-    """[unit][explainer] -> rows per class without a value, and with one. Only rows that miss a value are counted one by one.
+    """[unit][explainer] -> rows per class without a value, and with one; ``units`` are the places of the masks in ``rows``. Only
+    rows that miss a value are counted one by one.
 
     ``outside`` gives per unit an explainer and classes whose rows are left aside.
     """
@@ -94,14 +117,14 @@ def gap_tables(
     gaps = [[np.zeros(size, dtype=np.int64) for size in sizes] for _ in units]
     margins = [[np.zeros(size, dtype=np.int64) for size in sizes] for _ in units]
     shared = [np.zeros(size, dtype=np.int64) for size in sizes]
-    for codes, masks in _coded(ctx, units, found):
+    for codes, masks in rows:
         for k, code in enumerate(codes):
             shared[k] += np.bincount(code, minlength=sizes[k])
-        for u, mask in enumerate(masks):
+        for u, mask in enumerate(masks[unit] for unit in units):
             kept = _kept(codes, (outside or {}).get(u))
-            rows = np.flatnonzero(mask if kept is None else mask & kept)
+            lacking = np.flatnonzero(mask if kept is None else mask & kept)
             for k, code in enumerate(codes):
-                gaps[u][k] += np.bincount(code[rows], minlength=sizes[k])
+                gaps[u][k] += np.bincount(code[lacking], minlength=sizes[k])
                 if kept is not None:
                     margins[u][k] += np.bincount(code[kept], minlength=sizes[k])
     everyone = [margins[u] if u in (outside or {}) else shared for u in range(len(units))]
@@ -111,21 +134,6 @@ def gap_tables(
 
 def _kept(codes: Sequence[Codes], left_aside: tuple[int, tuple[int, ...]] | None) -> NDArray[np.bool_] | None:
     return None if left_aside is None else ~np.isin(codes[left_aside[0]], left_aside[1])
-
-
-def _coded(
-    ctx: PluginContext, units: Sequence[Column], found: Sequence[Explainer]
-) -> Iterator[tuple[list[Codes], list[NDArray[np.bool_]]]]:
-    names = list(dict.fromkeys([*(c.name for c in units), *(e.column.name for e in found if e.column is not None)]))
-    start = 0
-    for batch in ctx.dataset.iter_batches(names):
-        codes = []
-        for explainer in found:
-            array = np.arange(start, start + batch.num_rows) if explainer.column is None else batch.column(explainer.column.name)
-            codes.append(explainer.axis.codes(pyarrow.array(array) if explainer.column is None else array))
-        start += batch.num_rows
-        ctx.progress(start, ctx.dataset.row_count * 2, "gaps by column")
-        yield codes, [gap_mask(batch.column(column.name), column) for column in units]
 
 
 def gap_mask(array: pyarrow.Array, column: Column) -> NDArray[np.bool_]:

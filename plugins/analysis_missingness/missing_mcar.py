@@ -47,7 +47,8 @@ def little(dataset: Dataset, columns: Sequence[Column], missing: Mapping[str, in
     scaled = [_scaled(dataset, column) for column in used]
     if any(term is None for term in scaled):
         return None
-    patterns = _sums(dataset, used, [str(term) for term in scaled])
+    everything = _sums(dataset, used, [str(term) for term in scaled])
+    patterns = [pattern for pattern in everything if pattern.seen]
     if not 1 < len(patterns) <= MOST_PATTERNS or sum(p.n for p in patterns) < LEAST_ROWS:
         return None
     fitted = maximum_likelihood(patterns, len(used))
@@ -60,7 +61,7 @@ def little(dataset: Dataset, columns: Sequence[Column], missing: Mapping[str, in
         "statistic": float(f"{statistic:.8g}"),
         "df": freedom,
         "p_value": float(f"{special.chdtrc(freedom, statistic):.4g}") if freedom > 0 else None,
-        "patterns": len(patterns) + (1 if _has_empty(dataset, used) else 0),
+        "patterns": len(everything),
     }
 
 
@@ -88,18 +89,12 @@ def _sums(dataset: Dataset, used: Sequence[Column], terms: Sequence[str]) -> lis
     found = []
     for row in dataset.sql(query).fetchall():
         seen = tuple(i for i in range(size) if not int(row[0]) >> i & 1)
-        if seen:
-            second = np.zeros((size, size))
-            for (i, j), value in zip(pairs, row[2 + size :], strict=True):
-                second[i, j] = second[j, i] = value or 0.0
-            first = np.array([row[2 + i] for i in seen], dtype=np.float64)
-            found.append(Sums(seen, int(row[1]), first, second[np.ix_(seen, seen)]))
+        second = np.zeros((size, size))
+        for (i, j), value in zip(pairs, row[2 + size :], strict=True):
+            second[i, j] = second[j, i] = value or 0.0
+        first = np.array([row[2 + i] for i in seen], dtype=np.float64)
+        found.append(Sums(seen, int(row[1]), first, second[np.ix_(seen, seen)]))
     return found
-
-
-def _has_empty(dataset: Dataset, used: Sequence[Column]) -> bool:
-    every = " AND ".join(f"({is_missing(column)})" for column in used)
-    return bool(dataset.sql(f"SELECT count(*) FILTER (WHERE {every}) FROM data").scalar())
 
 
 def maximum_likelihood(patterns: Sequence[Sums], size: int) -> tuple[FloatArray, FloatArray] | None:

@@ -54,9 +54,15 @@ def missing_counts(dataset: Dataset) -> list[int]:
     found: list[int] = []
     for start in range(0, len(dataset.columns), COLUMNS_AT_ONCE):
         group = dataset.columns[start : start + COLUMNS_AT_ONCE]
-        counts = ", ".join(f"count(*) FILTER (WHERE {is_missing(column)})" for column in group)
+        counts = ", ".join(_missing_count(column) for column in group)
         found += [int(count) for count in dataset.sql(f"SELECT {counts} FROM data").fetchall()[0]]
     return found
+
+
+def _missing_count(column: Column) -> str:
+    if column.type == "float":
+        return f"count(*) FILTER (WHERE {is_missing(column)})"
+    return f"count(*) - count({view_name(column.name)})"  # DuckDB counts what is there without looking at it
 
 
 def read_patterns(dataset: Dataset, columns: Sequence[Column], listed: int) -> Patterns:

@@ -4,12 +4,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import missing_dependence as dependence
-from missing_dependence import Explainer, Part, explainers, gap_tables
+from missing_dependence import Batch, Explainer, Part, coded_rows, explainers, gap_tables
 from missing_mcar import little
 from missing_patterns import Patterns, blocks, exclusive_pairs, missing_counts, read_patterns
 from missing_words import block_finding, dependence_finding, exclusive_finding
 
 from harness_core.sdk import Column, Finding, PluginContext, PluginResult
+from harness_core.sdk.statistics.coded import Repeated
 from harness_core.sdk.statistics.multiplicity import holm
 
 REFERENCES = (
@@ -75,7 +76,8 @@ def _pattern_metrics(patterns: Patterns) -> dict[str, Any]:
 
 def _dependent(ctx: PluginContext, units: Sequence[Unit], found: Sequence[Explainer]) -> tuple[list[tuple[float, Finding]], int]:
     """The findings about units whose gaps depend on something, with their weights; and how many tests were made."""
-    gaps, rest = gap_tables(ctx, [unit[0] for unit in units], found)
+    rows = coded_rows(ctx, [unit[0] for unit in units], found)
+    gaps, rest = gap_tables(rows, range(len(units)), found)
     parts: list[tuple[int, Part]] = []
     for u, unit in enumerate(units):
         own = {column.name for column in unit}
@@ -90,7 +92,7 @@ def _dependent(ctx: PluginContext, units: Sequence[Unit], found: Sequence[Explai
         if is_sure and part.effect.value >= ctx.settings["min_effect"]:
             strong.setdefault(u, []).append(part)
     first = {u: dependence.plainest(mine, found) for u, mine in strong.items()}
-    second = _beyond(ctx, units, found, strong, first)
+    second = _beyond(ctx, rows, found, strong, first)
     told = []
     for u, part in sorted(first.items()):
         also = [p for p in strong[u] if p is not part and p.explainer not in {other.explainer for other in second.get(u, [])}]
@@ -103,7 +105,7 @@ def _dependent(ctx: PluginContext, units: Sequence[Unit], found: Sequence[Explai
 
 def _beyond(
     ctx: PluginContext,
-    units: Sequence[Unit],
+    rows: Repeated[Batch],
     found: Sequence[Explainer],
     strong: Mapping[int, Sequence[Part]],
     first: Mapping[int, Part],
@@ -111,7 +113,7 @@ def _beyond(
     """Per unit what else explains its gaps in the rows outside the first part: at most one more, as it stands over all rows."""
     wanted = [u for u in sorted(first) if len(strong[u]) > 1]
     aside = {position: (first[u].explainer, first[u].codes) for position, u in enumerate(wanted)}
-    gaps, rest = gap_tables(ctx, [units[u][0] for u in wanted], found, aside) if wanted else ([], [])
+    gaps, rest = gap_tables(rows, wanted, found, aside) if wanted else ([], [])
     second: dict[int, list[Part]] = {}
     for position, u in enumerate(wanted):
         left = []

@@ -1,14 +1,14 @@
-"""Which columns can have outliers, and their values, sorted, a few million at a time."""
+"""Which columns can have outliers."""
 
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness_core.sdk import Column, Dataset
-from harness_core.sdk.statistics.robust import FloatArray
-from harness_core.sdk.statistics.series import numbers
+from harness_core.sdk.statistics.ordered import Ordered
 
 EXAMINED_ROLES = frozenset({"measure", None})
 MIN_VALUES = 20
@@ -37,22 +37,14 @@ def numeric_candidates(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -
     return taken, skipped
 
 
-def ordered_columns(dataset: Dataset, columns: Sequence[Column]) -> Iterator[tuple[Column, FloatArray]]:
-    """Each column with all its finite values, ascending, in the order given."""
-    by_name = {column.name: column for column in columns}
-    for name, values in numbers(dataset, list(by_name)):
-        ordered = values[np.isfinite(values)]
-        ordered.sort()
-        yield by_name[name], ordered
-
-
-def unusable(ordered: FloatArray) -> str | None:
-    """Why nothing can be said about these sorted values, or None."""
-    if len(ordered) < MIN_VALUES:
-        return f"it has only {len(ordered)} values"
-    if np.count_nonzero(np.diff(ordered)) + 1 < MIN_DISTINCT:
+def unusable(ordered: Ordered) -> str | None:
+    """Why nothing can be said about these values, or None."""
+    if ordered.n < MIN_VALUES:
+        return f"it has only {ordered.n} values"
+    if len(ordered.runs[0]) < MIN_DISTINCT:
         return f"it has fewer than {MIN_DISTINCT} different values"
-    q25, q75 = np.quantile(ordered, [0.25, 0.75])
-    if q25 == q75:
+    places = (0.25 * (ordered.n - 1), 0.75 * (ordered.n - 1))
+    low, high = ordered.at(np.array([math.floor(places[0]), math.ceil(places[1])]))
+    if low == high:
         return "the middle half of its values is one and the same number"
     return None

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy import special
 
+from harness_core.sdk.statistics.ordered import Ordered
 from harness_core.sdk.statistics.robust import FloatArray
 
 WRAP_FROM, WRAP_TO, WRAP_HEIGHT, WRAP_SLOPE = 1.5, 4.0, 1.540793, 0.8622731
@@ -35,30 +36,38 @@ class Margin:
         """Robust z-scores; what is missing, or has no logarithm, is put at the centre, where it can look odd to nobody."""
         if self.logged:
             values = np.log(np.where(values > 0, values, np.nan))
-        scores = (values - self.centre) / self.unit
-        return np.where(np.isfinite(scores), scores, 0.0)
+        scores = values - self.centre
+        scores /= self.unit
+        scores[~np.isfinite(scores)] = 0.0
+        return scores
 
 
-def margin(name: str, ordered: FloatArray, logged: bool) -> Margin | None:
-    """The margin of sorted values; None where they are all equal.
+def margin(name: str, ordered: Ordered, logged: bool) -> Margin | None:
+    """The margin of a column; None where its values are all equal.
 
     Where more than half of them are equal, so that the median absolute deviation is nought, the mean one takes its place.
     """
-    work = np.log(ordered[ordered > 0]) if logged else ordered
-    centre = float(work[(len(work) - 1) // 2])
-    deviations = np.abs(work - centre)
-    middle = (len(deviations) - 1) // 2
-    unit = float(np.partition(deviations, middle)[middle]) * MAD_TO_SD
+    work = ordered.logged() if logged else ordered
+    middle = (work.n - 1) // 2
+    centre = float(work.at(np.array([middle]))[0])
+    deviations = np.abs(work.values - centre)
+    if work.counts is None:
+        unit = float(np.partition(deviations, middle)[middle]) * MAD_TO_SD
+    else:
+        order = np.argsort(deviations, kind="stable")
+        unit = float(deviations[order][np.searchsorted(np.cumsum(work.counts[order]), middle, side="right")]) * MAD_TO_SD
     if unit == 0:
-        unit = float(f"{np.sort(deviations).mean() * MEAN_DEVIATION_TO_SD:.9g}")
+        unit = float(f"{np.sort(np.abs(work.whole - centre)).mean() * MEAN_DEVIATION_TO_SD:.9g}")
     return Margin(name, logged, centre, unit) if unit > 0 and np.isfinite(unit) else None
 
 
 def wrap(scores: FloatArray) -> FloatArray:
     """The wrapping function with its published constants (b = 1.5, c = 4)."""
-    size = np.minimum(np.abs(scores), WRAP_TO)
-    bent = np.sign(scores) * WRAP_HEIGHT * np.tanh(WRAP_SLOPE * (WRAP_TO - size))
-    return np.where(size < WRAP_FROM, scores, bent)
+    wrapped = scores.copy()
+    far = np.flatnonzero(np.abs(scores) >= WRAP_FROM)
+    size = np.minimum(np.abs(scores[far]), WRAP_TO)
+    wrapped[far] = np.sign(scores[far]) * WRAP_HEIGHT * np.tanh(WRAP_SLOPE * (WRAP_TO - size))
+    return wrapped
 
 
 @dataclass(frozen=True)
@@ -74,27 +83,32 @@ class JointModel:
     limit: float = float("inf")
 
     def scores(self, chunk: FloatArray) -> FloatArray:
-        scores = np.column_stack([margin.scores(chunk[:, j]) for j, margin in enumerate(self.margins)])
-        return np.clip(scores, -self.limit, self.limit)
+        """``chunk`` holds columns by rows, as do the scores."""
+        scores = np.stack([margin.scores(values) for margin, values in zip(self.margins, chunk, strict=True)])
+        return np.clip(scores, -self.limit, self.limit, out=scores)
 
     def squared_distances(self, chunk: FloatArray) -> FloatArray:
-        return np.asarray(((self.scores(chunk) @ self.factor.T) ** 2).sum(axis=1), dtype=np.float64)
+        """One per row; ``chunk`` holds columns by rows."""
+        turned = self.factor @ self.scores(chunk)
+        turned *= turned
+        return np.asarray(turned.sum(axis=0), dtype=np.float64)
 
     def blame(self, chunk: FloatArray) -> FloatArray:
-        """By how much each squared distance falls when a column is left out: what that column adds, given all others."""
-        pulled = self.scores(chunk) @ self.precision
-        return np.asarray(pulled**2 / np.diag(self.precision), dtype=np.float64)
+        """By how much each squared distance falls when a column is left out, columns by rows: what that column adds, given all
+        others."""
+        pulled = self.precision @ self.scores(chunk)
+        return np.asarray(pulled**2 / np.diag(self.precision)[:, None], dtype=np.float64)
 
 
 def fit(margins: Sequence[Margin], chunks: Chunks) -> JointModel:
-    """One pass over ``chunks`` (rows by columns, NaN where missing) for the correlations."""
-    size = len(margins)
-    totals: list[list[int]] = [[0] * size for _ in range(size)]
+    """One pass over ``chunks`` (columns by rows, NaN where missing) for the correlations."""
+    totals = np.zeros((len(margins), len(margins)), dtype=object)
     for chunk in chunks():
-        wrapped = np.column_stack([np.rint(wrap(margin.scores(chunk[:, j])) * QUANTUM) for j, margin in enumerate(margins)])
-        products = wrapped.T @ wrapped  # whole numbers below 2**53: exact in any order
-        totals = [[total + int(new) for total, new in zip(*rows, strict=True)] for rows in zip(totals, products, strict=True)]
-    return _model(margins, np.array(totals, dtype=np.float64))
+        wrapped = np.stack([wrap(margin.scores(values)) for margin, values in zip(margins, chunk, strict=True)])
+        wrapped *= QUANTUM
+        np.rint(wrapped, out=wrapped)
+        totals = totals + (wrapped @ wrapped.T).astype(np.int64)  # whole numbers below 2**53: exact in any order
+    return _model(margins, totals.astype(np.float64))
 
 
 def _model(margins: Sequence[Margin], products: FloatArray) -> JointModel:
@@ -119,7 +133,7 @@ def cutoff(distances: FloatArray, columns: int, level: float = 0.01) -> float:
 
 def joint_distances(matrix: FloatArray) -> FloatArray:
     """The squared joint distances of the rows of a matrix in memory; columns without spread are left out."""
-    found = [(j, margin(str(j), np.sort(column[np.isfinite(column)]), False)) for j, column in enumerate(matrix.T)]
+    found = [(j, margin(str(j), Ordered(np.sort(column[np.isfinite(column)])), False)) for j, column in enumerate(matrix.T)]
     kept = [(j, item) for j, item in found if item is not None]
-    chosen = matrix[:, [j for j, _ in kept]]
+    chosen = matrix.T[[j for j, _ in kept]]
     return fit([item for _, item in kept], lambda: iter([chosen])).squared_distances(chosen)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from outlier_distance import JointModel, Margin, cutoff, fit
 from outlier_tails import round_between, tail_verdict
 from outlier_words import NOT_A_VERDICT, ROWS_CITED
@@ -16,6 +17,7 @@ from harness_core.sdk.statistics.wording import listed, rounded
 
 MIN_ROWS = 50
 SCORE_LIMIT = 3.0
+ROWS_TOGETHER = 8_000  # they stay in the cache; columns whose length is a power of two would get into one another's way there
 ROWS_PER_COLUMN = 5
 SQL_COLUMNS = 12
 COLUMNS_NAMED = 4
@@ -58,9 +60,9 @@ def measure_joint(ctx: PluginContext, settings: Mapping[str, Any], margins: Sequ
     model = replace(fit(margins, lambda: chunks(ctx.dataset, names)), limit=SCORE_LIMIT)
     distances = _distances(ctx.dataset, model, told)
     limit = cutoff(distances, len(margins))
-    count, p_value = tail_verdict(np.sort(distances), limit, settings)
+    count, p_value = tail_verdict(distances, limit, settings)
     found = count > 0 and p_value <= settings["significance"]
-    rows = np.argsort(-distances, kind="stable")[: count + 1] if found else np.empty(0, dtype=np.int64)
+    rows = _farthest(distances, count + 1) if found else np.empty(0, dtype=np.int64)
     chosen = [int(row) for row in rows[:count]]
     fence = round_between(float(distances[rows[count]]), float(distances[rows[count - 1]])) if found else 0.0
     named = _named(ctx.dataset, model, chosen) if found else []
@@ -70,31 +72,40 @@ def measure_joint(ctx: PluginContext, settings: Mapping[str, Any], margins: Sequ
     return Joint(model, limit, beyond_cutoff, p_value, fence, chosen, farthest, named, told, len(distances), artifact)
 
 
+def _farthest(distances: FloatArray, count: int) -> NDArray[np.int64]:
+    """The rows of the largest distances, farthest first, then in their order."""
+    place = max(0, len(distances) - count)
+    rows = np.flatnonzero(distances >= np.partition(distances, place)[place])
+    return rows[np.argsort(-distances[rows], kind="stable")][:count]
+
+
 def chunks(dataset: Dataset, names: Sequence[str]) -> Iterator[FloatArray]:
-    for batch in dataset.iter_batches(names):
-        yield np.column_stack([as_floats(batch.column(name)) for name in names])
+    """Columns by rows, as many rows at a time as stay in a processor's cache."""
+    for batch in dataset.iter_batches(names, ROWS_TOGETHER):
+        yield np.stack([as_floats(batch.column(name)) for name in names])
 
 
 def _distances(dataset: Dataset, model: JointModel, told: Told) -> FloatArray:
     """The squared distance of every row; nought for rows already reported for a single column."""
     names = [margin.name for margin in model.margins]
-    parts = []
+    found, done = np.empty(dataset.row_count), 0
     for chunk in chunks(dataset, names):
         squared = model.squared_distances(chunk)
-        for j, name in enumerate(names):
+        for values, name in zip(chunk, names, strict=True):
             for direction, fence, _ in told.get(name, ()):
-                squared[chunk[:, j] > fence if direction == "high" else chunk[:, j] < fence] = 0.0
-        parts.append(squared)
-    return np.concatenate(parts)
+                squared[values > fence if direction == "high" else values < fence] = 0.0
+        found[done : done + len(squared)] = squared
+        done += len(squared)
+    return found
 
 
 def _named(dataset: Dataset, model: JointModel, rows: Sequence[int]) -> list[str]:
     """The columns without which these rows would be least odd: at least two, at most four, in table order."""
     names = [margin.name for margin in model.margins]
     found = dataset.rows(rows[:ROWS_CITED], names)
-    chunk = np.array([[np.nan if row[name] is None else float(row[name]) for name in names] for row in found])
+    chunk = np.array([[np.nan if row[name] is None else float(row[name]) for row in found] for name in names])
     blame = model.blame(chunk)
-    share = (blame / np.maximum(blame.max(axis=1, keepdims=True), 1e-12)).mean(axis=0)
+    share = (blame / np.maximum(blame.max(axis=0), 1e-12)).mean(axis=1)
     order = np.argsort(-share, kind="stable")
     taken = {int(j) for position, j in enumerate(order[:COLUMNS_NAMED]) if position < 2 or share[j] >= BLAME_SHARE}
     return [name for j, name in enumerate(names) if j in taken]
@@ -117,21 +128,28 @@ def _write_model(ctx: PluginContext, model: JointModel, fence: float, rows: Sequ
 def distance_sql(joint: Joint) -> str:
     """SQL that counts the rows beyond the fence, and all rows, with every number of the model as a literal."""
     margins = joint.model.margins
-    scores = ", ".join(f"coalesce({_score_sql(margin)}, 0) AS z{j}" for j, margin in enumerate(margins))
-    squares = []
-    for row in joint.model.factor:
-        terms = " + ".join(f"{float(weight)!r} * z{j}" for j, weight in enumerate(row) if weight != 0)
-        squares.append(f"pow({terms}, 2)")
     skipped = "".join(f" AND NOT coalesce({condition}, false)" for m in margins for _, _, condition in joint.told.get(m.name, ()))
-    scored = f"SELECT {scores} FROM data WHERE true{skipped}"
-    return f"SELECT count(*), (SELECT count(*) FROM data) FROM ({scored}) WHERE {' + '.join(squares)} > {joint.fence!r}"
+    works = ", ".join(f"{_work_sql(margin)} AS w{j}" for j, margin in enumerate(margins))
+    scores = ", ".join(f"{_score_sql(margin, f'w{j}')} AS z{j}" for j, margin in enumerate(margins))
+    turned = ", ".join(
+        " + ".join(f"{float(weight)!r} * z{j}" for j, weight in enumerate(row) if weight != 0) + f" AS d{k}"
+        for k, row in enumerate(joint.model.factor)
+    )
+    squares = " + ".join(f"d{k} * d{k}" for k in range(len(margins)))
+    return (
+        f"SELECT count(*), (SELECT count(*) FROM data) FROM (SELECT {turned} FROM (SELECT {scores} FROM (SELECT {works} FROM data "
+        f"WHERE true{skipped}))) WHERE {squares} > {joint.fence!r}"
+    )
 
 
-def _score_sql(margin: Margin) -> str:
+def _work_sql(margin: Margin) -> str:
     plain = f"CAST({view_name(margin.name)} AS DOUBLE)"
-    work = f"ln(CASE WHEN {plain} > 0 THEN {plain} END)" if margin.logged else plain
+    return f"ln(CASE WHEN {plain} > 0 THEN {plain} END)" if margin.logged else plain
+
+
+def _score_sql(margin: Margin, work: str) -> str:
     score = f"greatest(-{SCORE_LIMIT}, least({SCORE_LIMIT}, ({work} - {margin.centre!r}) / {margin.unit!r}))"
-    return f"CASE WHEN isfinite({work}) THEN {score} END"
+    return f"CASE WHEN isfinite({work}) THEN {score} ELSE 0 END"
 
 
 def joint_finding(ctx: PluginContext, joint: Joint) -> Finding:

@@ -3,11 +3,20 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
-from harness_core.sdk.statistics.robust import FloatArray, adjusted_fences, generalized_esd, medcouple, tail_gap
+from harness_core.sdk.statistics.ordered import Ordered
+from harness_core.sdk.statistics.robust import (
+    MEDCOUPLE_GRID,
+    FloatArray,
+    adjusted_fences,
+    generalized_esd,
+    medcouple,
+    tail_gap,
+)
 
 Direction = Literal["high", "low"]
 Scale = Literal["linear", "log"]
@@ -53,23 +62,24 @@ class Verdict:
     p_value: float
 
 
-def judge(ordered: FloatArray, settings: Mapping[str, Any], esd_level: float) -> Verdict:
-    """The verdict on sorted values with a spread. ``esd_level`` is the level of Rosner's test, already shared among columns."""
+def judge(ordered: Ordered, settings: Mapping[str, Any], esd_level: float) -> Verdict:
+    """The verdict on values with a spread. ``esd_level`` is the level of Rosner's test, already shared among columns."""
     scale, skew = better_scale(ordered)
-    work = np.log(ordered) if scale == "log" else ordered
-    low, high = adjusted_fences(work, settings["fence_reach"], skew)
+    work = ordered.logged() if scale == "log" else ordered
+    low, high = adjusted_fences(work.whole, settings["fence_reach"], skew)
     tests = [_tail_test(ordered, work, scale, direction, (low, high), settings) for direction in ("high", "low")]
     claims = [claim for claim in tests if claim is not None and claim.p_value <= settings["significance"]]
-    if not claims and len(ordered) <= settings["esd_max_rows"]:
-        claims = _esd_claims(ordered, esd_level)
+    if not claims and ordered.n <= settings["esd_max_rows"]:
+        claims = _esd_claims(ordered.whole, esd_level)
     p_values = [claim.p_value for claim in (*tests, *claims) if claim is not None]
     back = np.exp if scale == "log" else np.asarray
+    beyond = np.searchsorted(work.whole, low, side="left"), ordered.n - np.searchsorted(work.whole, high, side="right")
     return Verdict(
         claims=tuple(claim for claim in claims if _floor(claim, settings) <= claim.distance[0] < math.inf),
         scale=scale,
         medcouple=skew,
         fences=(float(back(low)), float(back(high))),
-        beyond_fences=(int((work < low).sum()), int((work > high).sum())),
+        beyond_fences=(int(beyond[0]), int(beyond[1])),
         p_value=min(1.0, 2 * min(p_values, default=0.5)),
     )
 
@@ -79,50 +89,70 @@ def _floor(claim: TailClaim, settings: Mapping[str, Any]) -> float:
     return 0.0 if claim.test == "generalised ESD" else float(settings["min_robust_sds"])
 
 
-def better_scale(ordered: FloatArray) -> tuple[Scale, float]:
+def better_scale(ordered: Ordered) -> tuple[Scale, float]:
     """Logarithms where all values are positive and clearly more symmetric on that scale, else linear; and the medcouple on it."""
-    plain = medcouple(ordered)
-    if ordered[0] <= 0 or abs(plain) <= LOG_GAIN:
+    grid = ordered.grid(MEDCOUPLE_GRID)
+    plain = medcouple(grid)
+    if ordered.values[0] <= 0 or abs(plain) <= LOG_GAIN:
         return "linear", plain
-    logged = medcouple(np.log(ordered))
+    logged = medcouple(np.log(grid))
     return ("log", logged) if abs(logged) + LOG_GAIN < abs(plain) else ("linear", plain)
 
 
+@dataclass(frozen=True)
+class Side:
+    """The values seen from one end; ``work`` holds them on the scale on which they are judged."""
+
+    ordered: Ordered
+    work: Ordered
+    direction: Direction
+
+    def _seen(self, values: FloatArray) -> FloatArray:
+        return values[::-1] if self.direction == "high" else -values
+
+    @cached_property
+    def descending(self) -> FloatArray:
+        """All values, the suspects first."""
+        return self._seen(self.work.whole)
+
+    def ladder(self, values: Ordered) -> FloatArray:
+        """The different ones of ``values``, the suspects first."""
+        return self._seen(values.runs[0])
+
+    def at(self, values: Ordered, place: int) -> float:
+        """The one of ``values`` at this place, the suspects first."""
+        return float(self._seen(values.at(np.array([values.n - 1 - place if self.direction == "high" else place])))[0])
+
+
 def _tail_test(
-    ordered: FloatArray,
-    work: FloatArray,
+    ordered: Ordered,
+    work: Ordered,
     scale: Scale,
     direction: Direction,
     fences: tuple[float, float],
     settings: Mapping[str, Any],
 ) -> TailClaim | None:
     """The most surprising gap on one side beyond the fence, tested; None where nothing lies beyond the fence."""
-    upward = work if direction == "high" else -work[::-1]
-    fence = fences[1] if direction == "high" else -fences[0]
-    limit = _limit(upward, fence, settings)
-    plain = ordered if direction == "high" else -ordered[::-1]
-    best = _best_gap(upward, limit, plain) if limit else None
+    limit = _limit(work.whole, fences, direction, settings)
+    best = _best_gap(Side(ordered, work, direction), limit) if limit else None
     if best is None:
         return None
     count, p_value, expected = best
-    return _claim(ordered, direction, count, scale, "generalised Pareto tail", min(1.0, 2 * p_value), expected)
+    return _claim(ordered.whole, direction, count, scale, "generalised Pareto tail", min(1.0, 2 * p_value), expected)
 
 
-def _best_gap(upward: FloatArray, limit: int, plain: FloatArray) -> tuple[int, float, float] | None:
+def _best_gap(side: Side, limit: int) -> tuple[int, float, float] | None:
     """(count, p-value, expected count) of the most surprising gap above at least all but ``limit`` of the values; None without.
-
-    ``plain`` holds the same values in the same order before any logarithm.
 
     A gap under the ``m`` largest values has the weight 1 / m in a Bonferroni correction over all gaps, tried or not: the few
     farthest values are the usual suspects, and a larger group must be the more striking.
     """
-    descending = upward[::-1]
     weight = sum(1 / m for m in range(1, limit + 1))
     results = []
-    for m in _promising_gaps(descending, limit, weight):
-        below, nearest = _around_gap(descending, m)
+    for m in _promising_gaps(side.descending, limit, weight):
+        below, nearest = _around_gap(side.descending, m)
         gap = tail_gap(below, nearest, m)
-        p_value = max(gap.p_value * m * weight, _ladder_p(descending, plain[::-1], m, len(below)))
+        p_value = max(gap.p_value * m * weight, _ladder_p(side, m, len(below)))
         results.append((min(1.0, p_value), -m, gap.expected_count))
     if not results:
         return None
@@ -130,24 +160,24 @@ def _best_gap(upward: FloatArray, limit: int, plain: FloatArray) -> tuple[int, f
     return -negative_count, p_value, expected
 
 
-def _ladder_p(descending: FloatArray, plain: FloatArray, count: int, size: int) -> float:
+def _ladder_p(side: Side, count: int, size: int) -> float:
     """The p-value of the gap among the different values, on the more telling scale; 0 where the tail is not heaped on few.
 
     Where thousands of rows share a few values, as in a price list, rows say how often a step of the ladder is taken, not how far
     apart the steps are: a top step as far from the next as others from theirs is no outlier, however many rows lie below it.
     """
-    if np.count_nonzero(np.diff(descending[count : count + size])) + 1 > HEAPED_SHARE * size:
+    if np.count_nonzero(np.diff(side.descending[count : count + size])) + 1 > HEAPED_SHARE * size:
         return 0.0
     p_values = []
-    for values in (descending, plain):
-        rest = _largest_steps(values[count:])
-        p_values.append(tail_gap(rest, float(values[count - 1]), 1).p_value)
+    for values in (side.work, side.ordered):
+        different = side.ladder(values)
+        place = len(different) - int(np.searchsorted(different[::-1], side.at(values, count), side="right"))
+        p_values.append(tail_gap(_largest_steps(different[place:]), float(different[place - 1]), 1).p_value)
     return min(p_values)
 
 
-def _largest_steps(descending: FloatArray) -> FloatArray:
-    """The different values, largest first, as many as a tail may have."""
-    different = descending[np.concatenate(([True], np.diff(descending) != 0))]
+def _largest_steps(different: FloatArray) -> FloatArray:
+    """Of different values, the farthest first, as many as a tail may have."""
     return different[: max(TAIL_LEAST, min(int(len(different) ** TAIL_POWER), TAIL_MOST))]
 
 
@@ -185,16 +215,21 @@ def _step_down(descending: FloatArray, value: float) -> float:
     return value - float(descending[position]) if position < len(descending) else 1.0
 
 
-def tail_verdict(ordered: FloatArray, fence: float, settings: Mapping[str, Any]) -> tuple[int, float]:
+def tail_verdict(values: FloatArray, fence: float, settings: Mapping[str, Any]) -> tuple[int, float]:
     """How many of the largest values stand apart from the rest, among those beyond ``fence``, and the p-value of that."""
-    limit = _limit(ordered, fence, settings)
-    best = _best_gap(ordered, limit, ordered) if limit else None
+    ordered = Ordered(np.sort(values))
+    limit = _limit(ordered.values, (-math.inf, fence), "high", settings)
+    best = _best_gap(Side(ordered, ordered, "high"), limit) if limit else None
     return best[:2] if best else (0, 1.0)
 
 
-def _limit(upward: FloatArray, fence: float, settings: Mapping[str, Any]) -> int:
-    beyond = len(upward) - int(np.searchsorted(upward, fence, side="right"))
-    return min(beyond, max(3, int(settings["max_share"] * len(upward))), len(upward) // 4)
+def _limit(ordered: FloatArray, fences: tuple[float, float], direction: Direction, settings: Mapping[str, Any]) -> int:
+    """How many values may be called outliers on one side: those beyond the fence, up to the largest share."""
+    if direction == "high":
+        beyond = len(ordered) - int(np.searchsorted(ordered, fences[1], side="right"))
+    else:
+        beyond = int(np.searchsorted(ordered, fences[0], side="left"))
+    return min(beyond, max(3, int(settings["max_share"] * len(ordered))), len(ordered) // 4)
 
 
 def _around_gap(descending: FloatArray, count: int) -> tuple[FloatArray, float]:

@@ -55,19 +55,17 @@ def _facts(dataset: Dataset, column: Column, condition: str, claim: TailClaim) -
     """One query, one row: counts, extremes of both parts, the typical range and the distance."""
     name = view_name(column.name)
     plain = f"CAST({name} AS DOUBLE)"
-    outer = 0.95 if claim.direction == "high" else 0.05
-    edge = "min" if claim.direction == "high" else "max"
+    outer, edge = ("q[3]", "least") if claim.direction == "high" else ("q[1]", "most")
     wrap = (lambda term: f"ln({term})") if claim.scale == "log" else (lambda term: term)
-    middle = wrap(f"quantile_disc({plain}, 0.5)")
-    unit = f"(abs({wrap(f'quantile_disc({plain}, {outer})')} - {middle}) / 1.6448536269514722)"
+    unit = f"(abs({wrap(outer)} - {wrap('q[2]')}) / 1.6448536269514722)"
     usable = f"isfinite({name})" if column.type == "float" else f"{name} IS NOT NULL"
     return dataset.evidence(
+        "SELECT n, beyond, least, most, rest_least, rest_most, q[1] AS q05, q[2] AS median, q[3] AS q95, "
+        f"abs({wrap(edge)} - {wrap('q[2]')}) / {unit} AS robust_sds FROM ("
         f"SELECT count({name}) AS n, count(*) FILTER (WHERE {condition}) AS beyond, "
         f"min({plain}) FILTER (WHERE {condition}) AS least, max({plain}) FILTER (WHERE {condition}) AS most, "
         f"min({plain}) FILTER (WHERE NOT ({condition})) AS rest_least, max({plain}) FILTER (WHERE NOT ({condition})) AS rest_most, "
-        f"quantile_disc({plain}, 0.05) AS q05, quantile_disc({plain}, 0.5) AS median, quantile_disc({plain}, 0.95) AS q95, "
-        f"abs({wrap(f'{edge}({plain}) FILTER (WHERE {condition})')} - {middle}) / {unit} AS robust_sds "
-        f"FROM data WHERE {usable}",
+        f"quantile_disc({plain}, [0.05, 0.5, 0.95]) AS q FROM data WHERE {usable})",
         tolerance=1e-9,
     )
 

@@ -1,17 +1,17 @@
 """Outliers: values that the tail of their own column cannot explain, and rows whose combination of values is odd."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from outlier_columns import Skipped, numeric_candidates, ordered_columns, unusable
+from outlier_columns import Skipped, numeric_candidates, unusable
 from outlier_distance import Margin, margin
 from outlier_joint import Joint, joint_finding, measure_joint
 from outlier_tails import TailClaim, Verdict, judge
 from outlier_words import beyond, finding
 
 from harness_core.sdk import Column, Dataset, Finding, PluginContext, PluginResult
-from harness_core.sdk.statistics.robust import FloatArray
+from harness_core.sdk.statistics.ordered import Ordered, in_order
 from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
@@ -41,7 +41,8 @@ def run(ctx: PluginContext) -> PluginResult:
         return PluginResult.na("no_measures", "No column holds measured numbers, so there is nothing that could be an outlier.")
     tests = len(candidates) + 1
     settings = {**ctx.settings, "significance": min(ctx.settings["significance"], TABLE_SIGNIFICANCE / tests)}
-    examined = _each_column(ctx, candidates, settings, Examined(skipped=skipped))
+    ordered = in_order(ctx.dataset, candidates, profile)
+    examined = _each_column(ctx, ordered, len(candidates), settings, Examined(skipped=skipped))
     if not examined.columns:
         reasons = "; ".join(f'"{item.name}": {item.reason}' for item in examined.skipped[:5])
         metrics = _metrics(examined, None)
@@ -53,21 +54,22 @@ def run(ctx: PluginContext) -> PluginResult:
     return _result(examined, joint, findings)
 
 
-def _each_column(ctx: PluginContext, candidates: list[Column], settings: Mapping[str, Any], examined: Examined) -> Examined:
-    level = settings["esd_significance"] / len(candidates)
-    for done, (column, ordered) in enumerate(ordered_columns(ctx.dataset, candidates)):
-        ctx.progress(done, len(candidates) + 1, column.name)
+def _each_column(
+    ctx: PluginContext, columns: Iterable[tuple[Column, Ordered]], count: int, settings: Mapping[str, Any], examined: Examined
+) -> Examined:
+    for done, (column, ordered) in enumerate(columns):
+        ctx.progress(done, count + 1, column.name)
         if reason := unusable(ordered):
             examined.skipped.append(Skipped(column.name, reason))
         else:
-            _one_column(ctx.dataset, column, ordered, judge(ordered, settings, level), examined)
+            _one_column(ctx.dataset, column, ordered, judge(ordered, settings, settings["esd_significance"] / count), examined)
     return examined
 
 
-def _one_column(dataset: Dataset, column: Column, ordered: FloatArray, verdict: Verdict, examined: Examined) -> None:
-    examined.columns.append((column, verdict, len(ordered)))
+def _one_column(dataset: Dataset, column: Column, ordered: Ordered, verdict: Verdict, examined: Examined) -> None:
+    examined.columns.append((column, verdict, ordered.n))
     for claim in verdict.claims:
-        examined.findings.append(finding(dataset, column, ordered, claim, verdict))
+        examined.findings.append(finding(dataset, column, ordered.whole, claim, verdict))
         examined.told.append((column, claim))
     found = margin(column.name, ordered, verdict.scale == "log")
     if found is not None:

@@ -1,7 +1,9 @@
 """What is followed from day to day: the number of rows, the measures, and the durations that the table holds."""
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -9,14 +11,14 @@ from numpy.typing import NDArray
 
 from harness_core.sdk import Column, Dataset
 from harness_core.sdk.statistics.events import Roles
-from harness_core.sdk.statistics.series import measures, view_name
+from harness_core.sdk.statistics.series import measures, numbers, view_name
 
 Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+Integers = NDArray[np.signedinteger[Any]]
 
 IN_ORDER = 0.99
 MOST_PAIRS = 4
-SECONDS_A_DAY = 86_400
+NO_DAY = -(1 << 31)
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,10 @@ class Quantity:
     columns: tuple[str, ...]
     sql: str
     is_duration: bool = False
+
+    @property
+    def is_column(self) -> bool:
+        return bool(self.sql) and not self.is_duration
 
     @property
     def is_volume(self) -> bool:
@@ -109,21 +115,79 @@ class Daily:
     medians: Floats
 
 
-def daily(dataset: Dataset, time: Column, quantity: Quantity, days: Integers) -> Daily:
-    """The rows of the days given; ``days`` ascend."""
-    reader = dataset.sql(f"{facts_sql(time, quantity)} SELECT d - DATE '1970-01-01' AS day, v FROM facts").to_arrow_reader()
-    stamps, values = [], []
+@dataclass(frozen=True)
+class Days:
+    """The days of a calendar, ascending since 1970, by which the values of ``time`` are told apart."""
+
+    time: Column
+    days: Integers
+
+    @cached_property
+    def _numbers(self) -> Integers:
+        """The place of each day from the first to the last; -1 where it does not count."""
+        found = np.full(int(self.days[-1] - self.days[0]) + 1, -1, dtype=np.int32)
+        found[self.days - self.days[0]] = np.arange(len(self.days), dtype=np.int32)
+        return found
+
+    def places(self, days: Integers) -> Integers:
+        """The place of each of ``days`` among those of the calendar, -1 where it is none of them."""
+        past = days - self.days[0]
+        return np.where((past >= 0) & (past < len(self._numbers)), self._numbers[np.clip(past, 0, len(self._numbers) - 1)], -1)
+
+    def of_rows(self, dataset: Dataset) -> Integers:
+        """The same for all rows in their order."""
+        query = f"SELECT coalesce(CAST({view_name(self.time.name)} AS DATE) - DATE '1970-01-01', {NO_DAY}) AS day FROM data"
+        parts = [self.places(_numpy(batch, 0)).astype(np.int32) for batch in dataset.sql(query).to_arrow_reader()]
+        return np.concatenate([np.empty(0, dtype=np.int32), *parts])
+
+
+def _numpy(batch: Any, place: int) -> NDArray[Any]:
+    return np.asarray(batch.column(place).to_numpy(zero_copy_only=False))
+
+
+def each_daily(
+    dataset: Dataset, days: Days, wanted: Sequence[Quantity], counts: Mapping[int, int]
+) -> Iterator[tuple[Quantity, Daily]]:
+    """The quantities in their order, of which those with a column of their own come last; ``counts`` are the rows per day."""
+    columns = [quantity for quantity in wanted if quantity.is_column]
+    for quantity in wanted[: len(wanted) - len(columns)]:
+        yield quantity, _volume(days, counts) if quantity.is_volume else _of_sql(dataset, days, quantity)
+    yield from zip(columns, _of_columns(dataset, days, columns), strict=True)
+
+
+def _volume(days: Days, counts: Mapping[int, int]) -> Daily:
+    rows = np.array([counts.get(day, 0) for day in days.days.tolist()], dtype=np.float64)
+    return Daily(np.empty(0, dtype=np.int64), np.empty(0), rows)
+
+
+def _of_columns(dataset: Dataset, days: Days, wanted: Sequence[Quantity]) -> Iterator[Daily]:
+    """Measures one after the other, of which each row has its own value; their days are looked up once."""
+    place = days.of_rows(dataset) if wanted else np.empty(0, dtype=np.int32)
+    for _, values in numbers(dataset, [quantity.columns[0] for quantity in wanted]):
+        inside = (place >= 0) & np.isfinite(values)
+        yield _by_day(place[inside], values[inside], len(days.days))
+
+
+def _of_sql(dataset: Dataset, days: Days, quantity: Quantity) -> Daily:
+    """A quantity that SQL makes, in whatever order its rows come."""
+    reader = dataset.sql(f"{facts_sql(days.time, quantity)} SELECT d - DATE '1970-01-01' AS day, v FROM facts").to_arrow_reader()
+    places, values = [np.empty(0, dtype=np.int64)], [np.empty(0)]
     for batch in reader:
-        stamps.append(np.asarray(batch.column(0).to_numpy(zero_copy_only=False), dtype=np.int64))
-        values.append(np.asarray(batch.column(1).to_numpy(zero_copy_only=False), dtype=np.float64))
-    stamp = np.concatenate(stamps) if stamps else np.empty(0, dtype=np.int64)
-    value = np.concatenate(values) if values else np.empty(0)
-    place = np.searchsorted(days, stamp)
-    inside = (place < len(days)) & (days[np.clip(place, 0, len(days) - 1)] == stamp)
-    place, value = place[inside], value[inside]
-    order = np.lexsort((value, place))
-    place, value = place[order], value[order]
-    return Daily(place, value, _medians(place, value, len(days)))
+        place = days.places(_numpy(batch, 0))
+        places.append(place[place >= 0])
+        values.append(_numpy(batch, 1)[place >= 0])
+    return _by_day(np.concatenate(places), np.concatenate(values), len(days.days))
+
+
+def _by_day(place: Integers, value: Floats, size: int) -> Daily:
+    """The values of each day together, ascending; sorted day by day, which is far less work than all at once."""
+    if (np.diff(place) < 0).any():
+        order = np.argsort(place.astype(np.min_scalar_type(size)), kind="stable")
+        place, value = place[order], value[order]
+    ends = np.cumsum(np.bincount(place, minlength=size))
+    for low, high in itertools.pairwise([0, *ends.tolist()]):
+        value[low:high].sort()
+    return Daily(place, value, _medians(place, value, size))
 
 
 def _medians(place: Integers, value: Floats, size: int) -> Floats:

@@ -66,8 +66,15 @@ def amount(quantity: Quantity, value: float) -> str:
     return span(value) if quantity.is_duration else number(float(f"{value:.6g}"))
 
 
-def finding(time: Column, calendar: Calendar, effects: Sequence[Effect]) -> Finding:
-    """``effects`` share the window of the first, which is told in full."""
+def agreement(effect: Effect) -> dict[str, Any]:
+    """What no query gives: how far out the days of the window are in each cycle, and in how many they stand out the same way."""
+    found = effect.window.found
+    deltas = [rounded(float(delta), 9) for delta in found.deltas]
+    return {"cycle": effect.cycle.name, "cycles": found.blocks, "agreeing": effect.window.agreeing, "deltas": deltas}
+
+
+def finding(time: Column, calendar: Calendar, effects: Sequence[Effect], agreed: Mapping[str, Any]) -> Finding:
+    """``effects`` share the window of the first, which is told in full; ``agreed`` is the evidence of its :func:`agreement`."""
     main, others = effects[0], effects[1:]
     where = window_words(calendar, main.cycle, main.window.low, main.window.high)
     beside = "".join(_beside(other) for other in others)
@@ -92,7 +99,7 @@ def finding(time: Column, calendar: Calendar, effects: Sequence[Effect]) -> Find
             "agreeing": main.window.agreeing, "share": rounded(main.inside_count / (main.inside_count + main.outside_count)),
         },
         recommendation=_advice(main, where),
-        evidence=[_query(time, calendar, effect_) for effect_ in effects],
+        evidence=[*(_query(time, calendar, effect_) for effect_ in effects), agreed],
         subject=f"{main.cycle.name}:{main.window.low}..{main.window.high}",
         figure=_figure(main),
     )  # fmt: skip

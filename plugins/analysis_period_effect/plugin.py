@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 from period_calendar import CYCLES, REACH, Calendar, Cycle, Places, calendar, places
-from period_quantities import VOLUME, Daily, Quantity, daily, day_counts, quantities
+from period_quantities import Daily, Days, Quantity, day_counts, each_daily, quantities
 from period_windows import Window, adjusted, best_window, without_profile
-from period_words import Effect, finding, measured
+from period_words import Effect, agreement, finding, measured
 
-from harness_core.sdk import Column, PluginContext, PluginResult
+from harness_core.sdk import Column, Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.events import Roles
 from harness_core.sdk.statistics.series import time_columns
 from harness_core.sdk.statistics.wording import rounded
@@ -66,12 +66,12 @@ def _looked(
     wanted, left_out = quantities(ctx.dataset, profile, roles, time, ctx.settings["max_measures"])
     effects: list[Effect] = []
     tried: list[tuple[Quantity, Cycle, Window]] = []
-    for done, quantity in enumerate(wanted):
+    for done, (quantity, data) in enumerate(each_daily(ctx.dataset, Days(time, days.days), wanted, counts), 1):
         ctx.progress(done, len(wanted), quantity.name)
-        data = _volume(days, counts) if quantity is VOLUME else daily(ctx.dataset, time, quantity, days.days)
         windows = _windows(data, days, found, ctx.settings["longest_window"])
         tried += [(quantity, cycle, window) for cycle, window in windows]
-        effects += [measured(quantity, cycle, window, found[cycle], data) for cycle, window in windows]
+        likely = [(cycle, window) for cycle, window in windows if _is_clear(window, ctx.settings["significance"], ctx.settings)]
+        effects += [measured(quantity, cycle, window, found[cycle], data) for cycle, window in likely]
     level = ctx.settings["significance"] / max(1, len(tried))
     strong = [effect for effect in effects if _is_strong(effect, level, ctx.settings)]
     groups = _grouped(strong)[:MOST_FINDINGS]
@@ -84,15 +84,16 @@ def _looked(
         spans = ", ".join(f"{part.ends} ends of {cycle.name}s" for cycle, part in found.items())
         sentence = f"Around {spans} neither the number of rows nor any of {len(wanted) - 1} quantities stands out."
         return PluginResult.na("no_period_effect", sentence, metrics=metrics, references=REFERENCES)
-    told = [finding(time, days, _in_same_days(ctx, time, days, counts, found, group)) for group in groups]
+    told = [_told(ctx, time, days, _in_same_days(ctx, time, days, counts, found, group)) for group in groups]
     how_many = f"{len(told)} window{'s' if len(told) > 1 else ''}"
     summary = f'{how_many} of days in "{time.name}" in which {len(strong):,} of {len(wanted):,} quantities are different.'
     return PluginResult.ok(summary, metrics=metrics, findings=told, references=REFERENCES)
 
 
-def _volume(days: Calendar, counts: Mapping[int, int]) -> Daily:
-    rows = np.array([counts.get(day, 0) for day in days.days.tolist()], dtype=np.float64)
-    return Daily(np.empty(0, dtype=np.int64), np.empty(0), rows)
+def _told(ctx: PluginContext, time: Column, days: Calendar, effects: Sequence[Effect]) -> Finding:
+    file = f"cycles_{len(ctx.written) + 1}.json"
+    ctx.write_artifact(file, agreement(effects[0]))
+    return finding(time, days, effects, ctx.artifact_evidence(file, "deltas"))
 
 
 def _windows(data: Daily, days: Calendar, found: Mapping[Cycle, Places], longest: int) -> list[tuple[Cycle, Window]]:
@@ -110,11 +111,13 @@ def _windows(data: Daily, days: Calendar, found: Mapping[Cycle, Places], longest
     return windows
 
 
+def _is_clear(window: Window, level: float, settings: Mapping[str, Any]) -> bool:
+    return bool(abs(window.found.effect.value) >= settings["min_effect"] and window.p_value <= level)
+
+
 def _is_strong(effect: Effect, level: float, settings: Mapping[str, Any]) -> bool:
-    window = effect.window
     same_way = (effect.change > 0) == effect.rises
-    clear = abs(window.found.effect.value) >= settings["min_effect"] and abs(effect.change) >= settings["min_change"]
-    return clear and same_way and window.p_value <= level
+    return _is_clear(effect.window, level, settings) and abs(effect.change) >= settings["min_change"] and same_way
 
 
 def _grouped(strong: Sequence[Effect]) -> list[list[Effect]]:
@@ -138,8 +141,8 @@ def _in_same_days(
     """The others of a group, measured in the window of the first; those are left out that are not different there."""
     main, aligned = group[0], [group[0]]
     for effect in group[1 : MOST_BESIDE + 1]:
-        quantity, window = effect.quantity, replace(effect.window, low=main.window.low, high=main.window.high)
-        data = _volume(days, counts) if quantity is VOLUME else daily(ctx.dataset, time, quantity, days.days)
+        window = replace(effect.window, low=main.window.low, high=main.window.high)
+        ((quantity, data),) = each_daily(ctx.dataset, Days(time, days.days), [effect.quantity], counts)
         again = measured(quantity, main.cycle, window, found[main.cycle], data)
         if abs(again.change) >= ctx.settings["min_change"]:
             aligned.append(again)

@@ -30,7 +30,7 @@ def run(ctx: PluginContext) -> PluginResult:
     suspicions: list[Suspicion] = []
     texts: list[tuple[Column, Form, list[int]]] = []
     for done, column in enumerate(columns):
-        ctx.progress(done, len(columns), column.name)
+        ctx.progress_in_rows(done, len(columns), column.name)
         found = suspect(ctx.dataset, column, known.get(column.name, {}), ctx.settings)
         if found is not None and found.confidence >= ctx.settings["min_confidence"]:
             suspicions.append(found)

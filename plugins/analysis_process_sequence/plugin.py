@@ -33,14 +33,14 @@ def run(ctx: PluginContext) -> PluginResult:
         reason = profile.get("summary") or "This is no log of cases."
         return PluginResult.na("not_an_event_log", f"There are no sequences to look at. {reason}")
     log = ordered_events(ctx.dataset, roles)
-    ctx.progress(1, 4, "events in order")
+    ctx.progress_in_rows(1, 4, "events in order")
     if log.cases < LEAST_CASES:
         return PluginResult.na("few_cases", f"There are only {log.cases} cases, too few to tell what is usual.")
     edges, found = directly_follows(log), variants(log)
     metrics = _metrics(log, edges, found, ctx.settings["shown"])
     ends = bool(roles.lifecycle and roles.start_mark)
     done = ordered_events(ctx.dataset, roles, only_ends=True) if ends else log
-    ctx.progress(2, 4, "paths compared")
+    ctx.progress_in_rows(2, 4, "paths compared")
     done_edges, done_paths = (directly_follows(done), variants(done)) if ends else (edges, found)
     _artifacts(ctx, log, edges, found)
     findings, tests = _findings(roles, ends, done, done_edges, done_paths, ctx.settings)

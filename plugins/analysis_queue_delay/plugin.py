@@ -47,7 +47,7 @@ def run(ctx: PluginContext) -> PluginResult:
             "Each event has one time only, so waiting and work cannot be told apart; that needs when work began and when it ended.",
         )
     work = read_work(ctx.dataset, roles)
-    ctx.progress(1, 3, "work read")
+    ctx.progress_in_rows(1, 3, "work read")
     if len(work) < LEAST_JOBS:
         return PluginResult.na(
             "little_work", f"Only {len(work):,} pieces of work have a beginning and an end; {LEAST_JOBS} are needed."
@@ -60,7 +60,7 @@ def _analysed(ctx: PluginContext, roles: Roles, work: Work) -> PluginResult:
     found, waits = load(work), waiting(work, settings["blocks"])
     room, crowd = capacity(work, found, settings["blocks"]), crowding(work, settings["blocks"])
     slowest = {role: slowest_group(work, role, settings) for role in ("resource", "activity")}
-    ctx.progress(2, 3, "compared")
+    ctx.progress_in_rows(2, 3, "compared")
     tests = sum(count for _, count in slowest.values()) + (room is not None and room.found is not None) + (crowd is not None)
     table, law = resource_table(work, settings["max_groups"]), little(work)
     metrics = {

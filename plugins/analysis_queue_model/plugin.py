@@ -38,14 +38,14 @@ def run(ctx: PluginContext) -> PluginResult:
             "no_queue_times", "A queue can be replayed where the log says when work was asked for, when it began and when it ended."
         )
     work = read_work(ctx.dataset, roles)
-    ctx.progress(1, 3, "work read")
+    ctx.progress_in_rows(1, 3, "work read")
     tried, best = _fitted(ctx, work)
     metrics = {"pools": [_entry(ctx, item) for item in tried]}
     if best is None:
         return PluginResult.na("model_does_not_fit", _misfit(tried), metrics=metrics, references=REFERENCES)
     more = replay(best.jobs.queued, best.jobs.service, best.servers + ctx.settings["added_servers"])
     saving = _saving(best, more, ctx.settings["blocks"])
-    ctx.progress(3, 3, "replayed")
+    ctx.progress_in_rows(3, 3, "replayed")
     if saving.value < ctx.settings["min_saving"]:
         sentence = f"In the model {_added(ctx)} would save {saving.value:.0%} of the waiting, which is too little to tell."
         return PluginResult.na("little_saving", sentence.replace("%", " %"), metrics=metrics, references=REFERENCES)

@@ -38,7 +38,7 @@ def run(ctx: PluginContext) -> PluginResult:
     limit = ctx.settings["max_columns"]
     grid = _grid(order, ctx.settings["max_group_steps"], len(chosen))
     for done, entry in enumerate(chosen[:limit] if grid is not None else []):
-        ctx.progress(done, len(chosen), str(entry["name"]))
+        ctx.progress_in_rows(done + 1, len(chosen[:limit]) + 1, str(entry["name"]))
         if grid is not None:
             findings += _by_group(ctx, order, grid, str(entry["name"]), scans)
     metrics = {

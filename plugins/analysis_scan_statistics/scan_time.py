@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from scan_windows import Floats, Window, largest, likeliest, monte_carlo
 from scipy import special
-from scipy.signal import lfilter
 
+from harness_core.sdk.statistics.filters import autoregression
 from harness_core.sdk.statistics.seasonality import cycles
 
 LONGEST_SHARE = 0.1
@@ -81,7 +81,7 @@ def _simulated(expected: Floats, dispersion: float, memory: float, count: int, r
     waves = rng.standard_normal((count, len(expected)))
     if memory:
         waves[:, 1:] *= np.sqrt(1 - memory**2)
-        waves = lfilter([1.0], [1.0, -memory], waves, axis=1)
+        waves = autoregression(waves, [memory])
     shape = expected / max(dispersion - 1, 0.05)
     rates = special.gammaincinv(shape, special.ndtr(waves)) * max(dispersion - 1, 0.05)
     return np.asarray(rng.poisson(rates), dtype=np.float64)

@@ -105,7 +105,9 @@ def time_finding(
         {"from": label, "rows": int(count), "expected": rounded(float(due), 9)}
         for label, count, due in zip(labels, counts, expected, strict=True)
     ]
-    ctx.write_artifact("expected_rows.json", {"step": grid.step.name, "steps": steps})
+    cluster = {"from": low, "until_before": high, "rows": int(window.observed), "expected": rounded(window.expected, 9)}
+    cluster["ratio"] = rounded(ratio, 9)
+    ctx.write_artifact("expected_rows.json", {"step": grid.step.name, "cluster": cluster, "steps": steps})
     name = order.column.name if order.column else ""
     return Finding(
         kind="scan_cluster",

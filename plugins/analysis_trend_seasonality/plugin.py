@@ -53,7 +53,7 @@ def run(ctx: PluginContext) -> PluginResult:
     limit = ctx.settings["max_columns"]
     _rows(ctx, used, examined)
     for done, series in enumerate(measure_series(ctx.dataset, (used.fine, used.coarse, used.days), names[:limit])):
-        ctx.progress(done, len(names), names[done])
+        ctx.progress_in_rows(done, len(names[:limit]), names[done])
         _examine(ctx, series, examined)
     return _result(ctx, order, used, examined, names[limit:])
 

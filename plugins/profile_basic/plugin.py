@@ -11,12 +11,14 @@ from profile_numbers import ArrayColumn
 
 from harness_core.sdk import Dataset, PluginContext, PluginResult
 from harness_core.sdk.dataset import quote_name
+from harness_core.sdk.statistics.series import time_places, usual_time_columns
 from harness_core.sdk.view_columns import ViewColumn, view_columns
 
 CELLS_AT_ONCE = 12_000_000  # so many numbers are in memory side by side; one column of a larger table
 COLUMNS_AT_ONCE = 50
 COPIED_ROWS = 250_000  # tables with fewer rows are copied into the engine in slices of columns: wide files are opened less often
 WIDE_TABLE = 300
+KEYS_AND_TIMES = 1  # finding the keys and the order takes about as long as one more column
 
 
 def run(ctx: PluginContext) -> PluginResult:
@@ -26,10 +28,11 @@ def run(ctx: PluginContext) -> PluginResult:
     columns: list[dict[str, Any]] = []
     for chunk in _chunks(views, dataset.row_count):
         columns += _profile_chunk(dataset, chunk, limits)
-        ctx.progress(len(columns), len(views), "profiled", "columns")
+        ctx.progress_in_rows(len(columns), len(views) + KEYS_AND_TIMES, "columns profiled")
     columns = [_with_role(column, ctx.settings["roles"]) for column in columns]
     names = {view.name: view.sql for view in views}
     keys = candidate_keys(dataset, columns, names, ctx.settings["max_key_checks"])
+    _derive(ctx, columns)
     metrics = {
         "row_count": dataset.row_count,
         "column_count": len(columns),
@@ -39,6 +42,15 @@ def run(ctx: PluginContext) -> PluginResult:
         "sampled": dataset.is_sample,
     }
     return PluginResult.ok(_summary(dataset.row_count, columns, keys), metrics=metrics)
+
+
+def _derive(ctx: PluginContext, columns: Sequence[Mapping[str, Any]]) -> None:
+    """Keep the order of the rows by the likeliest time column, where finding it again would cost more than reading it."""
+    usual = usual_time_columns(ctx.dataset, columns)
+    if usual and ctx.dataset.row_count >= ctx.settings["derive_from_rows"]:
+        found = time_places(ctx.dataset, usual[0])
+        if found:
+            ctx.write_derived(found)
 
 
 def _with_role(column: dict[str, Any], given: Mapping[str, str]) -> dict[str, Any]:

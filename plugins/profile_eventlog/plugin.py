@@ -11,6 +11,7 @@ from eventlog_setting import Setting, case_roles
 from harness_core.sdk import Dataset, PluginContext, PluginResult
 from harness_core.sdk.statistics.events import Roles, events_sql, usable_sql
 from harness_core.sdk.statistics.series import view_name
+from harness_core.sdk.statistics.work import work_columns
 
 REFERENCES = [
     "A. H. Bowker, A test for symmetry in contingency tables, J. Am. Stat. Assoc. 43 (1948) 572-574",
@@ -31,11 +32,12 @@ def run(ctx: PluginContext) -> PluginResult:
     if not found.times:
         return _none("no_time", "No column holds dates or times, so nothing here happens in an order.", found, None)
     seen = search(ctx.dataset, found, ctx.settings)
-    ctx.progress(2, 3, "candidates compared")
+    ctx.progress_in_rows(2, 3, "candidates compared")
     if seen.best is not None:
         return _cases(ctx, found, seen, seen.best)
     work = jobs(ctx.dataset, columns, found, ctx.settings)
     if work is not None:
+        _derive(ctx, work.roles)
         return _jobs(ctx.dataset, found, seen, work)
     return _none(*_why_not(found, seen), found, seen)
 
@@ -57,11 +59,18 @@ def _cases(ctx: PluginContext, found: Candidates, seen: Search, best: Pair) -> P
     ).fetchall()[0]
     counts = {"events": events, "cases": cases, "activities": activities, "cases_of_several_events": several}
     counts["rows_left_out"] = ctx.dataset.row_count - events
+    _derive(ctx, roles)
     summary = (
         f'This is an event log: "{roles.case}" says the case, "{roles.activity}" the activity and "{roles.time}" the time; '
         f"{events:,} events of {activities:,} activities in {cases:,} cases."
     )
     return PluginResult.ok(summary, metrics=_metrics("cases", setting, found, seen, counts), references=REFERENCES)
+
+
+def _derive(ctx: PluginContext, roles: Roles) -> None:
+    """Keep the pieces of work, where finding them again would cost more than reading them."""
+    if roles.has_intervals and ctx.dataset.row_count >= ctx.settings["derive_from_rows"]:
+        ctx.write_derived(work_columns(ctx.dataset, roles))
 
 
 def _jobs(dataset: Dataset, found: Candidates, seen: Search, work: Setting) -> PluginResult:

@@ -30,6 +30,8 @@ FACTS = frozenset({
     "format_violation", "sentinel", "pii",
 })  # fmt: skip
 
+SHAPES = frozenset({"distribution_shape", "heavy_tail", "multimodality", "digit_preference", "benford", "concentration"})
+
 # Words in an effect's name that tell its scale. What is on no known scale counts as middling, never as strong.
 IN_STANDARD_DEVIATIONS = ("cohen", "hedges", "glass", "standardi", "sigma", "_sd", "sd_", "robust_z", "z_score")
 AS_RATIO = ("ratio", "fold", "times", "factor", "odds", "lift", "_over_")

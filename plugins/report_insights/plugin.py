@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from insight_claims import FACTS, RELATIONS, Claim
+from insight_claims import FACTS, RELATIONS, SHAPES, Claim
 from insight_folding import fold, known_relations
 from insight_ranking import Ranked, rank, why
 from insight_suppression import suppressed
@@ -71,13 +71,20 @@ def _findings(ctx: PluginContext) -> list[dict[str, Any]]:
 def _q_values(ctx: PluginContext, findings: Sequence[Mapping[str, Any]], method: Any) -> tuple[dict[str, float], int]:
     """The q-value by finding id, over one family: every test of the run, those that gave no finding included.
 
-    A plugin that tests more than it reports says how many tests it made in ``metrics.tests``.
+    A plugin that tests more than it reports says how many tests it made in ``metrics.tests``. Findings about the same columns are
+    one discovery, and the shapes of single columns, which are mostly beyond doubt, do not make relations and courses likelier.
     """
-    tested = {str(f["id"]): float(f["statistics"]["p_value"]) for f in findings if _has_p_value(f)}
+    tested = [f for f in findings if _has_p_value(f)]
     reported = Counter(str(f.get("plugin_id")) for f in findings if _has_p_value(f))
     family = sum(max(reported[name], _tests_made(ctx.upstream[name].metrics)) for name in sorted(ctx.upstream))
     family = max(family, len(tested))
-    return dict(zip(tested, q_values(list(tested.values()), method, family), strict=True)), family
+    q: dict[str, float] = {}
+    for is_shape in (True, False):
+        mine = [f for f in tested if (f["kind"] in SHAPES) is is_shape]
+        p_values = [float(f["statistics"]["p_value"]) for f in mine]
+        questions = [frozenset(map(str, f.get("columns") or ())) for f in mine]
+        q.update(zip((str(f["id"]) for f in mine), q_values(p_values, method, family, questions), strict=True))
+    return q, family
 
 
 def _has_p_value(finding: Mapping[str, Any]) -> bool:

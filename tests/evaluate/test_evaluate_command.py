@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Harness
+from tests.cli.conftest import Harness, forked
 from tests.fakes.ended_homes import EndedHome, make_ended_home
-from tests.proof.test_commands import forked, refused
+from tests.proof.test_commands import refused
 
 MET = "expect:\n  - {plugin: analysis_count, kind: constant, min_count: 1, max_count: 1}\nforbid:\n  - {kind: outlier}\n"
 NOT_MET = "expect:\n  - {plugin: analysis_count, kind: constant, min_count: 2, note: both tables}\nforbid:\n  - {kind: constant}\n"

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import yaml
 
-from tests.cli.conftest import Harness, ended
-from tests.proof.test_commands import forked
+from tests.cli.conftest import Harness, ended, forked
 
 ROOT = Path(__file__).parents[2]
 MINUTES_S = 300.0

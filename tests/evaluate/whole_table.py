@@ -45,6 +45,7 @@ def analyse(table: pyarrow.Table, folder: Path) -> dict[str, dict[str, Any]]:
         upstream = {name: answers[name] for name in needed if name in answers}
         scratch = folder / plugin_id
         answers[plugin_id] = run_plugin(PLUGINS / plugin_id, datasets={"data": data}, upstream=upstream, scratch=scratch, **more)
+        assert answers[plugin_id]["status"] in ("ok", "na"), f"{plugin_id}: {answers[plugin_id]['error']}"
         for number, finding in enumerate(answers[plugin_id]["findings"]):
             finding |= {"id": f"{plugin_id}-{number:03}", "plugin_id": plugin_id}
 
@@ -63,6 +64,12 @@ def told(answers: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """The findings behind the insights, the first insight first."""
     by_id = {finding["id"]: finding for answer in answers.values() for finding in answer["findings"]}
     return [by_id[entry["finding_id"]] for entry in answers["report_insights"]["metrics"]["insights"]]
+
+
+def statistical(answers: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The findings behind those insights above ``info`` that rest on a test: what a table of noise should have none of."""
+    tested = answers["report_insights"]["metrics"]["q_values"]
+    return [finding for finding in told(answers) if finding["severity"] != "info" and finding["id"] in tested]
 
 
 def one_thread() -> None:

@@ -14,6 +14,7 @@ import pytest
 
 from harness_core.sdk.dataset import data_view
 from harness_core.sdk.testing import run_plugin
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 EPOCH = np.datetime64("2024-01-01T08:00:00", "us")
@@ -84,7 +85,9 @@ def analysed(plugin: str, table: Any, settings: Mapping[str, Any] | None = None,
 
 
 def stands(table: Any, answer: Mapping[str, Any], folder: Path) -> int:
-    """How many evidence queries were run again with stock DuckDB; fails where one gives anything else."""
+    """How many evidence queries were run again with stock DuckDB; fails where one gives anything else, and where a sentence prints a
+    number that no evidence yields."""
+    assert_numbers_have_evidence(answer)
     pyarrow.parquet.write_table(table, folder / "data.parquet", row_group_size=1000)
     connection = duckdb.connect(config={"threads": 2})
     connection.execute(data_view(folder / "data.parquet", table.column_names))

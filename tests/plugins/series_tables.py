@@ -12,6 +12,7 @@ import pytest
 
 from harness_core.sdk.dataset import data_view
 from harness_core.sdk.testing import run_plugin
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 
@@ -28,7 +29,8 @@ def analysed(plugin: str, table: Any, **settings: Any) -> dict[str, Any]:
 
 
 def assert_evidence_holds(answer: dict[str, Any], table: Any, folder: Path) -> None:
-    """Every query of every finding gives its result again in stock DuckDB."""
+    """Every query of every finding gives its result again in stock DuckDB, and every number of a sentence comes from evidence."""
+    assert_numbers_have_evidence(answer)
     table = table if isinstance(table, pa.Table) else pa.table(table)
     pyarrow.parquet.write_table(table, folder / "data.parquet")
     connection = duckdb.connect()

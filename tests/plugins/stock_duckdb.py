@@ -10,10 +10,13 @@ import pytest
 
 from harness_core.sdk.canonical import jsonable
 from harness_core.sdk.dataset import data_view
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
 
 
 def run_again(answer: dict[str, Any], table: pa.Table, folder: Path) -> int:
-    """Runs every query of every finding over ``table``; raises AssertionError where one differs. Returns how many there were."""
+    """Runs every query of every finding over ``table``; raises AssertionError where one differs, or where a sentence prints a number
+    that no evidence yields. Returns how many queries there were."""
+    assert_numbers_have_evidence(answer)
     pyarrow.parquet.write_table(table, folder / "data.parquet")
     connection = duckdb.connect()
     connection.execute(data_view(folder / "data.parquet", table.column_names))

@@ -55,6 +55,23 @@ def test_every_number_comes_from_a_query(answer: dict[str, Any], tmp_path: Path)
     assert f"after {before:.1%}" in note["statement"]
 
 
+def test_a_spread_is_told_in_numbers_that_show_it(tmp_path: Path) -> None:
+    """Guards the words against their numbers: where one far value turns the standard deviations round, typical distances are told."""
+    rng = np.random.default_rng(5)
+    plain = rng.normal(0, np.where(np.arange(12_000) < 6000, 1.0, 1.6))
+    table = {"v": plain, "w": np.where(np.arange(12_000) == 2000, 150.0, rng.permutation(plain[:6000]).repeat(2))}
+    table["w"][6000:] *= 1.7
+    answer = analysed(NAME, table)
+    found = {f["columns"][0]: f for f in answer["findings"] if f["statistics"]["change"] == "spread"}
+    assert set(found) == {"v", "w"}
+    for finding in found.values():
+        assert finding["statistics"]["after"] > 1.3 * finding["statistics"]["before"]
+        assert "spreads wider" in finding["title"]
+    assert "standard deviation is" in found["v"]["statement"]
+    assert "The standard deviation does not show it" in found["w"]["statement"]
+    assert_evidence_holds(answer, table, tmp_path)
+
+
 def test_the_example_is_marked_in_full() -> None:
     """Guards every line of the marking scheme, and that the change of policy is all that is said."""
     answer = example_table.analysed(NAME)

@@ -42,6 +42,14 @@ def test_random_tables_are_quiet() -> None:
     assert len({seed for seed, _ in loud}) <= 1, loud
 
 
+def test_groups_of_which_a_block_has_few_rows_are_quiet() -> None:
+    """Guards what counts as a mean of many rows: blocks of thirty rows hold but two or three of each of a dozen groups."""
+    for seed in (0, 2):
+        rng = np.random.default_rng(seed)
+        table = {"g": rng.choice([f"v{k}" for k in range(12)], 9000), "v": rng.gamma(0.5, 2, 9000)}
+        assert min((f["statistics"]["p_value"] for f in analysed(NAME, table)["findings"]), default=1.0) > 1e-3
+
+
 def test_a_large_quiet_table_is_quiet() -> None:
     """Guards the means of many rows: a hundred thousand rows over three years, with a working week, without a finding."""
     rng = np.random.default_rng(9)

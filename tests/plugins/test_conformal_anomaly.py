@@ -109,6 +109,32 @@ def test_false_alarms_keep_their_rate_whatever_the_law(draw: str, scores: Module
         assert alarms >= level * total * 0.5
 
 
+@pytest.mark.parametrize(("references", "points", "columns"), [(256, 700, 4), (37, 300, 2), (9, 5, 12), (0, 3, 2)])
+def test_distances_in_blocks_are_those_by_hand(references: int, points: int, columns: int, scores: ModuleType) -> None:
+    """Guards the quick way to the mean distance to the nearest of each sample: full blocks, rests of blocks, and few references."""
+    rng = np.random.default_rng(7)
+    one, other = rng.normal(0, 2, (points, columns)), rng.normal(0, 2, (references, columns))
+    found = scores.mean_distances(one, other)
+    size = references // max(1, references // 16)
+    samples = [other[start : start + size] for start in range(0, references // 16 * 16 or references, max(1, size))]
+    plain = [np.sqrt(((one[:, None, :] - part) ** 2).sum(axis=2)).min(axis=1) for part in samples if len(part) == size]
+    assert found == pytest.approx(np.mean(plain, axis=0) if references else np.zeros(points), abs=1e-9)
+    assert scores.mean_distances(one[1:], other).tobytes() == found[1:].tobytes()
+
+
+def test_the_ranks_of_a_few_rows_are_those_among_all(scores: ModuleType) -> None:
+    """Guards the ranking of only the largest scores against that of every row, ties and lopsided folds included."""
+    rng = np.random.default_rng(8)
+    for size, share in ((5000, 0.5), (400, 0.03), (60, 0.0)):
+        values, fold = np.round(rng.lognormal(0, 1, size), 2), (rng.random(size) < share).astype(np.uint8)
+        every = scores.p_values(values, fold)
+        asked = rng.integers(0, size, 50)
+        assert scores.p_values(values, fold, asked).tolist() == every[asked].tolist()
+        for level in (0.0001, 0.02, 0.2):
+            assert scores.alarms(values, fold, level) == (int((every <= level).sum()), every.min())
+        assert sorted(values[scores.largest(values, 7)])[-7:] == sorted(values)[-7:]
+
+
 def test_tables_of_noise_are_quiet() -> None:
     """Guards calibration over many shapes of columns."""
     loud = [seed for seed in range(200, 220) if examine(null_table(seed), seed=seed)["status"] == "ok"]

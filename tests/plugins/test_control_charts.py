@@ -102,6 +102,22 @@ def test_one_absurd_row_is_no_signal_of_a_mean() -> None:
     assert analysed(NAME, {"at": stamps, "v": values})["reason_code"] == "in_control"
 
 
+def test_skewed_measures_are_remembered_no_longer_than_they_are() -> None:
+    """Guards the memory against skew: a measure whose mean is far from its median does not foresee itself, nor do its peaks."""
+    rng = np.random.default_rng(12)
+    charts = analysed(NAME, {f"c{k}": rng.lognormal(4, 1, 1500) for k in range(8)})["metrics"]["charts"]
+    assert len(charts) == 8
+    assert all(abs(chart["memory"]) < 0.1 for chart in charts)
+
+
+def test_a_value_far_out_is_loud_whatever_the_order() -> None:
+    """Guards the floor: at eight deviations a single value deserves a look, at five and a half it is left to the outliers."""
+    values = np.random.default_rng(1).normal(size=800)
+    for size, severity in ((5.6, "info"), (8.0, "notice")):
+        (finding,) = analysed(NAME, {"v": np.where(np.arange(800) == 400, size, values)})["findings"]
+        assert (finding["statistics"]["rule"], finding["severity"]) == ("single point", severity)
+
+
 def test_units_change_nothing_but_the_values() -> None:
     """Guards invariance: a thousandfold measure has the same rows, rule and distance."""
     table = planted()

@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
 ROWS = 4_000
@@ -336,13 +337,15 @@ def test_findings_are_bounded_and_the_rest_is_counted():
 
 
 def test_evidence_is_reproduced_by_stock_duckdb(tmp_path):
-    """Every query of every finding, run by a bare DuckDB over the Parquet, returns what the finding says."""
+    """Every query of every finding, run by a bare DuckDB over the Parquet, returns what the finding says; no sentence prints more."""
     table = pa.table({**sales(), **places(), "code": words(ROWS), "strange \"name'": with_values(["A-1"] * ROWS, [5], "B-2")})
     pq.write_table(table, tmp_path / "data.parquet")
     bare = duckdb.connect()
     bare.execute(f"CREATE VIEW data AS SELECT *, file_row_number AS row_index FROM read_parquet('{tmp_path}/data.parquet')")
-    findings = check(table)["findings"]
+    answer = check(table)
+    findings = answer["findings"]
     assert len(findings) >= 6
+    assert assert_numbers_have_evidence(answer) >= 10
     for finding in findings:
         queries = [item for item in finding["evidence"] if item["type"] == "query"]
         assert queries, finding["title"]

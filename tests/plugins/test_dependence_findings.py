@@ -12,8 +12,11 @@ import pytest
 
 from harness_core.sdk.canonical import canonical_bytes
 from harness_core.sdk.dataset import Dataset, data_view
+from harness_core.sdk.statistics import coded, counted
 from harness_core.sdk.testing import run_plugin
 from tests.plugins.example_table import analysed, misses
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
+from tests.plugins.stock_duckdb import run_again
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "analysis_dependence"
 Table = dict[str, Any]
@@ -74,7 +77,8 @@ def test_each_shape_has_its_sentence(answer: dict[str, Any]) -> None:
 
 
 def test_every_number_comes_from_a_query(answer: dict[str, Any], tmp_path: Path) -> None:
-    """Guards citeability: stock DuckDB gives each evidence result again."""
+    """Guards citeability: stock DuckDB gives each evidence result again, and each number printed is in one."""
+    assert assert_numbers_have_evidence(answer) >= 10
     table = pa.table(planted())
     pyarrow.parquet.write_table(table, tmp_path / "data.parquet")
     connection = duckdb.connect()
@@ -196,12 +200,70 @@ def test_units_names_and_constants_change_no_strength(answer: dict[str, Any]) ->
 
 @pytest.mark.parametrize("rows", [17, 1000])
 def test_the_size_of_chunks_changes_no_byte(answer: dict[str, Any], rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guards the fold: batches of seventeen rows give the same bytes as the usual ones."""
+    """Guards the fold: batches of seventeen rows, read again for each pass, give the same bytes as the usual ones kept."""
     original = Dataset.iter_batches
-    monkeypatch.setattr(Dataset, "iter_batches", lambda self, columns=None: original(self, columns, rows))
+    monkeypatch.setattr(Dataset, "iter_batches", lambda self, columns=None, **how: original(self, columns, rows, **how))
+    monkeypatch.setattr(coded, "KEPT_BYTES", 0)
     again = dependence(planted())
     assert canonical_bytes(again["findings"]) == canonical_bytes(answer["findings"])
     assert canonical_bytes(again["metrics"]) == canonical_bytes(answer["metrics"])
+
+
+def shelf(seed: int = 6, n: int = 4000) -> Table:
+    """Prices in steps that an article all but decides, and a rating that the shop moves a little."""
+    rng = np.random.default_rng(seed)
+    article, shop = rng.integers(0, 6, n), rng.integers(0, 3, n)
+    return {
+        "article": np.array(["bolt", "clamp", "drill", "file", "hinge", "level"])[article],
+        "price": np.array([2, 9, 81, 12, 5, 30])[article] + rng.integers(0, 2, n),
+        "shop": np.array(["Bonn", "Kiel", "Ulm"])[shop],
+        "rating": np.clip(shop + rng.integers(1, 6, n), 1, 7),
+    }
+
+
+def test_a_price_list_is_information_and_no_insight() -> None:
+    """Guards columns that are related by definition: a number of which a category leaves hardly anything open is for information
+    and says so, however strong that is; a weaker relation to a category is a notice and does not."""
+    answer = dependence(shelf())
+    listed, felt = told(answer)[frozenset({"article", "price"})], told(answer)[frozenset({"shop", "rating"})]
+    assert listed["statistics"]["effect"]["value"] ** 2 >= 0.9
+    assert (listed["severity"], listed["statistics"]["by_definition"]) == ("info", True)
+    assert felt["statistics"]["effect"]["value"] ** 2 < 0.9
+    assert felt["severity"] == "notice"
+    assert "by_definition" not in felt["statistics"]
+
+
+def test_two_numbers_are_never_related_by_definition() -> None:
+    """Guards the limit of that rule: a line between two numbers, as strong as it may be, is no price list."""
+    x = np.random.default_rng(2).normal(size=3000)
+    (finding,) = dependence({"x": x, "y": x + 0.01 * np.sin(40 * x)})["findings"]
+    assert finding["statistics"]["effect"]["value"] ** 2 >= 0.9
+    assert "by_definition" not in finding["statistics"]
+
+
+def test_what_is_counted_first_gives_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the shorter queries over combinations of few values: stock DuckDB gives them again, and row by row all is the same."""
+    answer = dependence(shelf())
+    queries = [item["sql"] for finding in answer["findings"] for item in finding["evidence"]]
+    assert any("GROUP BY ALL" in sql for sql in queries)
+    assert run_again(answer, pa.table(shelf()), tmp_path) == len(queries)
+    monkeypatch.setattr(counted, "REPEATED", 10**9)
+    slow = dependence(shelf())
+    assert not any("GROUP BY ALL" in item["sql"] for finding in slow["findings"] for item in finding["evidence"])
+    for one, other in zip(answer["findings"], slow["findings"], strict=True):
+        assert one | {"evidence": ()} == other | {"evidence": ()}
+        assert [item["result"] for item in one["evidence"]] == [item["result"] for item in other["evidence"]]
+
+
+def test_names_that_the_queries_use_themselves_change_nothing() -> None:
+    """Guards names inside queries: columns called as their parts are give the same findings but for the names."""
+    names = {"article": "g", "price": "v", "shop": "c", "rating": "low"}
+    plain, odd = dependence(shelf()), dependence({names[name]: values for name, values in shelf().items()})
+    assert [[names[name] for name in finding["columns"]] for finding in plain["findings"]] == [
+        f["columns"] for f in odd["findings"]
+    ]
+    for one, other in zip(plain["findings"], odd["findings"], strict=True):
+        assert [item["result"] for item in one["evidence"]] == [item["result"] for item in other["evidence"]]
 
 
 def test_beyond_the_limit_columns_are_named_and_not_read() -> None:

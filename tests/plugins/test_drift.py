@@ -13,8 +13,10 @@ import pytest
 from harness_core.sdk.canonical import jsonable
 from harness_core.sdk.dataset import data_view
 from harness_core.sdk.statistics.distances import Merged, jensen_shannon, population_stability
+from harness_core.sdk.statistics.ordered import Ordered
 from harness_core.sdk.testing import run_plugin
 from tests.plugins.null_tables import null_table
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
 from tests.plugins.stock_duckdb import run_again
 
 PLUGINS = Path(__file__).parents[2] / "plugins"
@@ -155,6 +157,7 @@ def test_tables_of_one_format_are_compared_with_their_columns(tmp_path: Path) ->
         pyarrow.parquet.write_table(table, tmp_path / f"{role}.parquet")
         statement = data_view(tmp_path / f"{role}.parquet", table.column_names)
         connection.execute(statement.replace("VIEW data AS", f'VIEW "{role}" AS', 1))
+    assert assert_numbers_have_evidence(answer) >= 4
     for finding in answer["findings"]:
         for item in finding["evidence"]:
             assert jsonable([list(row) for row in connection.sql(item["sql"]).fetchall()]) == item["result"]
@@ -200,7 +203,7 @@ def test_what_is_beyond_the_limit_of_columns_is_said() -> None:
 
 def test_distances_by_hand() -> None:
     """Guards the formulas on samples small enough to work out."""
-    merged = Merged.of(np.array([1.0, 2.0, 2.0, 3.0]), np.array([2.0, 4.0]))
+    merged = Merged.of(Ordered(np.array([1.0, 2.0, 2.0, 3.0])), Ordered(np.array([2.0, 4.0])))
     assert merged.kolmogorov() == (0.5, 3.0)
     assert merged.wasserstein() == pytest.approx(1.0)
     assert jensen_shannon(np.array([1.0, 0.0]), np.array([0.0, 3.0])) == 1.0

@@ -10,6 +10,7 @@ import pytest
 
 from harness_core.sdk.canonical import canonical_bytes
 from harness_core.sdk.dataset import Dataset
+from harness_core.sdk.statistics import coded, counted
 from harness_core.sdk.testing import run_plugin
 from tests.plugins.example_table import analysed, misses
 from tests.plugins.stock_duckdb import run_again
@@ -93,6 +94,15 @@ def test_a_shift_is_found_at_every_size_of_table(shift: float, n: int) -> None:
         assert 'where "g" is b' in found["x", "g"]["title"]
 
 
+def test_half_a_deviation_deserves_a_look() -> None:
+    """Guards the severity: a group that is higher by half a standard deviation is a notice, one by four tenths only a fact."""
+    rng = np.random.default_rng(3)
+    shop = np.array(["a", "b", "c", "d"])[rng.integers(0, 4, 20_000)]
+    for shift, severity in ((0.5, "notice"), (0.4, "info")):
+        (finding,) = differences({"shop": shop, "v": rng.normal(size=20_000) + shift * (shop == "b")})["findings"]
+        assert finding["severity"] == severity
+
+
 def test_a_trifle_is_no_difference_however_many_rows() -> None:
     """Guards the floor: a shift of five hundredths of a standard deviation in 200,000 rows is significant and not worth a word."""
     rng = np.random.default_rng(3)
@@ -148,12 +158,50 @@ def test_the_order_of_rows_changes_no_byte(answer: dict[str, Any]) -> None:
 
 
 def test_the_size_of_chunks_changes_no_byte(answer: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Guards the merge of counts: batches of 13 rows give the same bytes as the usual ones."""
+    """Guards the merge of counts: batches of 13 rows, read again for each pass, give the same bytes as the usual ones kept."""
     original = Dataset.iter_batches
-    monkeypatch.setattr(Dataset, "iter_batches", lambda self, columns=None: original(self, columns, 13))
+    monkeypatch.setattr(Dataset, "iter_batches", lambda self, columns=None, **how: original(self, columns, 13, **how))
+    monkeypatch.setattr(coded, "KEPT_BYTES", 0)
     again = differences(planted())
     for part in ("findings", "metrics"):
         assert canonical_bytes(again[part]) == canonical_bytes(answer[part])
+
+
+def marks(seed: int = 8, n: int = 6000) -> dict[str, Any]:
+    """Marks of one to nine, higher in one school."""
+    rng = np.random.default_rng(seed)
+    school = rng.integers(0, 4, n)
+    mark = np.clip(rng.integers(1, 7, n) + 2 * (school == 1), 1, 9)
+    return {"school": np.array(["A", "B", "C", "D"])[school], "mark": pa.array(mark, mask=rng.random(n) < 0.05)}
+
+
+def test_what_is_counted_first_gives_the_same_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards the shorter queries over combinations of few values: stock DuckDB gives them again, and the longer ones agree."""
+    answer = differences(marks())
+    queries = [item["sql"] for finding in answer["findings"] for item in finding["evidence"]]
+    assert sum("GROUP BY ALL" in sql for sql in queries) == 2
+    assert run_again(answer, pa.table(marks()), tmp_path) == len(queries) == 3
+    monkeypatch.setattr(counted, "REPEATED", 10**9)
+    slow = differences(marks())
+    assert not any("GROUP BY ALL" in item["sql"] for finding in slow["findings"] for item in finding["evidence"])
+    assert [finding["statement"] for finding in slow["findings"]] == [finding["statement"] for finding in answer["findings"]]
+    for one, other in zip(answer["findings"], slow["findings"], strict=True):
+        assert [[list(map(like, row)) for row in item["result"]] for item in one["evidence"]] == [
+            item["result"] for item in other["evidence"]
+        ]
+
+
+def test_names_that_the_queries_use_themselves_change_nothing() -> None:
+    """Guards names inside queries: columns called as their parts are give the same numbers."""
+    plain = differences(marks())
+    for names in (("g", "v"), ("inside", "times"), ("c", "n")):
+        odd = differences(dict(zip(names, marks().values(), strict=True)))
+        for one, other in zip(plain["findings"], odd["findings"], strict=True):
+            assert [item["result"] for item in one["evidence"]] == [item["result"] for item in other["evidence"]]
+
+
+def like(value: Any) -> Any:
+    return pytest.approx(value, rel=1e-8) if isinstance(value, float) else value
 
 
 def test_units_and_names_change_no_effect(answer: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from harness_core.sdk.dataset import data_view
 from harness_core.sdk.testing import run_plugin
+from tests.plugins.stated_numbers import assert_numbers_have_evidence
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "analysis_outliers"
 Table = dict[str, Any]
@@ -66,7 +67,8 @@ def test_a_slipped_decimal_point_is_said(answer: dict[str, Any]) -> None:
 
 
 def test_every_number_of_the_statement_comes_from_a_query(answer: dict[str, Any], tmp_path: Path) -> None:
-    """Guards citeability: stock DuckDB gives each evidence result again, and the statement quotes it."""
+    """Guards citeability: stock DuckDB gives each evidence result again, and the statement quotes it and nothing else."""
+    assert assert_numbers_have_evidence(answer) >= 10
     pa.parquet.write_table(pa.table(planted()), tmp_path / "data.parquet")
     connection = duckdb.connect()
     connection.execute(data_view(tmp_path / "data.parquet", list(planted())))

@@ -77,6 +77,16 @@ def test_unreported_tests_count():
     assert (ranked(answer), answer["metrics"]["family_size"]) == ([], 1000)
 
 
+def test_one_cause_does_not_count_several_times():
+    """A change told four times, or a shape beyond doubt, does not make a doubtful claim an insight."""
+    told = [finding("changepoint", ["a", "day"], p=0.004, subject=f"{k}") for k in range(4)]
+    assert ranked(judge(*told, tests={"analysis_a": 20})) == []
+    shapes = [finding("multimodality", [f"x{k}"], "info", plugin="analysis_b", p=0.0) for k in range(4)]
+    assert ranked(judge(told[0], *shapes, tests={"analysis_a": 20})) == []
+    others = [finding("dependence", [f"x{k}", "y"], plugin="analysis_b", p=0.0) for k in range(4)]
+    assert told[0]["id"] in ranked(judge(told[0], *others, tests={"analysis_a": 20}))
+
+
 def test_yekutieli_is_stricter():
     """The setting for arbitrary dependence reaches the arithmetic and the note."""
     pair = [finding("trend", ["a"], p=0.04), finding("trend", ["b"], p=0.04)]

@@ -59,3 +59,10 @@ def test_what_is_no_probability_is_refused():
     with pytest.raises(ValueError, match="a family of 1 tests"):
         q_values([0.5, 0.6], family_size=1)
     assert harmonic_number(4) == pytest.approx(25 / 12)
+
+
+def test_several_answers_to_one_question_are_one_discovery() -> None:
+    """A p-value that is given four times does not become a better one, and what comes after it is no better for it either."""
+    assert q_values([0.01] * 4, family_size=10, questions=["a"] * 4) == pytest.approx([0.1] * 4)
+    assert q_values([0.01] * 4, family_size=10) == pytest.approx([0.025] * 4)
+    assert q_values([0.001, 0.002, 0.004], family_size=10, questions=["a", "a", "b"]) == pytest.approx([0.01, 0.02, 0.02])

@@ -12,36 +12,43 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from harness_core.sdk.statistics.ordered import Ordered
+
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Merged:
-    """Two samples in one order: all ``values``, ascending, and at each of them how far apart the distribution functions are."""
+    """Two samples in one order: ``pooled``, and at each of its different values how far apart the distribution functions are."""
 
-    values: Floats
+    pooled: Ordered
     gaps: Floats
 
     @classmethod
-    def of(cls, first: Floats, second: Floats) -> "Merged":
-        """Both sorted, without NaN, and with at least one value."""
-        together = np.concatenate([first, second])
+    def of(cls, first: Ordered, second: Ordered) -> "Merged":
+        """Both with at least one value."""
+        together = np.concatenate([first.values, second.values])
         order = np.argsort(together, kind="stable")  # merges two sorted runs
-        values, of_second = together[order], np.cumsum(order >= len(first))
-        of_first = np.arange(1, len(values) + 1) - of_second
-        gaps = of_first / len(first) - of_second / len(second)
-        gaps[:-1][values[1:] == values[:-1]] = 0.0  # of equal values only the last has all of them behind it
-        return cls(values, gaps)
+        values = together[order]
+        weights = np.concatenate(
+            [np.ones(len(side.values), np.int64) if side.counts is None else side.counts for side in (first, second)]
+        )
+        weights = weights[order]
+        last = np.flatnonzero(np.append(values[1:] != values[:-1], True))  # the last of equal ones has all of them behind it
+        reached = np.cumsum(weights)[last]
+        weights[order < len(first.values)] = 0
+        of_second = np.cumsum(weights)[last]
+        return cls(Ordered(values[last], np.diff(reached, prepend=0)), (reached - of_second) / first.n - of_second / second.n)
 
     def kolmogorov(self) -> tuple[float, float]:
         """The largest gap (0..1), and the lowest value at which it is."""
         place = int(np.argmax(np.abs(self.gaps)))
-        return float(abs(self.gaps[place])), float(self.values[place])
+        return float(abs(self.gaps[place])), float(self.pooled.values[place])
 
     def wasserstein(self) -> float:
         """The area between the distribution functions, in the unit of the values."""
         with np.errstate(over="ignore", invalid="ignore"):  # an infinite step over which the gap is nought adds nothing
-            return float(np.nansum(np.abs(self.gaps[:-1]) * np.diff(self.values)))
+            return float(np.nansum(np.abs(self.gaps[:-1]) * np.diff(self.pooled.values)))
 
 
 def jensen_shannon(first: Floats, second: Floats) -> float:

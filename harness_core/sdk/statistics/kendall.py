@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 from scipy import special
-from scipy.signal import lfilter
+
+from harness_core.sdk.statistics.filters import autoregression
 
 Floats = NDArray[np.float64]
 
@@ -102,7 +103,7 @@ def first_autocorrelation(values: Floats) -> float:
 def simulated_variance(n: int, memory: float, rng: np.random.Generator) -> float:
     """The variance of the score over simulated autoregressions of order one without a trend."""
     shocks = rng.standard_normal((SIMULATIONS, n + WARM_UP))
-    series = lfilter([1.0], [1.0, -memory], shocks, axis=1)[:, WARM_UP:]
+    series = autoregression(shocks, [memory])[:, WARM_UP:]
     return float(np.mean([score(one) ** 2 for one in series]))
 
 

@@ -7,20 +7,26 @@ Ann. Statist. 29 (2001) 1165-1188.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import Literal
 
 Method = Literal["Benjamini-Hochberg", "Benjamini-Yekutieli"]
 
 
-def q_values(p_values: Sequence[float], method: Method = "Benjamini-Hochberg", family_size: int | None = None) -> list[float]:
+def q_values(
+    p_values: Sequence[float],
+    method: Method = "Benjamini-Hochberg",
+    family_size: int | None = None,
+    questions: Sequence[Hashable] | None = None,
+) -> list[float]:
     """The q-value of each p-value, in the given order: the smallest false-discovery rate at which it is still a discovery.
 
     ``family_size`` is the number of tests that were made, when only the smallest p-values are at hand; those that are not are
     taken to be larger than every one that is. Benjamini-Hochberg holds its rate for independent tests and for positively
     dependent ones, Benjamini-Yekutieli under any dependence, at the price of a factor of about ln(m).
 
-    Raises ValueError for a p-value outside 0..1, or a family smaller than what it is said to contain.
+    ``questions`` names what each p-value answers: several answers to one question are one discovery, and do not make each other
+    likelier. Raises ValueError for a p-value outside 0..1, or a family smaller than what it is said to contain.
     """
     if any(not 0 <= p <= 1 for p in p_values):
         raise ValueError("a p-value lies within 0 and 1")
@@ -31,8 +37,11 @@ def q_values(p_values: Sequence[float], method: Method = "Benjamini-Hochberg", f
     adjusted = [0.0] * len(p_values)
     smallest = 1.0
     ascending = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    for rank in range(len(ascending), 0, -1):
-        index = ascending[rank - 1]
+    ranks, asked = [], set[Hashable]()
+    for index in ascending:
+        asked.add(index if questions is None else questions[index])
+        ranks.append(len(asked))
+    for index, rank in zip(reversed(ascending), reversed(ranks), strict=True):
         smallest = min(smallest, p_values[index] * factor / rank)
         adjusted[index] = smallest
     return adjusted

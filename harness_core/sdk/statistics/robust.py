@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import special
 
+from harness_core.sdk.statistics.description import quantile
+
 FloatArray = NDArray[np.float64]
 
 MEDCOUPLE_GRID = 1000
@@ -22,10 +24,12 @@ SHAPE_PRIOR = (0.2, 0.3)
 
 def quantile_grid(ordered: FloatArray, points: int) -> FloatArray:
     """``points`` observed values at the probabilities (i + 0.5) / points; all values where there are no more than that."""
-    if len(ordered) <= points:
-        return ordered
-    positions = ((np.arange(points) + 0.5) / points * len(ordered)).astype(np.int64)
-    return np.asarray(ordered[positions], dtype=np.float64)
+    return ordered if len(ordered) <= points else np.asarray(ordered[grid_places(len(ordered), points)], dtype=np.float64)
+
+
+def grid_places(count: int, points: int) -> NDArray[np.int64]:
+    """The places, among ``count`` sorted values, of the probabilities (i + 0.5) / points."""
+    return ((np.arange(points) + 0.5) / points * count).astype(np.int64)
 
 
 def medcouple(ordered: FloatArray) -> float:
@@ -52,7 +56,7 @@ def adjusted_fences(ordered: FloatArray, reach: float = 1.5, skew: float | None 
     ``skew`` is their medcouple, where it is known already.
     Fitted by its authors for medcouples up to 0.6 in size; beyond that the exponential factor is held at that of 0.6.
     """
-    q1, q3 = (float(value) for value in np.quantile(ordered, [0.25, 0.75]))
+    q1, q3 = quantile(ordered, 0.25), quantile(ordered, 0.75)
     skew = min(max(medcouple(ordered) if skew is None else skew, -0.6), 0.6)
     down, up = (-4.0, 3.0) if skew >= 0 else (-3.0, 4.0)
     iqr = q3 - q1

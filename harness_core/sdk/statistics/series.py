@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from harness_core.sdk.contract import Column
 from harness_core.sdk.dataset import Dataset, quote_name
+from harness_core.sdk.statistics.ordering import stable_order
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -143,6 +144,12 @@ def month_columns(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> lis
     return sorted(found, key=lambda column: int(known[column.name].get("null_count") or 0))
 
 
+def usual_time_columns(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list[Column]:
+    """The columns that may say when a row came about where nobody names one, likeliest first; months only where there is nothing
+    finer."""
+    return time_columns(dataset, profile) or month_columns(dataset, profile)
+
+
 class NoCourse(Exception):
     """The rows follow one another in no order that says anything: the reason as a code and as a sentence."""
 
@@ -156,10 +163,9 @@ def rows_in_course(dataset: Dataset, profile: Sequence[Mapping[str, Any]], time_
 
     A file without time that is sorted by a column with repeated values is grouped: what changes from row to row is that column.
     """
-    columns = time_columns(dataset, profile)
-    if time_column or not columns:
-        columns += month_columns(dataset, profile)
+    columns = usual_time_columns(dataset, profile)
     if time_column:
+        columns = [*time_columns(dataset, profile), *month_columns(dataset, profile)]
         columns = [column for column in columns if column.name == time_column]
         if not columns:
             raise NoCourse("no_time_column", f'There is no date or time column "{time_column}".')
@@ -186,30 +192,73 @@ def rows_as_they_stand(dataset: Dataset) -> Order:
 
 
 def rows_in_time(dataset: Dataset, column: Column) -> Order:
-    """The rows that have a time in ``column``, by that time; rows of the same time stay in their order."""
-    parts = [pyarrow.compute.cast(_stamps(batch.column(0)), pyarrow.int64()) for batch in dataset.iter_batches([column.name])]
-    if not parts:
-        return Order(column, np.empty(0, dtype=np.int64), None, 0)
-    stamps = pyarrow.chunked_array(parts)
-    missing = np.asarray(stamps.is_null().to_numpy())
-    times = np.asarray(pyarrow.compute.fill_null(stamps, 0).to_numpy(), dtype=np.int64)
+    """The rows that have a time in ``column``, by that time; rows of the same time stay in their order.
+
+    Where the place of each row in that order was derived before, nothing is parsed or sorted again.
+    """
+    places = dataset.derived.numpy(place_name(column))
+    if places is not None:
+        return _in_places(column, places, _moments(dataset, column)[0])
+    return _in_time(column, *_moments(dataset, column))
+
+
+def _in_time(column: Column, times: Integers, missing: NDArray[np.bool_]) -> Order:
     if not missing.any() and bool((np.diff(times) >= 0).all()):
         return Order(column, times, None, len(times))
     rows = np.flatnonzero(~missing)
-    rows = rows[np.argsort(times[rows], kind="stable")]
+    rows = rows[stable_order(times[rows])]
     return Order(column, times[rows], rows, len(rows))
 
 
+def _moments(dataset: Dataset, column: Column) -> tuple[Integers, NDArray[np.bool_]]:
+    """The times of all rows in microseconds since 1970, 0 where there is none, and where there is none."""
+    stamps = dataset.derived.arrow(moment_name(column))
+    if stamps is None:
+        parts = [pyarrow.compute.cast(_stamps(batch.column(0)), pyarrow.int64()) for batch in dataset.iter_batches([column.name])]
+        stamps = pyarrow.chunked_array(parts, pyarrow.int64())
+    missing = np.asarray(stamps.is_null().to_numpy(), dtype=bool)
+    return np.asarray(pyarrow.compute.fill_null(stamps, 0).to_numpy(), dtype=np.int64), missing
+
+
+def place_name(column: Column) -> str:
+    """The derived column with the place of each row, from 0, in the order by ``column``; nothing where it has no time."""
+    return f'place by "{column.name}"'
+
+
+def moment_name(column: Column) -> str:
+    """The derived column with the time of each row in microseconds since 1970, where the source has it as text."""
+    return f'moment of "{column.name}"'
+
+
+def time_places(dataset: Dataset, column: Column) -> dict[str, Any]:
+    """What :func:`rows_in_time` finds, as columns to be derived; nothing where it would be found as fast again: in sorted rows."""
+    moments, missing = _moments(dataset, column)
+    order = _in_time(column, moments, missing)
+    found: dict[str, Any] = {}
+    if order.rows is not None and not bool((np.diff(order.rows) > 0).all()):
+        places = np.full(dataset.row_count, -1, dtype=np.int32)
+        places[order.rows] = np.arange(order.length, dtype=np.int32)
+        found[place_name(column)] = pyarrow.array(places, mask=places < 0)
+    if column.type == "text":
+        found[moment_name(column)] = pyarrow.array(moments, mask=missing)
+    return found
+
+
+def _in_places(column: Column, places: NDArray[Any], times: Integers) -> Order:
+    timed = np.flatnonzero(places >= 0)
+    ordered, at = np.empty((2, len(timed)), dtype=np.int64), places[timed].astype(np.int64)
+    ordered[0, at], ordered[1, at] = timed, times[timed]
+    return Order(column, ordered[1], ordered[0], len(timed))
+
+
 def _stamps(array: pyarrow.Array) -> pyarrow.Array:
-    """Times to the microsecond; of months as text their first moment, and none for any other text."""
-    if pyarrow.types.is_dictionary(array.type):
-        array = array.dictionary_decode()
-    if not pyarrow.types.is_string(array.type) and not pyarrow.types.is_large_string(array.type):
-        return pyarrow.compute.cast(array, pyarrow.timestamp("us"), safe=False)
-    plain = pyarrow.compute.replace_substring(array, "/", "-")
-    return pyarrow.compute.strptime(
-        pyarrow.compute.binary_join_element_wise(plain, "01", "-"), "%Y-%m-%d", "us", error_is_null=True
-    )
+    """Times to the microsecond; of months as text their first moment, and none for any other text. Each text is parsed once."""
+    if not pyarrow.types.is_dictionary(array.type):
+        if not pyarrow.types.is_string(array.type) and not pyarrow.types.is_large_string(array.type):
+            return pyarrow.compute.cast(array, pyarrow.timestamp("us"), safe=False)
+        array = array.dictionary_encode()
+    plain = pyarrow.compute.binary_join_element_wise(pyarrow.compute.replace_substring(array.dictionary, "/", "-"), "01", "-")
+    return pyarrow.compute.strptime(plain, "%Y-%m-%d", "us", error_is_null=True).take(array.indices)
 
 
 def numbers(dataset: Dataset, names: Sequence[str]) -> Iterator[tuple[str, Floats]]:
@@ -238,9 +287,13 @@ def as_floats(array: pyarrow.Array) -> Floats:
 def codes(dataset: Dataset, name: str, values: Sequence[Any]) -> Integers:
     """The position in ``values`` of each row's value of a column, in row order; -1 where it is none of them, or missing."""
     parts = []
-    for batch in dataset.iter_batches([name]):
-        wanted = pyarrow.array(list(values), type=batch.column(0).type)
-        found = pyarrow.compute.fill_null(pyarrow.compute.index_in(batch.column(0), value_set=wanted, skip_nulls=True), -1)
+    for batch in dataset.iter_batches([name], dictionaries=True):
+        array = batch.column(0)
+        plain = array.dictionary if pyarrow.types.is_dictionary(array.type) else array
+        wanted = pyarrow.array(list(values), type=plain.type)
+        found = pyarrow.compute.fill_null(pyarrow.compute.index_in(plain, value_set=wanted, skip_nulls=True), -1)
+        if plain is not array:
+            found = pyarrow.compute.fill_null(found.take(array.indices), -1)
         parts.append(np.asarray(found.to_numpy(zero_copy_only=False), dtype=np.int64))
     return np.concatenate(parts) if parts else np.empty(0, dtype=np.int64)
 

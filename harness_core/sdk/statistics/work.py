@@ -4,11 +4,14 @@ Times are microseconds since 1970. The same SQL brings the rows and stands in th
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
+import pyarrow
 from numpy.typing import NDArray
 
+from harness_core.sdk.canonical import digest_of
 from harness_core.sdk.dataset import Dataset, quote_text
 from harness_core.sdk.statistics.events import Floats, Integers, Roles, levels
 from harness_core.sdk.statistics.series import codes, view_name
@@ -105,6 +108,44 @@ def _text(name: str | None) -> str:
 
 
 def read_work(dataset: Dataset, roles: Roles) -> Work:
+    """All pieces of work by their beginning. Where their times were derived before, nothing is paired or sorted again."""
+    queued, start, end, rows = _kept_pieces(dataset, roles) or _pieces(dataset, roles)
+    resource, resources = _named(dataset, roles.resource, rows)
+    activity, activities = _named(dataset, roles.activity, rows)
+    left = dataset.row_count - len(rows)
+    return Work(queued, start, end, rows, resource, activity, resources, activities, left)
+
+
+def work_columns(dataset: Dataset, roles: Roles) -> dict[str, Any]:
+    """What :func:`read_work` finds, as columns to be derived: in the row of each piece of work its place and its times."""
+    queued, start, end, rows = _pieces(dataset, roles)
+    places = np.full(dataset.row_count, -1, dtype=np.int32)
+    places[rows] = np.arange(len(rows), dtype=np.int32)
+    columns, missing = [places], places < 0
+    for values in (queued, start, end):
+        columns.append(np.full(dataset.row_count, NEVER, dtype=np.int64))
+        columns[-1][rows] = values
+    return {name: pyarrow.array(column, mask=missing) for name, column in zip(_names(roles), columns, strict=True)}
+
+
+def _names(roles: Roles) -> list[str]:
+    """The derived columns of work in these roles."""
+    which = digest_of(asdict(roles))[:8]
+    return [f"{part} of work {which}" for part in ("place", "queued", "start", "end")]
+
+
+def _kept_pieces(dataset: Dataset, roles: Roles) -> tuple[Integers, Integers, Integers, Integers] | None:
+    places, queued, start, end = (dataset.derived.numpy(name) for name in _names(roles))
+    if places is None or queued is None or start is None or end is None:
+        return None
+    found = np.flatnonzero(places >= 0)
+    rows = np.empty(len(found), dtype=np.int64)
+    rows[places[found]] = found
+    return queued[rows], start[rows], end[rows], rows
+
+
+def _pieces(dataset: Dataset, roles: Roles) -> tuple[Integers, Integers, Integers, Integers]:
+    """(earliest possible start, start, end, row) of each piece of work, by start and row."""
     # an earliest possible start of NULL is told apart by a number that no time has
     reader = dataset.sql(f"{work_sql(roles)} SELECT coalesce(q, {int(NEVER)}), s, e, row_index FROM work").to_arrow_reader()
     parts: list[list[Integers]] = [[], [], [], []]
@@ -113,11 +154,7 @@ def read_work(dataset: Dataset, roles: Roles) -> Work:
             part.append(np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.int64))
     queued, start, end, rows = (np.concatenate(part) if part else np.empty(0, dtype=np.int64) for part in parts)
     order = np.lexsort((rows, start))
-    rows = rows[order]
-    resource, resources = _named(dataset, roles.resource, rows)
-    activity, activities = _named(dataset, roles.activity, rows)
-    left = dataset.row_count - len(rows)
-    return Work(queued[order], start[order], end[order], rows, resource, activity, resources, activities, left)
+    return queued[order], start[order], end[order], rows[order]
 
 
 def _named(dataset: Dataset, name: str | None, rows: Integers) -> tuple[Integers, tuple[str, ...]]:
