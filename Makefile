@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 EXAMPLE := examples/sales_orders.csv
 
-.PHONY: help run test setup system check format lint types imports unit reference bench screenshots lock clean
+.PHONY: help run test setup system check format lint types imports unit gates reference bench screenshots lock clean
 
 help:             ## what there is
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -48,7 +48,10 @@ imports: setup
 	@$(BIN)/lint-imports --no-cache
 
 unit: setup
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+
+gates: setup      ## performance as ratios against raw tools, held against benchmarks/gates.toml; about a minute
+	@$(BIN)/python benchmarks/gates.py
 
 reference: setup  ## scores on the reference data in $HARNESS_REFERENCE_DATA, beside published ones
 	@$(BIN)/pytest tests/reference -m reference -s

@@ -21,6 +21,7 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from harness_core.sdk import guest
+from harness_core.sdk.statistics.coded import coded
 from harness_core.sdk.testing import write_dataset
 from harness_core.sdk.validation import with_defaults
 
@@ -101,13 +102,17 @@ def plugin_tables(folder: Path) -> None:
     sys.path.insert(0, str(PLUGIN))
     axes_of, tables_of, judge = (
         getattr(importlib.import_module(module), name)
-        for module, name in (("dependence_axes", "build_axes"), ("dependence_tables", "pair_tables"), ("dependence_pairs", "judge"))
+        for module, name in (
+            ("dependence_axes", "build_axes"),
+            ("dependence_tables", "pair_tables"),
+            ("dependence_pairs", "judge"),
+        )
     )
     asked = request(folder)
     ctx = guest.build_context(asked, lambda frame: None)
     axes, _ = axes_of(ctx.dataset, [], asked["settings"]["max_columns"])
     pairs = list(combinations(range(len(axes)), 2))
-    tables = tables_of(ctx, axes, pairs)
+    tables = tables_of(ctx, axes, coded(ctx.dataset, axes), pairs)
     judged = [judge(pair, (axes[pair[0]], axes[pair[1]]), tables[pair], ctx.rng, ctx.settings) for pair in pairs]
     assert len(judged) == 66
     assert all(judged)

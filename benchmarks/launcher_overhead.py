@@ -41,7 +41,7 @@ def main(runs: int) -> None:
 
 
 def _cases(folder: Path) -> dict[str, Callable[[], object]]:
-    trivial, heavy = _request(folder / "trivial", "pass"), _request(folder / "heavy", f"import {LIBRARIES}")
+    trivial, heavy = request(folder / "trivial", "pass"), request(folder / "heavy", f"import {LIBRARIES}")
     variables = environment(folder, 512, "")
     launcher = ProcessLauncher()
     bare = partial(subprocess.run, env=variables, check=True)
@@ -69,7 +69,7 @@ def _bare_guest(request: GuestRequest, variables: dict[str, str]) -> None:
         subprocess.run(command, env=variables, pass_fds=numbers, check=True)
 
 
-def _request(folder: Path, first: str) -> GuestRequest:
+def request(folder: Path, first: str) -> GuestRequest:
     (folder / "scratch").mkdir(parents=True)
     (folder / "plugin.py").write_text(PLUGIN.format(first=first), encoding="utf-8")
     message = {

@@ -31,3 +31,16 @@ ORDER_LINES = """
 def write_order_lines(path: Path, rows: int) -> None:
     """Write ``rows`` order lines of 12 columns to ``path`` as CSV."""
     duckdb.execute(f"COPY ({ORDER_LINES.format(rows=rows)}) TO '{path}' (FORMAT csv, HEADER)")
+
+
+def write_wide(path: Path, rows: int, columns: int) -> None:
+    """Write a table of ``columns`` columns to ``path`` as CSV: numbers of several kinds, codes, words and days, by turns."""
+    kinds = (
+        "round(100 * sqrt(-2 * ln((hash(i + {k}) % 1000003 + 1) / 1000004.0)) * cos((hash(i - {k}) % 1000003) / 159155.0), 2)",
+        "hash(i * 7 + {k}) % 12",
+        "'K' || (hash(i + {k}) % 5000)",
+        "['North', 'South', 'East', 'West'][1 + (hash(i + {k}) % 4)::INTEGER]",
+        "DATE '2022-01-01' + ((hash(i + {k}) % 1000)::INTEGER)",
+    )
+    listed = ", ".join(f"{kinds[k % len(kinds)].format(k=k * 1_000_003)} AS c{k}" for k in range(columns))
+    duckdb.execute(f"COPY (SELECT {listed} FROM range({rows}) AS t(i)) TO '{path}' (FORMAT csv, HEADER)")

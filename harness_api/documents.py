@@ -5,6 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion, Upload
+from harness_core.domain.pace import pace_of
 from harness_core.domain.run_manifests import iso_time
 from harness_core.domain.runs import EXECUTION_OPEN, RUN_ENDED, Artifact, Execution, ExecutionStatus, Run
 from harness_core.services.resumable import Partial
@@ -37,8 +38,8 @@ def run_summary(run: Run) -> dict[str, Any]:
     }
 
 
-def run_document(run: Run, executions: Sequence[Execution], waiting_because: str | None) -> dict[str, Any]:
-    """A run with everything one page about it needs."""
+def run_document(run: Run, executions: Sequence[Execution], waiting_because: str | None, now: float) -> dict[str, Any]:
+    """A run with everything one page about it needs; ``now`` for how fast what runs is."""
     return {
         **run_summary(run),
         "inputs": [item.as_dict() for item in run.config.inputs],
@@ -55,7 +56,7 @@ def run_document(run: Run, executions: Sequence[Execution], waiting_because: str
         "setting_origins": {name: dict(places) for name, places in run.config.origins.items()},
         "datasets": [dict(item) for item in run.datasets],
         "progress": progress_of(executions),
-        "executions": [execution_document(item) for item in executions],
+        "executions": [execution_document(item, now) for item in executions],
         "waiting_because": waiting_because,
         "error": dict(run.error) if run.error else None,
     }
@@ -85,7 +86,7 @@ def _fraction(execution: Execution) -> float:
     return max(0.0, min(1.0, done / total)) if done is not None and total else 0.0
 
 
-def execution_document(execution: Execution) -> dict[str, Any]:
+def execution_document(execution: Execution, now: float) -> dict[str, Any]:
     named = {"queued": execution.queued_at, "started": execution.started_at, "ended": execution.ended_at}
     return {
         "plugin_id": execution.plugin_id,
@@ -103,8 +104,17 @@ def execution_document(execution: Execution) -> dict[str, Any]:
         "error": dict(execution.error) if execution.error else None,
         "finding_count": execution.finding_count,
         "times": {name: iso_time(at) for name, at in named.items()},
-        "progress": {"done": execution.progress_done, "total": execution.progress_total, "what": execution.progress_what},
+        "progress": execution_progress(execution, now),
     }
+
+
+def execution_progress(execution: Execution, now: float) -> dict[str, Any]:
+    """How far it is by its own account, in its own unit; while it runs, units per second and the seconds that are left."""
+    done, total, began = execution.progress_done, execution.progress_total, execution.started_at
+    runs = execution.status is ExecutionStatus.RUNNING and began is not None
+    pace = pace_of(done, total, now - (began or 0.0) if runs else None)
+    told = {"done": done, "total": total, "what": execution.progress_what, "unit": execution.progress_unit}
+    return {**told, "rate": pace.rate, "remaining_s": pace.remaining_s}
 
 
 def artifact_document(artifact: Artifact) -> dict[str, Any]:

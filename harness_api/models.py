@@ -133,6 +133,17 @@ class Progress(Open):
     running: list[str]
 
 
+class ExecutionProgress(Open):
+    """How far an execution is by its own account; null where it has said nothing, or where it is too early to tell."""
+
+    done: float | None
+    total: float | None
+    what: str
+    unit: str = Field(description="What is counted, such as rows; empty where it counts steps of its own.")
+    rate: float | None = Field(description="Units per second so far, while it runs.")
+    remaining_s: float | None = Field(description="The seconds that are left if it goes on so.")
+
+
 class Execution(Open):
     """One plugin of a run."""
 
@@ -140,6 +151,7 @@ class Execution(Open):
     status: str
     attempts: int
     reused: bool
+    progress: ExecutionProgress
     summary: str
     error: dict[str, Any] | None
 

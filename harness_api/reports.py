@@ -21,7 +21,7 @@ from harness_core.services.comparing import profiled
 
 MAX_REPORT_BYTES = 64 * 1024 * 1024
 MAX_PAGE_BYTES = 16 * 1024 * 1024
-KEPT = 8
+KEPT = 24
 Parsed = TypeVar("Parsed")
 Finding = Mapping[str, Any]
 
@@ -61,6 +61,11 @@ def _document(file: BinaryIO, path: Path) -> Any:
     return json.loads(file.read())
 
 
+def _columns(file: BinaryIO, path: Path) -> Mapping[str, Mapping[str, Any]]:
+    del path
+    return profiled(json.loads(file.read()))
+
+
 class Reports:
     """Hands out reports."""
 
@@ -85,6 +90,12 @@ class Reports:
         except Tampered:  # told where the page itself is asked for; the findings stand without their pictures
             figures = None
         return Report(document, figures or {})
+
+    def columns_of(self, run: Run) -> Mapping[str, Mapping[str, Any]]:
+        """What the profile of a run says of each column; nothing where there is none. Raises Tampered."""
+        record = next((item for item in self._runs.artifacts(run.run_id) if item.path == "report.json"), None)
+        found = self._read(record, "columns", _columns, MAX_REPORT_BYTES)
+        return found if found is not None else {}
 
     def _figures(self, file: BinaryIO, path: Path) -> Mapping[str, Markup]:
         del file

@@ -59,12 +59,10 @@ def open_service(core: Core, runtime: "WorkerRuntime | None" = None) -> Service:
         runtime=runtime,
         hub=EventHub(core.runs, leaving),
         meter=RequestMeter(),
-        resumable=ResumableUploads(
-            core.home.root / "quarantine" / "tus", core.blobs, core.uploading, core.clock, core.names, core.store.free_bytes,
-            max_bytes=settings.max_upload_bytes, min_free_bytes=settings.min_free_bytes,
-        ),
+        resumable=core.resumable,
         examining=Examining(
-            core.jobs, core.migrations, core.store, core.overview, core.catalog, core.home.root, settings.min_free_bytes
+            core.jobs, core.database, core.migrations, core.store, core.overview, core.catalog, core.home.root,
+            settings.min_free_bytes,
         ),
         measuring=Measuring(core.runs, core.jobs, core.overview, core.store, {"version": __version__}),
         reports=Reports(core.runs, core.store, partial(read_figures, core.guests, core.store, core.names)),

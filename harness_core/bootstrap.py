@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from harness_core.services.proving import Proving
     from harness_core.services.repeating import Repeating
     from harness_core.services.replaying import Replaying
+    from harness_core.services.resumable import ResumableUploads
     from harness_core.services.retaining import Retaining
     from harness_core.services.verifying import Verifying
 
@@ -165,6 +166,14 @@ class Core:
             self.settings.home, self.runs, self.catalog, self.replaying, Archives(),
             lambda: surroundings(self.settings, self.launcher), os.environ, self.personal_values,
         )  # fmt: skip
+
+    @cached_property
+    def resumable(self) -> "ResumableUploads":
+        from harness_core.services.resumable import ResumableUploads
+
+        folder, held, free_bytes = self.home.root / "quarantine" / "tus", self.settings, self.store.free_bytes
+        limits = {"max_bytes": held.max_upload_bytes, "min_free_bytes": held.min_free_bytes}
+        return ResumableUploads(folder, self.blobs, self.uploading, self.clock, self.names, free_bytes, **limits)
 
     @cached_property
     def collecting(self) -> "Collecting":

@@ -12,7 +12,7 @@ import psutil
 
 from harness_core import __version__
 from harness_core.bootstrap import Core
-from harness_core.domain.errors import LeaseLost
+from harness_core.domain.errors import LeaseLost, NotSynced
 from harness_core.domain.runs import Job, JobKind, RunId, WorkerId
 from harness_core.ports.state import Worker
 from harness_core.services.janitors.collector import collect
@@ -130,6 +130,9 @@ class WorkerRuntime:
         while not self._ended.wait(interval_s * random.uniform(0.8, 1.2)):  # noqa: S311 - spreads workers, guards nothing
             try:
                 step()
+            except NotSynced as reason:
+                log.critical("%s ends until this process is started again: %s", step.__name__, reason)
+                return
             except Exception:
                 log.exception("%s failed; it is tried again", step.__name__)
 
@@ -153,7 +156,9 @@ class WorkerRuntime:
     def _collect(self) -> None:
         """In a thread of its own: removing much takes long, and leases and janitors must not wait for it."""
         core = self._core
-        if not self._stopping.is_set() and (done := collect(core.collecting, core.store, core.blobs, core.settings.collect_s)):
+        if not self._stopping.is_set() and (
+            done := collect(core.collecting, core.store, core.blobs, core.resumable, core.settings.collect_s)
+        ):
             log.info("collected %s items, %s bytes", len(done.collected), f"{done.freed_bytes:,}")
 
     @property

@@ -96,7 +96,7 @@ CREATE TABLE execution (
 	ended_at FLOAT, 
 	progress_done FLOAT, 
 	progress_total FLOAT, 
-	progress_what VARCHAR NOT NULL, memory_mb INTEGER DEFAULT '0' NOT NULL, 
+	progress_what VARCHAR NOT NULL, memory_mb INTEGER DEFAULT '0' NOT NULL, progress_unit VARCHAR DEFAULT '' NOT NULL, 
 	PRIMARY KEY (execution_id), 
 	FOREIGN KEY(run_id) REFERENCES run (run_id)
 );

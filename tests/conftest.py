@@ -8,9 +8,22 @@ import pytest
 from harness_core.bootstrap import Core, open_core
 from harness_core.ports.catalog import Catalog
 from harness_core.settings import read_settings
+from tests.fakes.migrated import lay_database
 from tests.fakes.plugins import small_catalog
 
 OpenCore = Callable[..., Core]
+LONG_FIRST = ("crash/test_crash", "determinism", "browser", "crash", "cli", "knowledge", "proof", "evaluate", "keeping", "wall")
+"""Folders and files below this one that take long: what begins last should end soon, so that no processor waits for one file."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    names = {item.path: str(item.path.relative_to(here)) for item in items if item.path.is_relative_to(here)}
+
+    def place(item: pytest.Item) -> int:
+        return next((at for at, long in enumerate(LONG_FIRST) if names.get(item.path, "").startswith(long)), len(LONG_FIRST))
+
+    items.sort(key=place)
 
 
 @pytest.fixture
@@ -25,6 +38,7 @@ def open_home(home: Path) -> Iterator[OpenCore]:
 
     def open_one(catalog: Catalog | None = None, queue_url: str | None = None, **environ: str) -> Core:
         settings = read_settings({f"HARNESS_{name.upper()}": value for name, value in environ.items()}, home=home)
+        lay_database(home)
         core = open_core(settings, queue_url=queue_url, catalog=catalog)
         opened.append(core)
         return core

@@ -45,16 +45,16 @@ FolderOption = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Whe
 MANIFEST = "plugin.yaml"
 COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
 
-plugins = options.group("plugins", "List, show, validate and begin plugins.")
+plugins = options.group("plugins", "List, show, enable, validate and begin plugins.")
 
 
 @options.command(plugins, "list")
 def list_plugins(session: Session) -> Exit:
     """List the plugins that can be found, valid and not."""
-    from harness_core.bootstrap import open_catalog
+    from harness_core.bootstrap import open_catalog, open_grants
     from harness_core.services import plugins as service
 
-    found = service.list_plugins(open_catalog(session.settings))
+    found = service.list_plugins(open_catalog(session.settings), open_grants(session.settings).decisions())
     session.console.document = {"plugins": found, "next": None}
     rows = [_row(item) for item in found]
     session.console.result(table(("PLUGIN", "VERSION", "TYPE", "FROM", "DESCRIPTION"), rows) if rows else "No plugins.")
@@ -65,7 +65,8 @@ def _row(item: Mapping[str, Any]) -> tuple[str, ...]:
     if not item["valid"]:
         count = item["problem_count"]
         return item["plugin_id"], "", paint("invalid", "red"), "", f"{count} problem{'s' * (count != 1)} in {item['folder']}"
-    return item["plugin_id"], item["version"], item["type"], item["source"], item["description"] or item["name"]
+    name = item["plugin_id"] if item["enabled"] else f"{item['plugin_id']} {paint('disabled', 'yellow')}"
+    return name, item["version"], item["type"], item["source"], item["description"] or item["name"]
 
 
 @options.command(plugins, "show")
@@ -93,6 +94,7 @@ def _details(found: Mapping[str, Any]) -> str:
     facts = {
         "Plugin": f"{found['plugin_id']} {found['version']} ({found['type']}), {found['name']}",
         "Question": found["description"] or "not stated",
+        **({} if found["enabled"] else {"State": f"disabled; `harness plugins enable {found['plugin_id']}` lets it run again"}),
         "Depends on": ", ".join(found["depends_on"]) or "nothing",
         "Used by": ", ".join(found["used_by"]) or "nothing",
         "Capabilities": "; ".join(_capability(item) for item in found["capabilities"])
@@ -141,6 +143,31 @@ def _decide(session: Session, plugin: str, names: Sequence[str], *, granted: boo
     found = service.decide(open_catalog(session.settings), open_grants(session.settings), plugin, names, granted=granted)
     session.console.document = {"plugin_id": plugin, "capabilities": found}
     session.console.result("\n".join(f"{plugin}: {_capability(item)}" for item in found))
+    return Exit.OK
+
+
+@options.command(plugins, "enable")
+def enable_plugin(session: Session, plugin: PluginArgument) -> Exit:
+    """Let a disabled plugin take part in runs again, in those submitted from now on."""
+    return _switch(session, plugin, enabled=True)
+
+
+@options.command(plugins, "disable")
+def disable_plugin(session: Session, plugin: PluginArgument) -> Exit:
+    """Keep a plugin, and all that build on it, out of runs submitted from now on.
+
+    The planner leaves it out; where it is named it is BLOCKED, with the reason. Runs that are recorded already are not touched.
+    """
+    return _switch(session, plugin, enabled=False)
+
+
+def _switch(session: Session, plugin: str, *, enabled: bool) -> Exit:
+    from harness_core.bootstrap import open_catalog, open_grants
+    from harness_core.services import plugins as service
+
+    service.switch(open_catalog(session.settings), open_grants(session.settings), plugin, enabled=enabled)
+    session.console.document = {"plugin_id": plugin, "enabled": enabled}
+    session.console.result(f"{plugin} is {'enabled' if enabled else 'disabled'}, for runs submitted from now on.")
     return Exit.OK
 
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness_api.cli.console import PAINT_OFF, Console, paint, safe
+from harness_api.paces import pace_words, time_left
 
 REDRAW_INTERVAL_S = 0.2
 BAR_WIDTH = 20
-KNOWN_AFTER_S = 1.0
 COLOUR_OF = {"OK": "green", "REUSED": "green", "NA": "faint", "SKIPPED": "yellow", "CANCELLED": "yellow"}
 
 COLOUR_OF_LEVEL = {"warning": "yellow", "error": "red"}
@@ -48,6 +48,8 @@ class ProgressView:
         elif type_ == "execution.log":
             level, message = str(data.get("level", "")), _flat(data.get("message", ""))
             self._line(f"{paint(level.ljust(9), COLOUR_OF_LEVEL.get(level, 'faint'))} {plugin_id}: {message}")
+        elif type_ == "execution.waiting":
+            self._line(f"{paint('waiting'.ljust(9), 'faint')} {plugin_id}: another run computes the same; its result is taken")
         elif type_ == "execution.ended":
             self._take_end(plugin_id, at, data)
         elif type_ in ("execution.retry", "execution.lost", "execution.handed_back"):
@@ -79,7 +81,7 @@ class ProgressView:
     def reading(self, filename: str, done: int, total: int) -> None:
         """A file is taken in, before there is a run."""
         running = self._running.setdefault(filename, Running(time.time(), what="storing the file"))
-        running.done, running.total = done, total
+        running.done, running.total, running.unit = done, total, "bytes"
         self.tick()
 
     def read(self, filename: str) -> None:
@@ -129,35 +131,13 @@ def running_line(plugin_id: str, running: Running, now: float) -> str:
     if running.done is not None and running.total and running.total > 0:
         share = min(1.0, max(0.0, running.done / running.total))
         parts.append(f"{'█' * round(share * BAR_WIDTH):░<{BAR_WIDTH}} {share:4.0%}")
-        if elapsed >= KNOWN_AFTER_S and running.done > 0:
-            rate = running.done / elapsed
-            pace = f"{compact(rate)} {running.unit}".rstrip()
-            parts.append(f"{pace}/s, {duration(max(0.0, running.total - running.done) / rate)} left")
-    return " ".join([*parts, running.what]).rstrip()
-
-
-def compact(number: float) -> str:
-    """A number in at most four characters and a letter: 950, 1.5k, 36M."""
-    for limit, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
-        if number >= limit:
-            scaled = number / limit
-            return f"{scaled:.1f}{letter}" if scaled < 10 else f"{scaled:.0f}{letter}"
-    return f"{number:.1f}" if number < 10 else f"{number:.0f}"
+        parts.append(pace_words(running.done, running.total, running.unit, elapsed))
+    return " ".join(part for part in [*parts, running.what] if part).rstrip()
 
 
 def took(seconds: float) -> str:
     """How long something took: to a tenth of a second where it was short."""
-    return f"{max(0.0, seconds):.1f} s" if seconds < 10 else duration(seconds)
-
-
-def duration(seconds: float) -> str:
-    """4 s, 3 min 20 s, 2 h 5 min."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    if whole < 3600:
-        return f"{whole // 60} min {whole % 60} s"
-    return f"{whole // 3600} h {whole % 3600 // 60} min"
+    return f"{max(0.0, seconds):.1f} s" if seconds < 10 else time_left(seconds)
 
 
 def _fitted(text: str, *, coloured: bool) -> str:

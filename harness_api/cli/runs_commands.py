@@ -107,7 +107,7 @@ def show_run(session: Session, run_id: options.RunArgument) -> Exit:
         folder = core.store.run_folder(run.run_id)
         report, said = folder / "report.json", core.runs.events(run.run_id, type="execution.log")
         session.console.document = {
-            **run_document(run, executions, because),
+            **run_document(run, executions, because, core.clock.now()),
             "log": [{"at": iso_time(item.at), "plugin_id": item.plugin_id, **item.data} for item in said],
             **kept_document(run),
             "uploads": [upload_record(item) for item in uploads],
@@ -237,7 +237,8 @@ def retry_run(
 ) -> Exit:
     """Run again what did not end well, and the reports.
 
-    A worker that is running takes it over, and --wait follows it there. Without one, this process does it and follows it.
+    A worker that is running takes it over, and --wait follows it there. Without one, this process does it and follows it;
+    the process of another `harness run` is none.
     """
     verdict = options.verdict_of(strict, allow_partial, fail_on)
     return _take_up(session, run_id, "retry", verdict, out, Deadline(timeout), wait=wait)
@@ -256,7 +257,8 @@ def resume_run(
 ) -> Exit:
     """Go on with a run that is paused or that nobody works on; what was committed is not done again.
 
-    A worker that is running takes it over, and --wait follows it there. Without one, this process does it and follows it.
+    A worker that is running takes it over, and --wait follows it there. Without one, this process does it and follows it;
+    the process of another `harness run` is none.
     """
     verdict = options.verdict_of(strict, allow_partial, fail_on)
     return _take_up(session, run_id, "resume", verdict, out, Deadline(timeout), wait=wait)
@@ -270,7 +272,7 @@ def _take_up(
     view = ProgressView(session.console)
     with session.core() as core:
         before = core.runs.get(run_id)
-        if core.overview.liveness().alive:
+        if core.overview.takers(before):
             run = _steer(core, verb, run_id)
             if wait:
                 return wait_for(session, core, run, view, verdict, out, deadline, seen=before.event_seq)

@@ -81,11 +81,12 @@ class _Told:
 
 
 def _work(core: "Core", runtime: "WorkerRuntime", told: _Told, *, burst: bool) -> None:
-    """Until a signal comes or, in a burst, nothing is left that this worker could do."""
+    """Until a signal comes or, in a burst, nothing is left that this worker could do. Raises Unhealthy for a disk that fails."""
     pause = threading.Event()
     idle_since = time.monotonic()
     while not told.to_stop:
         pause.wait(LOOK_S)
+        core.database.refuse_unsynced()
         if not burst:
             continue
         ready = core.jobs.backlog()["ready"]  # first: what is taken from now on shows as busy

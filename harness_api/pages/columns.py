@@ -8,6 +8,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 from markupsafe import Markup
 
+from harness_api.pages.column_history import history_of
 from harness_api.pages.rendering import pages_of
 from harness_api.pages.run_frame import ended_report, param, run_frame
 from harness_api.service import service_of
@@ -61,6 +62,7 @@ def column_page(request: Request, run_id: str, name: str) -> HTMLResponse:
         request, "column.html", f"{name} · {run.filename}", **run_frame(service, run, "columns", report), column=column,
         facts=column_facts(column, dataset.get("row_count")), bins=bins_of(column), histogram=histogram(bins_of(column)),
         top=_items(column, "top_values"), patterns=_items(column, "patterns"), quantiles=_quantiles(column), about=about,
+        history=history_of(service, run, name),
         tall=(TALL_WIDTH, TALL_HEIGHT),
     )  # fmt: skip
 

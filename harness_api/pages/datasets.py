@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
 
+from harness_api.pages.file_tables import tables_of, title_of
 from harness_api.pages.previews import SHOWN_COLUMNS, headings, repair_words
 from harness_api.pages.rendering import pages_of
 from harness_api.service import Service, service_of
@@ -43,19 +44,23 @@ def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Qu
     except HarnessError as reason:
         failure = reason
     run_ids = core.library.runs_of_dataset(version.dataset_version_id)
+    known, _ = core.library.dataset_versions(limit=LOOKED_FOR)
+    tables = tables_of(version, known)
+    beside = {item.version.dataset_version_id for item in tables} | {version.dataset_version_id}
     return pages_of(request).page(
-        request, "dataset.html", f"{version.row_count:,} rows · {version.filename}", version=version, rows=rows, failure=failure,
+        request, "dataset.html", f"{version.row_count:,} rows · {_named(version)}", version=version, rows=rows, failure=failure,
+        title_of_table=title_of(version),
         offset=offset, page_rows=PAGE_ROWS, caption=_caption(offset, len(rows), version.row_count),
         headings=headings(version.columns), repairs=[repair_words(item) for item in version.repairs],
-        grace_days=core.retaining.policy.grace_days, others=_others(service_of(request), version),
+        grace_days=core.retaining.policy.grace_days, tables=tables,
+        others=[item for item in known if item.filename == version.filename and item.dataset_version_id not in beside],
         run_ids=run_ids, profiled=_profiled(service_of(request), run_ids),
     )  # fmt: skip
 
 
-def _others(service: Service, version: DatasetVersion) -> list[DatasetVersion]:
-    """Further versions of a file of the same name, among the newest."""
-    newest, _ = service.core.library.dataset_versions(limit=LOOKED_FOR)
-    return [item for item in newest if item.filename == version.filename and item.dataset_version_id != version.dataset_version_id]
+def _named(version: DatasetVersion) -> str:
+    title = title_of(version)
+    return f"{title} in {version.filename}" if title else version.filename
 
 
 def _profiled(service: Service, run_ids: Sequence[RunId]) -> RunId | None:

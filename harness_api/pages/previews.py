@@ -26,6 +26,15 @@ class Heading:
 
 
 @dataclass(frozen=True)
+class Doubt:
+    """Why a column did not become what it looks like, and the first values that kept it from that, with their rows."""
+
+    name: str
+    note: str
+    examples: Sequence[tuple[int, str]]
+
+
+@dataclass(frozen=True)
 class Preview:
     """What is shown of a file: facts as pairs of a word and its value, headings, rows as text (None is missing), repairs."""
 
@@ -36,6 +45,7 @@ class Preview:
     repairs: Sequence[str]
     repair_count: int
     sheets: Sequence[str] = ()
+    doubts: Sequence[Doubt] = ()
 
 
 def shown_preview(answer: Mapping[str, Any]) -> Preview:
@@ -50,7 +60,21 @@ def shown_preview(answer: Mapping[str, Any]) -> Preview:
         repairs=[repair_words(item) for item in repairs[:SHOWN_REPAIRS]],
         repair_count=len(repairs),
         sheets=[str(name) for name in _list(answer.get("sheets"))][:SHOWN_COLUMNS],
+        doubts=doubts(columns),
     )
+
+
+def doubts(columns: Sequence[Mapping[str, Any]]) -> list[Doubt]:
+    """The columns of which the reader has something to say."""
+    told = [(str(item.get("name", "")), item["note"], _list(item.get("counter_examples"))) for item in columns if item.get("note")]
+    return [Doubt(name, str(note), [pair for item in items if (pair := _example(item))]) for name, note, items in told][
+        :SHOWN_REPAIRS
+    ]
+
+
+def _example(item: Any) -> tuple[int, str] | None:
+    known = isinstance(item, Mapping) and isinstance(item.get("row"), int) and item.get("value") is not None
+    return (item["row"], str(item["value"])) if known else None
 
 
 def headings(columns: Sequence[Mapping[str, Any]]) -> list[Heading]:

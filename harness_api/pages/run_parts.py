@@ -1,4 +1,4 @@
-"""Further pages of a run: its files, its configuration with the command that repeats it, and its lineage."""
+"""Further pages of a run: its configuration with the command that repeats it, and its lineage."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -11,33 +11,12 @@ from harness_api.pages.rendering import pages_of
 from harness_api.pages.run_frame import ended_report, run_frame
 from harness_api.service import Service, service_of
 from harness_core.domain.plugins import PluginId
-from harness_core.domain.runs import Artifact, Run
+from harness_core.domain.runs import Run
 from harness_core.sdk.validation import with_defaults
 from harness_core.services.submitting import Submission
 
 NODE_WIDTH, NODE_HEIGHT, COLUMN_GAP, ROW_GAP = 178, 34, 52, 12
 router = APIRouter()
-
-
-@router.get("/runs/{run_id}/files", response_class=HTMLResponse)
-def files_page(request: Request, run_id: str) -> HTMLResponse:
-    """Every file with its size, its hash and who made it; the files of the run itself first."""
-    service = service_of(request)
-    run = service.core.overview.run(run_id)
-    artifacts = sorted(service.core.runs.artifacts(run.run_id), key=_by_worth)
-    groups: dict[str, list[Artifact]] = {}
-    for item in artifacts:
-        groups.setdefault(item.plugin_id if item.path.startswith("plugins/") else "", []).append(item)
-    return pages_of(request).page(
-        request, "files.html", f"{len(artifacts):,} files · {run.filename}", **run_frame(service, run, "files"), groups=groups,
-        count=len(artifacts), size_bytes=sum(item.size_bytes for item in artifacts),
-    )  # fmt: skip
-
-
-def _by_worth(artifact: Artifact) -> tuple[bool, str, bool, str]:
-    """The files of the run before those of its plugins, of each the empty ones last."""
-    below = artifact.path.startswith("plugins/")
-    return below, artifact.plugin_id if below else "", artifact.size_bytes == 0, artifact.path
 
 
 @router.get("/runs/{run_id}/config", response_class=HTMLResponse)

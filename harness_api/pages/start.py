@@ -16,6 +16,7 @@ from harness_api.pages.setting_fields import SETTING, Field, fields_of, problems
 from harness_api.service import Service, service_of
 from harness_core.domain.datasets import DatasetVersion, Upload
 from harness_core.domain.errors import HarnessError, InputRefused, UsageError
+from harness_core.domain.grants import kept_out
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.remembered import COLUMN_ROLES
 from harness_core.services.inspecting import choose_ingest
@@ -85,7 +86,8 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
         previews = prospect.previews
     except (UsageError, InputRefused) as failure:
         refused, previews = refused or failure, _previews_by_default(service, form, failure)
-    selectable = [plugin for plugin in plugins.values() if plugin.manifest.type in CHOSEN_TYPES]
+    out = kept_out(plugins, core.grants.decisions())
+    selectable = [plugin for name, plugin in plugins.items() if plugin.manifest.type in CHOSEN_TYPES and name not in out]
     ingest = _ingest_of(plugins, uploads)
     files = _files(service, uploads, previews)
     sheets = next((file.sheets for file in files if len(file.sheets) > 1), ())
@@ -101,6 +103,7 @@ def _start_page(request: Request, form: StartForm, refused: HarnessError | None 
         refused=refused,
         key=core.names.fresh("form"),
         selectable=selectable,
+        kept_out=out,
         chosen=chosen(form, [plugin.id for plugin in selectable]),
         erps=[item.name for item in core.knowledge.erps()],
         presets=[item.name for item in core.knowledge.presets()],

@@ -7,9 +7,11 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from harness_api.paces import pace_words
 from harness_core.domain.evidence import ROW_REFERENCE
 from harness_core.domain.plugins import Limits
 from harness_core.domain.run_manifests import iso_time
+from harness_core.domain.runs import Execution
 
 SEPARATORS: Mapping[str, str] = {"\t": "tab", " ": "space", "": "none", ",": "comma", ";": "semicolon", "|": "pipe"}
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
@@ -34,6 +36,8 @@ EVENT_WORDS: Mapping[str, str] = {
     "run.ended": "Ended", "execution.queued": "waits for a worker",
     "execution.started": "started", "execution.progress": "", "execution.ended": "ended", "execution.retry": "is tried again",
     "execution.lost": "lost its worker", "execution.handed_back": "was handed back", "execution.reuse_refused": "is computed anew",
+    "execution.waiting": "waits for another run that computes the same",
+    "execution.derived_refused": "left derived columns that are not used",
     "job.stumbled": "could not be handled",
 }  # fmt: skip
 
@@ -220,18 +224,11 @@ def _share(data: Mapping[str, Any]) -> str:
     return f", {percent(min(1.0, done / total))}" if isinstance(done, int | float) and total else ""
 
 
-def pace(execution: Any, now: float) -> str:
+def pace(execution: Execution, now: float) -> str:
     """How far an execution is in its own numbers, how fast, and how long it will still take if it goes on so."""
-    done, total, began = execution.progress_done, execution.progress_total, execution.started_at
-    if not done or not total or began is None:
-        return ""
-    unit = str(getattr(execution, "progress_unit", "") or "")
-    said = [f"{number(done)} of {number(total)} {unit}".strip()] if total > 1 else []
-    rate = getattr(execution, "progress_rate", None) or (done / (now - began) if now - began >= 1 else None)
-    if rate:
-        said += [f"{number(rate)} {unit}/s"] if unit else []
-        said += [f"about {duration(max(1.0, (total - done) / rate))} left"] if done < total else []
-    return ", ".join(said)
+    began = execution.started_at
+    elapsed_s = None if began is None else now - began
+    return pace_words(execution.progress_done, execution.progress_total, execution.progress_unit, elapsed_s)
 
 
 def plain(value: Any) -> str:

@@ -65,7 +65,7 @@ def run_file(request: Request, run_id: str, path: str) -> Response:
     """A registered file as a response: 304, a part, or the whole. Raises NotFound, Tampered, RangeRefused."""
     service = service_of(request)
     run = service.core.runs.get(run_id)
-    found = _registered(service, run, path)
+    found = registered(service, run, path)
     etag = f'"{found.sha256}"'
     file = open_checked(service.core.store.run_folder(run.run_id) / found.path, found)
     try:
@@ -81,7 +81,8 @@ def run_file(request: Request, run_id: str, path: str) -> Response:
     return _part(file, found, headers, start, end)
 
 
-def _registered(service: Service, run: Run, path: str) -> Artifact:
+def registered(service: Service, run: Run, path: str) -> Artifact:
+    """The record of a run's file. Raises NotFound."""
     known = {item.path: item for item in service.core.runs.artifacts(run.run_id)}
     if path in known:
         return known[path]

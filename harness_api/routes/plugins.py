@@ -8,7 +8,7 @@ from harness_api.models import Decided, PluginList
 from harness_api.service import service_of
 from harness_core.bootstrap import Core
 from harness_core.domain.plugins import Plugin, PluginId
-from harness_core.services.plugins import Health, decide, list_plugins, no_such_plugin, plugin_health, show_plugin
+from harness_core.services.plugins import Health, decide, list_plugins, no_such_plugin, plugin_health, show_plugin, switch
 
 router = APIRouter(prefix="/api/v1/plugins", tags=["plugins"])
 
@@ -16,7 +16,8 @@ router = APIRouter(prefix="/api/v1/plugins", tags=["plugins"])
 @router.get("", response_model=PluginList, summary="List plugins")
 def plugins(request: Request) -> dict[str, Any]:
     """Every plugin folder: the valid ones by id, then the invalid ones with the number of their problems."""
-    return {"plugins": list_plugins(service_of(request).core.catalog), "next": None}
+    core = service_of(request).core
+    return {"plugins": list_plugins(core.catalog, core.grants.decisions()), "next": None}
 
 
 @router.get("/{plugin_id}", response_model=dict[str, Any], summary="Show a plugin")
@@ -43,6 +44,24 @@ def grants(request: Request, plugin_id: str, decided: Decided) -> dict[str, Any]
         if names:
             decide(core.catalog, core.grants, plugin_id, names, granted=granted)
     return {"plugin_id": plugin_id, "capabilities": show_plugin(core.catalog, plugin_id, core.grants.decisions())["capabilities"]}
+
+
+@router.post("/{plugin_id}/enable", response_model=dict[str, Any], summary="Enable a plugin")
+def enable(request: Request, plugin_id: str) -> dict[str, Any]:
+    """It takes part in runs submitted from now on."""
+    return _switched(request, plugin_id, enabled=True)
+
+
+@router.post("/{plugin_id}/disable", response_model=dict[str, Any], summary="Disable a plugin")
+def disable(request: Request, plugin_id: str) -> dict[str, Any]:
+    """It takes part in no run submitted from now on, and nothing that builds on it is planned."""
+    return _switched(request, plugin_id, enabled=False)
+
+
+def _switched(request: Request, plugin_id: str, *, enabled: bool) -> dict[str, Any]:
+    core = service_of(request).core
+    switch(core.catalog, core.grants, plugin_id, enabled=enabled)
+    return {"plugin_id": plugin_id, "enabled": enabled}
 
 
 def plugin_of(core: Core, plugin_id: str) -> Plugin:

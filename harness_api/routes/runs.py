@@ -87,7 +87,7 @@ def resume_run(request: Request, run_id: str) -> dict[str, Any]:
 
 def full_document(service: Service, run: Run) -> dict[str, Any]:
     core = service.core
-    return run_document(run, core.runs.executions(run.run_id), core.overview.waiting_because(run))
+    return run_document(run, core.runs.executions(run.run_id), core.overview.waiting_because(run), core.clock.now())
 
 
 def find_runs(

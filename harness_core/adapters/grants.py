@@ -1,4 +1,7 @@
-"""The operator's grants, in one file of the state folder; read anew each time, because another process may have changed it."""
+"""The operator's grants, and which plugins are disabled, in one file of the state folder.
+
+It is read anew each time, because another process may have changed it.
+"""
 
 import json
 from collections.abc import Mapping
@@ -7,7 +10,7 @@ from typing import Any
 
 from harness_core.adapters.files import make_folder, write_atomically
 from harness_core.domain.errors import Unhealthy
-from harness_core.domain.grants import Decisions
+from harness_core.domain.grants import ENABLED, Decisions
 from harness_core.domain.manifests import CAPABILITIES
 from harness_core.sdk.canonical import canonical_bytes
 
@@ -47,6 +50,7 @@ def _is_sound(raw: Any) -> bool:
         return False
     entries = raw["plugins"].values()
     return all(
-        isinstance(entry, Mapping) and all(name in CAPABILITIES and isinstance(value, bool) for name, value in entry.items())
+        isinstance(entry, Mapping)
+        and all((name in CAPABILITIES or name == ENABLED) and isinstance(value, bool) for name, value in entry.items())
         for entry in entries
     )

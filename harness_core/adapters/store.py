@@ -5,7 +5,8 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -23,6 +24,7 @@ from harness_core.sdk.canonical import canonical_bytes
 MAX_ARTIFACT_BYTES = 2 * 1024**3
 MAX_ARTIFACTS = 1000
 LOGS = ("stdout.log", "stderr.log")
+LOOK_AGAIN_S = 0.05
 MEDIA_TYPE = re.compile(r"[a-z0-9][a-z0-9.+-]{0,60}/[a-z0-9][a-z0-9.+-]{0,80}(; charset=utf-8)?")
 
 
@@ -36,12 +38,28 @@ class FolderStore:
     def scratch(self, name: str) -> Path:
         path = self._home.scratch(name)
         remove_tree(path)
-        while True:  # whoever clears away abandoned folders may take a new one before it is claimed
-            path.mkdir(parents=True, exist_ok=True)
-            claim = claimed(path)
-            if claim is not None:
-                self._claims[name] = claim
-                return path
+        while not self._claimed(name):  # whoever clears away abandoned folders may take a new one before it is claimed
+            pass
+        return path
+
+    def hold(self, name: str, waits: Callable[[], bool]) -> bool:
+        while not self._claimed(name):
+            if not waits():
+                return False
+            time.sleep(LOOK_AGAIN_S)
+        return True
+
+    def let_go(self, name: str) -> None:
+        self.drop_scratch(name)
+
+    def _claimed(self, name: str) -> bool:
+        """Whether the folder of that name, made where it is not there, is now this process's own."""
+        path = self._home.scratch(name)
+        path.mkdir(parents=True, exist_ok=True)
+        claim = claimed(path)
+        if claim is not None:
+            self._claims[name] = claim
+        return claim is not None
 
     def drop_scratch(self, name: str) -> None:
         remove_tree(self._home.scratch(name))

@@ -86,6 +86,10 @@ class Unhealthy(HarnessError):
     exit_code, exit_name, http_status = 8, "not_healthy", 503
 
 
+class NotSynced(Unhealthy):
+    """The disk did not confirm what was written to the state database; this process writes no more and must be started again."""
+
+
 class Tampered(HarnessError):
     """Bytes that are not what the record says."""
 

@@ -52,6 +52,7 @@ def manifest_schema() -> Schema:
         "accepts": _list(_text(r"^(\.[a-z0-9_-]+)+$")),
         "retries": {"type": "integer", "minimum": 0, "maximum": MAX_RETRIES, "default": 2},
         "uses_seed": {"type": "boolean", "default": True},
+        "derives": {"type": "boolean", "default": False},
         "schema_version": {"const": MANIFEST_VERSION},
     }
     return {

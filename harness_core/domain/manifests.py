@@ -68,6 +68,7 @@ OPTIONAL_KEYS: Mapping[str, str] = {
     "accepts": "For ingest: the lower-case suffixes of the files it reads, such as .csv.",
     "retries": f"How often it is tried again after its process died: 0 to {MAX_RETRIES}, 2 when absent.",
     "uses_seed": "Whether it draws random numbers; true when absent. If not, the seed is 0 and its results serve any run.",
+    "derives": "Whether it writes derived columns for those that build on it; false when absent. Runs at once share its result.",
     "schema_version": f"The version of this manifest format, {MANIFEST_VERSION}.",
 }
 LIMIT_KEYS: Mapping[str, str] = {
@@ -144,17 +145,16 @@ def _manifest(reader: FieldReader, folder_name: str | None) -> Manifest:
         needs=_needs(reader),
         accepts=_accepts(reader, plugin_type),
         retries=int(reader.number("retries", default=2, low=0, high=MAX_RETRIES, whole=True)),
-        uses_seed=_uses_seed(reader),
+        uses_seed=_flag(reader, "uses_seed", default=True),
+        derives=_flag(reader, "derives", default=False),
     )
 
 
-def _uses_seed(reader: FieldReader) -> bool:
-    value = reader.get("uses_seed")
-    if value is None:
-        return True
-    if not isinstance(value, bool):
-        reader.wrong("uses_seed", f"{shown(value)} is neither true nor false")
-    return value is not False
+def _flag(reader: FieldReader, name: str, *, default: bool) -> bool:
+    value = reader.get(name)
+    if value is not None and not isinstance(value, bool):
+        reader.wrong(name, f"{shown(value)} is neither true nor false")
+    return value if isinstance(value, bool) else default
 
 
 def _id(reader: FieldReader, folder_name: str | None) -> PluginId:

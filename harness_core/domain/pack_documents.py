@@ -190,7 +190,7 @@ def _with_datasets(
     wrote = [edge["to"] for edge in edges if edge["from"] == me and event["eventType"] != "START"]
     return {
         **event,
-        "inputs": [_dataset(name, manifest, schemas) for name in read if name.startswith(("input:", "dataset:"))],
+        "inputs": [_dataset(name, manifest, schemas) for name in read if name.startswith(("input:", "dataset:", "artifact:"))],
         "outputs": [_dataset(name, manifest, schemas) for name in wrote if name.startswith(("dataset:", "artifact:"))],
     }
 

@@ -13,7 +13,7 @@ from types import MappingProxyType
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from harness_core.domain.errors import Problem, UsageError
-from harness_core.domain.grants import Decisions, denied_to
+from harness_core.domain.grants import Decisions, denied_to, disabled_sentence
 from harness_core.domain.manifests import CAPABILITIES
 from harness_core.domain.plugins import CONCLUDING_TYPES, PLUGIN_TYPES, Plugin, PluginId, PluginType
 from harness_core.domain.runs import REQUIRED_TYPES
@@ -27,8 +27,8 @@ class PlanStep:
     """One plugin in its place.
 
     ``depends_on`` are the steps that end before it starts, and whose results it may read: what it declares, and what its type
-    implies. ``required`` says that the run has failed when it does. ``blocked`` is the sentence why it may not run (a capability
-    that was not granted); empty when it may.
+    implies. ``required`` says that the run has failed when it does. ``blocked`` is the sentence why it may not run (it is disabled,
+    or a capability was not granted); empty when it may.
     """
 
     plugin_id: PluginId
@@ -62,7 +62,7 @@ def build_plan(
 ) -> Plan:
     """The plan that runs ``wanted`` and everything they build on; raises UsageError ``invalid_plan`` with all problems.
 
-    A plugin that asks for a capability that it may not have is planned as blocked, with the reason.
+    A plugin that is disabled, or asks for a capability that it may not have, is planned as blocked, with the reason.
     """
     chosen, problems = _closure(plugins, wanted)
     selected = {plugin_id: plugins[plugin_id] for plugin_id in sorted(chosen)}
@@ -95,7 +95,7 @@ def _step(plugin: Plugin, layer: int, depends_on: tuple[PluginId, ...], decision
         layer=layer,
         depends_on=depends_on,
         required=plugin.manifest.type in REQUIRED_TYPES,
-        blocked=denied_sentence(plugin, decisions),
+        blocked=disabled_sentence(plugin.id, decisions) or denied_sentence(plugin, decisions),
     )
 
 

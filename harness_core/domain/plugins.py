@@ -53,6 +53,7 @@ class Manifest:
     accepts: tuple[str, ...] = ()
     retries: int = 2
     uses_seed: bool = True
+    derives: bool = False
 
 
 @dataclass(frozen=True)

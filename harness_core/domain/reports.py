@@ -1,12 +1,13 @@
 """``report.json`` as a pure function of what was committed: no time, no id of a run, no path, no host."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.plugins import PluginId
 from harness_core.domain.runs import Artifact, Execution, ExecutionStatus, Run, final_status
+from harness_core.sdk.derived import DERIVED
 
 SCHEMA_VERSION = "report.v1"
 RESULT_STATUS = {"ok": "OK", "na": "NA"}
@@ -187,7 +188,7 @@ def _lineage(run: Run, ended: Sequence[Ended], datasets: Sequence[DatasetVersion
     for item in ended:
         nodes += _execution_nodes(item)
         edges += _execution_edges(item, datasets)
-    return {"nodes": nodes, "edges": _unique(edges)}
+    return {"nodes": nodes, "edges": _unique([*edges, *_derived_edges(ended)])}
 
 
 def _unique_inputs(run: Run) -> list[Any]:
@@ -210,6 +211,15 @@ def _execution_edges(item: Ended, datasets: Sequence[DatasetVersion]) -> list[di
     edges += [_edge(me, f"finding:{finding['id']}") for finding in _findings(item)]
     edges += [_edge(me, f"artifact:{artifact.path}") for artifact in _lasting(item)]
     return edges
+
+
+def _derived_edges(ended: Sequence[Ended]) -> Iterator[dict[str, str]]:
+    """From derived columns to the executions that they were handed to."""
+    for maker in ended:
+        place = f"plugins/{maker.execution.plugin_id}/artifacts/{DERIVED}/"
+        kept = [artifact.path for artifact in maker.artifacts if artifact.path.startswith(place)]
+        users = [item.execution.plugin_id for item in ended if maker.execution.plugin_id in item.execution.depends_on]
+        yield from (_edge(f"artifact:{path}", f"execution:{name}") for path in kept for name in users)
 
 
 def _lasting(item: Ended) -> list[Artifact]:

@@ -231,6 +231,7 @@ class Execution:
     progress_done: float | None = None
     progress_total: float | None = None
     progress_what: str = ""
+    progress_unit: str = ""
     finding_count: int = 0
     memory_mb: int = 0
 

@@ -22,7 +22,7 @@ class Catalog(Protocol):
 
 
 class Grants(Protocol):
-    """The operator's decisions on what plugins ask for."""
+    """The operator's decisions on what plugins ask for, and on whether they run."""
 
     def decisions(self) -> Decisions:
         """As they are now. Raises Unhealthy where they cannot be read."""

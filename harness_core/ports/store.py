@@ -1,6 +1,6 @@
 """What is kept on disk for runs and dataset versions: staged by attempts, published after their commit, whole or not there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -42,6 +42,14 @@ class Store(Protocol):
 
     def drop_abandoned(self) -> int:
         """Remove every scratch folder that no living process holds; returns how many."""
+
+    def hold(self, name: str, waits: Callable[[], bool]) -> bool:
+        """Be the only one on this machine who holds ``name``, until :meth:`let_go` or this process dies.
+
+        While another has it, ``waits`` is asked several times a second; False gives up, and then False is returned.
+        """
+
+    def let_go(self, name: str) -> None: ...
 
     def stage(self, run_id: RunId, plugin_id: PluginId, fence: int) -> Stage:
         """A fresh staging folder."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from harness_core.sdk.canonical import canonical_bytes, jsonable, sha256_hex
 from harness_core.sdk.contract import Column
 from harness_core.sdk.dataset import Dataset
+from harness_core.sdk.derived import artifact_name, write_columns
 
 if TYPE_CHECKING:
     import numpy
@@ -105,6 +106,7 @@ class PluginContext:
     plan: Sequence[Mapping[str, Any]] = ()
     report: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, Any] = field(default_factory=dict)
+    derives: bool = False
     emit: Emit = lambda frame: None
     written: dict[str, dict[str, Any]] = field(default_factory=dict)
     written_datasets: list[dict[str, Any]] = field(default_factory=list)
@@ -141,6 +143,14 @@ class PluginContext:
         frame = {"type": "progress", "done": float(done), "total": float(total), "what": str(what)[:200], "unit": str(unit)[:20]}
         self.emit(frame)
 
+    def progress_in_rows(self, done: float, total: float, what: str = "") -> None:
+        """Say how far the work is by its share (``done`` of ``total`` equal parts, such as columns), and have it shown in rows.
+
+        A row counts as done when all that is to be done with it is: so people see how fast a table of this size goes through.
+        """
+        rows = self.dataset.row_count
+        self.progress(rows * done / total if total else 0.0, rows, what, "rows")
+
     def write_artifact(self, name: str, content: Any = None, *, media_type: str | None = None) -> Path:
         """Declare an artifact and, unless ``content`` is None (then write the returned path yourself), write it.
 
@@ -157,6 +167,21 @@ class PluginContext:
         media = media_type or MEDIA_TYPES.get(relative.suffix, "application/octet-stream")
         self.written[name] = {"name": name, "media_type": media}
         return path
+
+    def write_derived(self, columns: Mapping[str, Any]) -> None:
+        """Keep columns that several plugins need for all that build on this one: NumPy or Arrow arrays by name, in row order.
+
+        They are of :attr:`dataset`, and written once; the manifest must say ``derives: true``. A column must follow from the data
+        and its name alone: who finds none computes it, with the same result. Others read it as ``dataset.derived``, and in SQL in
+        the view ``derived``.
+        """
+        if not self.derives:
+            raise ValueError("only a plugin whose plugin.yaml says `derives: true` writes derived columns")
+        role = next(role for role, dataset in self.datasets.items() if dataset is self.dataset)
+        path = self.write_artifact(artifact_name(role))
+        if path.exists():
+            raise ValueError("derived columns were written before; write all of them at once")
+        write_columns(path, columns, self.dataset.row_count)
 
     def artifact_evidence(self, name: str, locator: str) -> dict[str, Any]:
         """Evidence that points into an artifact already written, with its hash."""

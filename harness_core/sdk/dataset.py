@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness_core.sdk.canonical import jsonable
 from harness_core.sdk.contract import Column, query_evidence, row_evidence
+from harness_core.sdk.derived import DerivedColumns
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,6 +23,7 @@ State = TypeVar("State")
 
 DEFAULT_BATCH_ROWS = 65_536
 DEFAULT_PANDAS_ROWS = 1_000_000
+DICTIONARY_ENCODINGS = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY", "RLE"})  # the last is of nulls and levels
 
 
 class DatasetTooLarge(Exception):
@@ -96,16 +98,19 @@ class Dataset:
     """A dataset version: immutable Parquet in source order, with the view ``data`` over it.
 
     ``data`` has the source's columns and ``row_index``, the zero-based number of the row in the source file. Where the source
-    itself has a column of that name, the view shows it as ``row_index_source``.
+    itself has a column of that name, the view shows it as ``row_index_source``. ``derived`` are columns that other plugins derived
+    from it; where there are some, the view ``derived`` has them beside ``row_index``. They are for computing: evidence is over
+    ``data`` alone.
     """
 
-    def __init__(self, folder: Path, scratch: Path, memory_mb: int = 1024) -> None:
+    def __init__(self, folder: Path, scratch: Path, memory_mb: int = 1024, derived: Sequence[Path] = ()) -> None:
         facts = json.loads((folder / "schema.json").read_text(encoding="utf-8"))
         self.dataset_version_id: str = facts["dataset_version_id"]
         self.row_count: int = facts["row_count"]
         self.columns: tuple[Column, ...] = tuple(Column.from_dict(raw) for raw in facts["columns"])
         self.facts: Mapping[str, Any] = facts
         self.path = folder / "data.parquet"
+        self.derived = DerivedColumns(derived, self.row_count)
         self._scratch = scratch
         self._memory_mb = memory_mb
         self._connection: duckdb.DuckDBPyConnection | None = None
@@ -152,15 +157,22 @@ class Dataset:
         return row_evidence(self.dataset_version_id, row_indices)
 
     def iter_batches(
-        self, columns: Sequence[str] | None = None, batch_rows: int = DEFAULT_BATCH_ROWS
+        self, columns: Sequence[str] | None = None, batch_rows: int = DEFAULT_BATCH_ROWS, *, dictionaries: bool = False
     ) -> Iterator["pyarrow.RecordBatch"]:
-        """Arrow record batches in row order, at most ``batch_rows`` rows each, holding one row group in memory."""
+        """Arrow record batches in row order, at most ``batch_rows`` rows each, holding one row group in memory.
+
+        With ``dictionaries`` a text column comes as a dictionary array wherever the file stores it as one, which costs a sixth;
+        from one batch to the next its type may change.
+        """
         import pyarrow.parquet
 
-        with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False) as file:
-            for batch in file.iter_batches(batch_size=batch_rows, columns=columns, use_threads=False):
-                self.rows_read += batch.num_rows
-                yield batch
+        facts = pyarrow.parquet.read_metadata(self.path) if dictionaries else None
+        parts = [((), None)] if facts is None else _stored_alike(facts, columns)
+        for names, groups in parts:
+            with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False, metadata=facts, read_dictionary=list(names)) as file:
+                for batch in file.iter_batches(batch_rows, row_groups=groups, columns=columns, use_threads=False):
+                    self.rows_read += batch.num_rows
+                    yield batch
 
     def fold(
         self,
@@ -220,12 +232,33 @@ class Dataset:
         )
         connection.execute("SET enable_progress_bar = false")
         connection.execute(data_view(self.path, [column.name for column in self.columns]))
+        if self.derived.places:
+            connection.execute(derived_view(self.derived.places))
         return connection
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _stored_alike(facts: "pyarrow.parquet.FileMetaData", columns: Sequence[str] | None) -> list[tuple[tuple[str, ...], list[int]]]:
+    """Stretches of row groups with the columns that are dictionaries throughout each of them; a writer may change its mind."""
+    wanted = set(facts.schema.to_arrow_schema().names if columns is None else columns)
+    parts: list[tuple[tuple[str, ...], list[int]]] = []
+    for number in range(facts.num_row_groups):
+        group = facts.row_group(number)
+        chunks = (group.column(place) for place in range(group.num_columns))
+        names = tuple(chunk.path_in_schema for chunk in chunks if chunk.path_in_schema in wanted and _is_dictionary(chunk))
+        if parts and parts[-1][0] == names:
+            parts[-1][1].append(number)
+        else:
+            parts.append((names, [number]))
+    return parts
+
+
+def _is_dictionary(chunk: "pyarrow.parquet.ColumnChunkMetaData") -> bool:
+    return chunk.physical_type == "BYTE_ARRAY" and set(chunk.encodings) <= DICTIONARY_ENCODINGS
 
 
 def data_view(parquet: Path, columns: Sequence[str]) -> str:
@@ -237,6 +270,14 @@ def data_view(parquet: Path, columns: Sequence[str]) -> str:
     source = f"* RENAME ({quote_name(lowered['row_index'])} AS row_index_source)" if "row_index" in lowered else "*"
     number = "row_number() OVER () - 1" if "file_row_number" in lowered else "file_row_number"
     return f"CREATE OR REPLACE VIEW data AS SELECT {source}, {number} AS row_index FROM read_parquet({quote_text(str(parquet))})"
+
+
+def derived_view(places: Mapping[str, Path]) -> str:
+    """The statement that makes the view ``derived``: ``row_index`` and the derived columns, from the files that hold them."""
+    files = list(dict.fromkeys(places.values()))
+    columns = ", ".join(f"f{files.index(path)}.{quote_name(name)}" for name, path in places.items())
+    beside = " POSITIONAL JOIN ".join(f"read_parquet({quote_text(str(path))}) AS f{number}" for number, path in enumerate(files))
+    return f"CREATE OR REPLACE VIEW derived AS SELECT f0.file_row_number AS row_index, {columns} FROM {beside}"
 
 
 def quote_name(name: str) -> str:

@@ -97,14 +97,24 @@ def build_context(request: Mapping[str, Any], emit: Callable[[dict[str, Any]], N
         settings=request["settings"],
         seed=request["seed"],
         scratch=scratch,
-        datasets={role: Dataset(Path(folder), scratch, memory_mb) for role, folder in request["datasets"].items()},
+        datasets={
+            role: Dataset(Path(folder), scratch, memory_mb, _derived(request["upstream"], role))
+            for role, folder in request["datasets"].items()
+        },
         upstream={name: _upstream(entry) for name, entry in request["upstream"].items()},
         inputs=[InputFile(Path(raw["path"]), raw["filename"], raw["sha256"], raw["size_bytes"]) for raw in request["inputs"]],
         plan=request["plan"],
         report=request["report"],
         limits=request["limits"],
+        derives=request.get("derives", False),
         emit=emit,
     )
+
+
+def _derived(upstream: Mapping[str, Mapping[str, Any]], role: str) -> list[Path]:
+    """The files of derived columns that the kernel found to be as recorded, by plugin."""
+    told = [(entry["folder"], entry.get("derived", {})) for _, entry in sorted(upstream.items())]
+    return [Path(folder) / files[role] for folder, files in told if role in files]
 
 
 def _upstream(entry: Mapping[str, Any]) -> Upstream:

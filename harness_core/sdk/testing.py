@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 from harness_core.sdk import guest
 from harness_core.sdk.canonical import canonical_bytes, jsonable, sha256_hex
 from harness_core.sdk.contract import Column, ColumnType
+from harness_core.sdk.derived import artifact_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -75,7 +76,7 @@ def run_plugin(
         "plugin_id": manifest["id"], "plugin_folder": str(folder), "module": module, "call": call,
         "function": function if call == "run" else call, "settings": _with_defaults(folder, settings), "seed": seed,
         "scratch": str(work), "engine_memory_mb": memory_mb, "limits": manifest.get("limits", {}), "plan": list(plan),
-        "report": dict(report or {}), "inputs": [_input(Path(path)) for path in inputs],
+        "derives": manifest.get("derives", False), "report": dict(report or {}), "inputs": [_input(Path(path)) for path in inputs],
         "datasets": {role: str(_dataset(work / "in" / role, content, row_group)) for role, content in given.items()},
         "upstream": {name: _upstream(work / "up" / name, answer) for name, answer in (upstream or {}).items()},
     }  # fmt: skip
@@ -174,7 +175,12 @@ def _upstream(folder: Path, answer: Mapping[str, Any]) -> dict[str, Any]:
     folder.mkdir(parents=True, exist_ok=True)
     output = {key: value for key, value in answer.items() if key not in {"written", "datasets", "scratch", "frames"}}
     (folder / "output.json").write_bytes(canonical_bytes(jsonable(output)))
-    return {"folder": str(folder), "status": {"ok": "OK", "na": "NA"}.get(str(output.get("status")), "ERROR")}
+    derived = {Path(name).stem: str(Path(answer["scratch"]) / "artifacts" / name) for name in _derived_names(answer)}
+    return {"folder": str(folder), "status": {"ok": "OK", "na": "NA"}.get(str(output.get("status")), "ERROR"), "derived": derived}
+
+
+def _derived_names(answer: Mapping[str, Any]) -> list[str]:
+    return [name for name in answer.get("written", ()) if name == artifact_name(Path(name).stem)]
 
 
 @contextmanager

@@ -31,6 +31,7 @@ from harness_core.ports.state import Commit, Jobs, Library, Runs
 from harness_core.ports.store import RefusedFile, Stage, Store
 from harness_core.ports.world import Clock
 from harness_core.sdk.canonical import canonical_bytes, sha256_hex
+from harness_core.services.computing import Computing
 from harness_core.services.guests import NotRunnable, Prepared, Preparing
 
 Stop = Literal["cancel", "drain", "lost"]
@@ -92,6 +93,7 @@ class Executing:
     ) -> None:
         self._runs, self._jobs, self._library, self._store = runs, jobs, library, store
         self._launcher, self._preparing, self._clock = launcher, preparing, clock
+        self._computing = Computing(runs, store, clock)
 
     def execute(self, job: Job, stop: Callable[[], Stop | None]) -> Sequence[int]:
         """Returns the jobs to ring for. Raises LeaseLost when somebody else has taken over; then nothing was changed."""
@@ -101,17 +103,27 @@ class Executing:
         stage = self._store.stage(run.run_id, execution.plugin_id, job.fence)
         try:
             prepared = self._preparing.prepare(run, execution)
-            reused = self._reuse(run, execution, prepared, job, stage, started)
-            return reused if reused is not None else self._run(run, execution, prepared, job, stage, started, stop)
+            earlier = self._earlier(run, prepared)
+            reused = self._reuse(run, execution, prepared, job, stage, started, earlier)
+            if reused is not None:
+                return reused
+            with self._computing.once(run, execution, prepared, job, lambda: stop() is not None) as may_be_there:
+                newer = self._earlier(run, prepared) if may_be_there else earlier
+                if newer != earlier:
+                    reused = self._reuse(run, execution, prepared, job, stage, started, newer)
+                return reused if reused is not None else self._run(run, execution, prepared, job, stage, started, stop)
         except NotRunnable as reason:
             attempt = self._attempt(job, execution, started, "error", str(reason), None)
             return self._commit(job, stage, Commit(ExecutionStatus.ERROR, attempt, summary=str(reason), error=reason.error))
 
+    def _earlier(self, run: Run, prepared: Prepared) -> Execution | None:
+        """The newest result with the same fingerprint, where this run takes such."""
+        return self._runs.reusable(prepared.fingerprint) if run.config.reuse and not prepared.network else None
+
     def _reuse(
-        self, run: Run, execution: Execution, prepared: Prepared, job: Job, stage: Stage, started: float
+        self, run: Run, execution: Execution, prepared: Prepared, job: Job, stage: Stage, started: float, earlier: Execution | None
     ) -> Sequence[int] | None:
-        """Commit an earlier result with the same fingerprint, if there is one and every byte of it is as recorded."""
-        earlier = self._runs.reusable(prepared.fingerprint) if run.config.reuse and not prepared.network else None
+        """Commit an earlier result, if there is one and every byte of it is as recorded."""
         if earlier is None or earlier.fence is None:
             return None
         source = self._store.publish(earlier.run_id, earlier.plugin_id, earlier.fence)

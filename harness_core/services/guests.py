@@ -1,7 +1,8 @@
 """What a guest is asked: the request for one execution, made from what was committed before it, and its fingerprint."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
@@ -15,6 +16,7 @@ from harness_core.ports.launcher import GuestRequest
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.store import Stage, Store
 from harness_core.ports.world import Blobs
+from harness_core.sdk.derived import artifact_name
 from harness_core.services.outcomes import ended_executions
 
 ENGINE_MEMORY_SHARE = 0.5
@@ -71,6 +73,7 @@ def guest_message(plugin: Plugin, *, call: str = "run", **parts: Any) -> dict[st
         "seed": 1,
         "engine_memory_mb": int(limits.memory_mb * ENGINE_MEMORY_SHARE),
         "limits": {name: value for name, value in vars(limits).items() if name != "concurrency"},
+        "derives": plugin.manifest.derives,
         "datasets": {},
         "upstream": {},
         "inputs": [],
@@ -130,7 +133,7 @@ class Preparing:
         message = guest_message(
             plugin, settings=settings, seed=seed, **context,
             datasets={role: str(self._store.dataset_folder(version_id)) for role, version_id in datasets.items()},
-            upstream={item.plugin_id: self._committed(item) for item in upstream},
+            upstream={item.plugin_id: self._committed(item, datasets) for item in upstream},
             inputs=[{"path": str(self._blobs.path(item.sha256)), "filename": item.filename, "sha256": item.sha256,
                      "size_bytes": item.size_bytes} for item in inputs],
         )  # fmt: skip
@@ -139,11 +142,29 @@ class Preparing:
     def _upstream(self, executions: Sequence[Execution], execution: Execution) -> list[Execution]:
         return [item for item in executions if item.plugin_id in execution.depends_on]
 
-    def _committed(self, execution: Execution) -> dict[str, str]:
+    def _committed(self, execution: Execution, roles: Iterable[str]) -> dict[str, Any]:
         folder = self._store.plugin_folder(execution.run_id, execution.plugin_id)
         if execution.fence is not None:
             folder = self._store.publish(execution.run_id, execution.plugin_id, execution.fence)
-        return {"folder": str(folder), "status": "OK" if execution.status == "REUSED" else str(execution.status)}
+        status = "OK" if execution.status == "REUSED" else str(execution.status)
+        return {"folder": str(folder), "status": status, "derived": self._derived(execution, folder, roles)}
+
+    def _derived(self, execution: Execution, folder: Path, roles: Iterable[str]) -> dict[str, str]:
+        """The files of derived columns that it left, by the role of their dataset version; a damaged one is as good as none."""
+        maker = self._catalog.plugins().get(execution.plugin_id)  # it may be gone since
+        if maker is None or not maker.manifest.derives or not execution.ok:
+            return {}
+        names = {f"plugins/{execution.plugin_id}/artifacts/{artifact_name(role)}": role for role in roles}
+        found: dict[str, str] = {}
+        for item in self._runs.artifacts(execution.run_id):
+            if item.path not in names:
+                continue
+            relative = item.path.split("/", 2)[2]
+            if _is_whole(self._store, folder / relative, item.sha256):
+                found[names[item.path]] = relative
+            else:
+                self._runs.note(execution.run_id, "execution.derived_refused", execution.plugin_id, reason=f"{relative} is damaged")
+        return found
 
     def _context(
         self, run: Run, executions: Sequence[Execution], versions: Sequence[DatasetVersion], plugin: Plugin
@@ -165,6 +186,13 @@ class Preparing:
             "plan": [planned(item.execution, item.status) for item in ended if item.execution.plugin_type not in CONCLUDING_TYPES],
             "report": assemble(run, ended, versions),
         }
+
+
+def _is_whole(store: Store, path: Path, sha256: str) -> bool:
+    try:
+        return store.sha256_of(path) == sha256
+    except OSError:
+        return False
 
 
 def sample_of(fraction: float, seed: int) -> dict[str, Any]:

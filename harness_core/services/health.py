@@ -22,6 +22,13 @@ class Schema(Protocol):
     def version(self) -> str | None: ...
 
 
+class Log(Protocol):
+    """What is asked about the state database's write-ahead log."""
+
+    def refuse_unsynced(self) -> None:
+        """Raises HarnessError where the disk did not confirm what was written."""
+
+
 class Disk(Protocol):
     """What is asked about the place where things are kept."""
 
@@ -64,9 +71,18 @@ class Examining:
     """Looks at the database, its schema, the workers, the plugins, the disk, and whether the service is on its way out."""
 
     def __init__(
-        self, jobs: Jobs, schema: Schema, disk: Disk, overview: Overview, catalog: Catalog, home: Path, min_free_bytes: int
+        self,
+        jobs: Jobs,
+        log: Log,
+        schema: Schema,
+        disk: Disk,
+        overview: Overview,
+        catalog: Catalog,
+        home: Path,
+        min_free_bytes: int,
     ) -> None:
-        self._jobs, self._schema, self._disk, self._overview, self._catalog = jobs, schema, disk, overview, catalog
+        self._jobs, self._log, self._schema, self._disk = jobs, log, schema, disk
+        self._overview, self._catalog = overview, catalog
         self._home, self._min_free_bytes = home, min_free_bytes
 
     def readiness(self, *, draining: bool = False) -> Readiness:
@@ -79,6 +95,7 @@ class Examining:
     def _database(self) -> Check:
         try:
             self._jobs.backlog()
+            self._log.refuse_unsynced()
         except HarnessError as failure:
             return Check("database", "failed", f"{failure.what} {failure.why}".strip(), failure.next_step)
         except Exception as failure:  # a database that answers nonsense is as bad as one that does not answer

@@ -41,6 +41,12 @@ class Overview:
             return worker.boot_id == self._clock.boot_id and process_is(worker.pid, worker.process_started)
         return worker.boot_id == self._clock.boot_id and worker.beat_at > self._clock.steady() - self._lease_s
 
+    def takers(self, run: Run) -> Sequence[Worker]:
+        """The living workers that take this run's jobs: those for anybody's, and the ``harness run`` that is at this one."""
+        alive = self.liveness().alive
+        own = {run.reserved_for, *(attempt.worker_id for attempt in self._runs.attempts(run.run_id))}
+        return [worker for worker in alive if worker.kind != "run" or worker.worker_id in own]
+
     def run(self, run_id: str) -> Run:
         return self.as_seen(self._runs.get(run_id))
 

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from harness_core.domain.errors import NotFound
-from harness_core.domain.grants import Decisions, decided, is_granted
+from harness_core.domain.grants import Decisions, decided, is_enabled, is_granted, switched
 from harness_core.domain.manifests import CAPABILITIES
 from harness_core.domain.plugins import Plugin
 from harness_core.domain.suggestions import did_you_mean
@@ -30,9 +30,9 @@ class Health:
     details: Mapping[str, Any] | None = None
 
 
-def list_plugins(catalog: Catalog) -> list[dict[str, Any]]:
+def list_plugins(catalog: Catalog, decisions: Decisions = NO_DECISIONS) -> list[dict[str, Any]]:
     """One record per plugin folder, by id: the valid ones, then the invalid ones with the number of their problems."""
-    valid = [{**_summary(plugin), "valid": True, "problem_count": 0} for plugin in catalog.plugins().values()]
+    valid = [{**_summary(plugin, decisions), "valid": True, "problem_count": 0} for plugin in catalog.plugins().values()]
     invalid = [
         {"plugin_id": Path(folder).name, "folder": folder, "valid": False, "problem_count": len(problems)}
         for folder, problems in catalog.problems().items()
@@ -46,7 +46,7 @@ def show_plugin(catalog: Catalog, plugin_id: str, decisions: Decisions = NO_DECI
     found = next((plugin for name, plugin in plugins.items() if name == plugin_id), None)
     if found is not None:
         used_by = [name for name, other in plugins.items() if plugin_id in other.manifest.depends_on]
-        return {**_summary(found), "valid": True, "problems": [], **_details(found, decisions), "used_by": used_by}
+        return {**_summary(found, decisions), "valid": True, "problems": [], **_details(found, decisions), "used_by": used_by}
     for folder, problems in catalog.problems().items():
         if plugin_id in (Path(folder).name, folder):
             return {
@@ -90,12 +90,22 @@ def decide(catalog: Catalog, grants: Grants, plugin_id: str, names: Sequence[str
 
     Raises NotFound, or UsageError where its manifest does not ask for one.
     """
-    plugin = next((plugin for name, plugin in catalog.plugins().items() if name == plugin_id), None)
-    if plugin is None:
-        raise no_such_plugin(catalog, plugin_id)
+    plugin = _valid(catalog, plugin_id)
     decisions = decided(grants.decisions(), plugin, names, granted=granted)
     grants.write(decisions)
     return capabilities_of(plugin, decisions)
+
+
+def switch(catalog: Catalog, grants: Grants, plugin_id: str, *, enabled: bool) -> None:
+    """Let a plugin take part in runs submitted from now on, or in none. Raises NotFound."""
+    grants.write(switched(grants.decisions(), _valid(catalog, plugin_id).id, enabled=enabled))
+
+
+def _valid(catalog: Catalog, plugin_id: str) -> Plugin:
+    plugin = next((plugin for name, plugin in catalog.plugins().items() if name == plugin_id), None)
+    if plugin is None:
+        raise no_such_plugin(catalog, plugin_id)
+    return plugin
 
 
 def plugin_health(plugin: Plugin, launcher: Launcher, scratch: Path) -> Health:
@@ -129,7 +139,7 @@ def _health(outcome: GuestOutcome) -> Health:
     return Health("degraded" if state == "degraded" else "unhealthy", sentence or f"It says {state!r}.", details=answer)
 
 
-def _summary(plugin: Plugin) -> dict[str, Any]:
+def _summary(plugin: Plugin, decisions: Decisions) -> dict[str, Any]:
     manifest = plugin.manifest
     return {
         "plugin_id": manifest.id,
@@ -141,6 +151,7 @@ def _summary(plugin: Plugin) -> dict[str, Any]:
         "source": plugin.source,
         "folder": str(plugin.folder),
         "code_hash": plugin.code_hash,
+        "enabled": is_enabled(plugin.id, decisions),
     }
 
 

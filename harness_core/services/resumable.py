@@ -183,17 +183,23 @@ class ResumableUploads:
             self.state(partial_id)
             self._forget(partial_id)
 
-    def drop_expired(self) -> None:
-        """Drop what nobody has touched for a week."""
-        if not self._folder.is_dir():
-            return
-        for entry in sorted(self._folder.iterdir()):
-            try:
-                expired = self.state(entry.name).expires_at < self._clock.now()
-            except NotFound:
-                expired = entry.stat().st_mtime + KEPT_S < self._clock.now()
-            if expired:
-                self._forget(entry.name)
+    def drop_expired(self) -> int:
+        """Drop what nobody has touched for a week, whichever process takes pieces; returns how many."""
+        entries = sorted(self._folder.iterdir()) if self._folder.is_dir() else []
+        expired = [entry.name for entry in entries if self._touched_at(entry) + KEPT_S < self._clock.now()]
+        for name in expired:
+            self._forget(name)
+        return len(expired)
+
+    def _touched_at(self, place: Path) -> float:
+        """When its last piece came; a piece that is on its way, perhaps to another process, shows in the file that it grows."""
+        try:
+            told, shown = self.state(place.name).touched_at, place / "data"
+        except NotFound:
+            told, shown = 0.0, place
+        with suppress(FileNotFoundError):
+            return max(told, shown.stat().st_mtime)
+        return told
 
     def _take(self, partial: Partial, pieces: Iterable[bytes], sha256: bytes | None) -> Partial:
         running = self._digest_at(partial)

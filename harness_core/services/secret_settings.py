@@ -43,7 +43,7 @@ class SecretKeeping:
         known = {**request.message, "settings": _filled(request.message["settings"], secrets)}
         outcome = self._launcher.run(
             replace(request, message=known),
-            on_progress=lambda progress: on_progress(replace(progress, what=hidden.text(progress.what)[0])),
+            on_progress=lambda told: on_progress(replace(told, what=hidden.text(told.what)[0], unit=hidden.text(told.unit)[0])),
             on_log=lambda entry: on_log(hidden.value(entry)[0]),
             cancelled=cancelled,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from harness_core.domain.errors import Problem, UsageError
 from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
 from harness_core.domain.formats import RawFormat
-from harness_core.domain.grants import denied_to, network_open_to, that_count
+from harness_core.domain.grants import denied_to, is_enabled, kept_out, network_open_to, that_count
 from harness_core.domain.plans import Plan, PlanStep, build_plan
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.runs import (
@@ -73,7 +73,10 @@ class Submission:
 
 @dataclass(frozen=True)
 class Prospect:
-    """A run as it would be: shown before it is confirmed, recorded when it is. ``raw_format`` is None where it is new."""
+    """A run as it would be: shown before it is confirmed, recorded when it is. ``raw_format`` is None where it is new.
+
+    ``kept_out`` says of plugins that no plan may choose why that is.
+    """
 
     config: RunConfig
     fingerprint: str
@@ -81,6 +84,7 @@ class Prospect:
     plan: Plan
     previews: Sequence[Mapping[str, Any]]
     raw_format: RawFormat | None = None
+    kept_out: Mapping[PluginId, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -142,11 +146,13 @@ class Submitting:
         plugins = self._catalog.plugins()
         inputs = tuple(as_input(self._library.upload(upload_id)) for upload_id in asked.upload_ids)
         self._check(asked, inputs)
-        ingest = choose_ingest(list(plugins.values()), inputs)
-        wanted = self._wanted(asked, plugins, ingest)
         decisions = self._grants.decisions()
+        out = kept_out(plugins, decisions)
+        able = {name: plugin for name, plugin in plugins.items() if name not in out}
+        ingest = choose_ingest(list(able.values()), inputs)
+        wanted = self._wanted(asked, able, ingest)
         plan = build_plan(plugins, wanted, engine_version=self._engine["harness"], decisions=decisions)
-        considered = sorted(plugins) if asked.plugins is None else [step.plugin_id for step in plan.steps]
+        considered = sorted(able) if asked.plugins is None else [step.plugin_id for step in plan.steps]
         decided = self._decide(asked, inputs, ingest, {name: plugins[name] for name in considered})
         config = RunConfig(
             inputs=inputs,
@@ -167,7 +173,7 @@ class Submitting:
             open_network=network_open_to({name: plugins[name] for name in considered}, decisions) if self._allow_network else (),
         )
         fingerprint = run_fingerprint(config)
-        return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, decided.previews, decided.raw_format)
+        return Prospect(config, fingerprint, resolved_seed(config, fingerprint), plan, decided.previews, decided.raw_format, out)
 
     def _check(self, asked: Submission, inputs: Sequence[Input]) -> None:
         if not inputs:
@@ -179,17 +185,18 @@ class Submitting:
             raise UsageError("bad_sample", f"A sample of {asked.sample:g} of the rows cannot be taken.",
                              next_step="Give a fraction above 0 and up to 1, such as 0.1.")  # fmt: skip
 
-    def _wanted(self, asked: Submission, plugins: Mapping[PluginId, Plugin], ingest: Plugin | None) -> list[PluginId]:
-        """The plugins to begin with. Reports of an auto run join when the planner has chosen."""
+    def _wanted(self, asked: Submission, able: Mapping[PluginId, Plugin], ingest: Plugin | None) -> list[PluginId]:
+        """The plugins to begin with, of those that are ``able`` unless named. Reports of an auto run join when it is planned."""
         if ingest is None:  # nothing can be read, so nothing is run: the report will say what is missing
-            return of_type(plugins, "report")
+            return of_type(able, "report")
         first = [ingest.id]
         if asked.plugins is None:
-            return [*first, *of_type(plugins, "profile"), *of_type(plugins, "planner")[:1]]
-        unknown = [name for name in asked.plugins if name not in plugins]
+            return [*first, *of_type(able, "profile"), *of_type(able, "planner")[:1]]
+        there = self._catalog.plugins()
+        unknown = [name for name in asked.plugins if name not in there]
         if unknown:
-            raise _no_such_plugin(unknown, plugins)
-        return [*first, *(PluginId(name) for name in asked.plugins), *of_type(plugins, "report")]
+            raise _no_such_plugin(unknown, there)
+        return [*first, *(PluginId(name) for name in asked.plugins), *of_type(able, "report")]
 
     def _decide(
         self, asked: Submission, inputs: Sequence[Input], ingest: Plugin | None, plugins: Mapping[PluginId, Plugin]
@@ -243,7 +250,7 @@ def of_type(plugins: Mapping[PluginId, Plugin], type_: str) -> list[PluginId]:
 def executions_of(
     run: Run, plan: Plan, plugins: Mapping[PluginId, Plugin], have: frozenset[PluginId] = frozenset()
 ) -> list[Execution]:
-    """The executions of a plan that the run does not have yet; one whose capabilities are denied is BLOCKED from the start."""
+    """The executions of a plan that the run does not have yet; one that is disabled or denied is BLOCKED from the start."""
     return [_execution(run, step, plugins[step.plugin_id]) for step in plan.steps if step.plugin_id not in have]
 
 
@@ -261,11 +268,17 @@ def _execution(run: Run, step: PlanStep, plugin: Plugin) -> Execution:
     )
     if not step.blocked:
         return execution
-    error = {"type": "CapabilityDenied", "message": step.blocked, "remedy": _remedy(plugin, run)}
+    error = {"type": _kind(plugin, run), "message": step.blocked, "remedy": _remedy(plugin, run)}
     return replace(execution, status=ExecutionStatus.BLOCKED, summary=step.blocked, error=error, ended_at=run.created_at)
 
 
+def _kind(plugin: Plugin, run: Run) -> str:
+    return "CapabilityDenied" if is_enabled(plugin.id, run.config.grants) else "PluginDisabled"
+
+
 def _remedy(plugin: Plugin, run: Run) -> str:
+    if not is_enabled(plugin.id, run.config.grants):
+        return f"`harness plugins enable {plugin.id}` lets it run, in runs submitted from then on."
     missing = " ".join(denied_to(plugin, run.config.grants))
     return f"`harness plugins grant {plugin.id} {missing}` lets it run, or use a plugin that does without."
 

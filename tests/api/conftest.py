@@ -1,5 +1,6 @@
 """A client of an app in this process, and one of a real service that serves a whole module."""
 
+import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,10 +50,30 @@ def run_to_its_end(core: Core, client: TestClient, filename: str = "table.csv", 
     return run_id
 
 
+@pytest.fixture(scope="session")
+def ended_once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A home in which a run has ended well, and the run's id: to be copied."""
+    root = tmp_path_factory.mktemp("ended")
+    core = open_core(read_settings({}, home=root / "home"), queue_url="memory://", catalog=small_catalog(root / "plugins"))
+    try:
+        return root / "home", run_to_its_end(core, client_of(core))
+    finally:
+        core.close()
+
+
 @pytest.fixture
-def ended(core: Core, client: TestClient) -> str:
+def home(tmp_path: Path, request: pytest.FixtureRequest) -> Path:
+    """The test's own; where it asks for a run that has ended, there is one in it."""
+    home = tmp_path / "home"
+    if "ended" in request.fixturenames:
+        shutil.copytree(request.getfixturevalue("ended_once")[0], home)
+    return home
+
+
+@pytest.fixture
+def ended(ended_once: tuple[Path, str]) -> str:
     """The id of a run that has ended well, in a home of the test's own."""
-    return run_to_its_end(core, client)
+    return ended_once[1]
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,9 @@ from types import TracebackType
 
 import httpx
 
+from harness_core.adapters.catalog.folders import FolderCatalog
+from tests.fakes.plugins import small_catalog
+
 ROOT = Path(__file__).resolve().parents[2]
 SLOW = """
 import time
@@ -32,6 +35,9 @@ class Served:
         self.home, self._options, self._environ = home, options, environ
 
     def __enter__(self) -> "Served":
+        plugins = _plugins_beside(self.home)
+        if not plugins.exists():
+            small_catalog(plugins, analysis_slow=SLOW)
         environ = {**os.environ, **{f"HARNESS_{name.upper()}": value for name, value in self._environ.items()}}
         self._log = tempfile.TemporaryFile("w+")
         command = [sys.executable, "-m", "tests.api.serving", str(self.home), *self._options]
@@ -72,15 +78,18 @@ class Served:
         return str(answer.json()["run_id"])
 
 
+def _plugins_beside(home: Path) -> Path:
+    return home.parent / "small_plugins"
+
+
 def main() -> int:
     from harness_api import server
     from harness_core.bootstrap import open_core
     from harness_core.settings import read_settings
-    from tests.fakes.plugins import small_catalog
 
     home, options = Path(sys.argv[1]), sys.argv[2:]
     if "--product-plugins" not in options:
-        catalog = small_catalog(home.parent / "small_plugins", analysis_slow=SLOW)
+        catalog = FolderCatalog([(_plugins_beside(home), "path")], check_interval_s=0.0)
         server.open_core = lambda settings: open_core(settings, catalog=catalog)  # type: ignore[attr-defined,misc,assignment]
     port = next((int(option.removeprefix("--port=")) for option in options if option.startswith("--port=")), 0)
     return server.serve(

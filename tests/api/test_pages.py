@@ -15,7 +15,7 @@ from tests.api.conftest import Archive
 
 STATIC = Path(__file__).resolve().parents[2] / "ui_static"
 PAGES = ("/", "/runs", "/runs?status=COMPLETED&q=table", "/runs/{run}", "/runs/{run}/findings", "/runs/{run}/columns",
-         "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/config", "/runs/{run}/lineage", "/compare?a={run}&b={run}",
+         "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/files/report.json", "/runs/{run}/config", "/runs/{run}/lineage", "/compare?a={run}&b={run}",
          "/compare?a={run}", "/compare", "/files", "/diagnostics", "/datasets", "/datasets/{dataset}", "/plugins",
          "/plugins/analysis_count", "/start?upload={upload}", "/runs/{run}/retry", "/runs/{run}/proof", "/runs?deleted=1", "/presets",
          "/new/preset?run={run}", "/erps", "/new/erp", "/formats", "/decisions", "/help", "/help/reference/commands",
@@ -103,7 +103,7 @@ def test_tables_explain_themselves(archive: Archive, path: str) -> None:
     """A caption, and a scope for every heading."""
     found = page(archive, path)
     assert len(found.all("caption")) == len(found.all("table"))
-    assert all(item.get("scope") in ("col", "row") for item in found.all("th"))
+    assert all(item.get("scope") in ("col", "row", "rowgroup") for item in found.all("th"))
 
 
 def test_a_page_is_light(archive: Archive) -> None:

@@ -33,17 +33,20 @@ class Working:
     """An execution that is half done after ten seconds."""
 
     progress_done, progress_total, started_at = 500.0, 1000.0, 90.0
-    progress_unit, progress_rate = "rows", None
+    progress_unit = "rows"
 
 
 @pytest.mark.parametrize(
     ("changed", "words"),
     [
-        ({}, "500 of 1,000 rows, 50 rows/s, about 10.0 s left"),
-        ({"progress_unit": ""}, "500 of 1,000, about 10.0 s left"),
-        ({"progress_rate": 100.0}, "500 of 1,000 rows, 100 rows/s, about 5.0 s left"),
-        ({"progress_done": 0.5, "progress_total": 1.0, "progress_unit": ""}, "about 10.0 s left"),
-        ({"started_at": None}, ""),
+        ({}, "500 of 1,000 rows, 50 rows/s, about 10 s left"),
+        ({"progress_unit": ""}, "500 of 1,000 steps, about 10 s left"),
+        ({"progress_done": 3.2e6, "progress_total": 1e7}, "3.2 of 10.0 million rows, 320,000 rows/s, about 21 s left"),
+        ({"progress_done": 14e6, "progress_total": 2e7}, "14.0 of 20.0 million rows, 1.4 million rows/s, about 4 s left"),
+        ({"progress_done": 1.2e6, "progress_total": 3e6, "progress_unit": "bytes"}, "1.2 MB of 3 MB, 120 kB/s, about 15 s left"),
+        ({"started_at": 99.5}, "500 of 1,000 rows"),
+        ({"progress_done": 0.5, "progress_total": 1.0, "progress_unit": ""}, "about 10 s left"),
+        ({"started_at": None}, "500 of 1,000 rows"),
         ({"progress_total": 0.0}, ""),
     ],
 )

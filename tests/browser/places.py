@@ -6,9 +6,10 @@ from tests.api.serving import Served
 
 PAGES = (
     "/", "/runs", "/runs?deleted=1", "/runs/{run}", "/runs/{run}/report", "/runs/{run}/findings", "/runs/{run}/findings/{finding}",
-    "/runs/{run}/columns", "/runs/{run}/columns/unit_price", "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/config",
-    "/runs/{run}/lineage", "/runs/{run}/proof", "/compare?a={run}&b={run}", "/compare?b={run}", "/files", "/diagnostics", "/datasets",
-    "/datasets/{dataset}", "/plugins", "/plugins/analysis_pii_scan", "/start?upload={upload}&erp=north&preset=strict",
+    "/runs/{run}/columns", "/runs/{run}/columns/unit_price", "/runs/{run}/logs", "/runs/{run}/files", "/runs/{run}/files/report.json",
+    "/runs/{run}/config", "/runs/{run}/lineage", "/runs/{run}/proof", "/compare?a={run}&b={run}", "/compare?b={run}", "/files",
+    "/diagnostics", "/datasets", "/datasets/{dataset}", "/plugins", "/plugins/analysis_pii_scan", "/plugins/profile_basic/disable",
+    "/start?upload={upload}&erp=north&preset=strict",
     "/runs/{run}/retry", "/presets", "/presets/strict", "/presets/strict/edit", "/new/preset?run={run}", "/erps", "/erps/north",
     "/erps/north/edit", "/erps/north/issue?id=stock-9999", "/new/erp", "/formats", "/formats/sales_orders", "/formats/sales_orders/edit",
     "/decisions", "/help", "/help/how-to/keep-and-delete", "/nothing-here",

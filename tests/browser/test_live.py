@@ -162,6 +162,36 @@ def test_an_upload_goes_on_after_lost_connections(open_page: Open, service: Serv
     assert sent >= 4
 
 
+def test_an_upload_goes_on_after_its_service_was_killed(open_at: Open, port: int, tmp_path: Path) -> None:
+    """SIGKILL while a piece is on its way at 60 %, and a new service: it goes on by itself, and sends at most that piece again."""
+    data, piece, home = os.urandom(2_000_000), 100_000, tmp_path / "home"
+    (tmp_path / "large.csv").write_bytes(data)
+    offsets: list[int] = []
+    with Served(home, f"--port={port}", "--no-worker", drain_s="1") as served:
+        page = open_at("/")
+        page.evaluate(f"document.getElementById('upload').dataset.pieceBytes = {piece}")
+
+        def kill_at_sixty(route: Route) -> None:
+            if route.request.method == "PATCH":
+                offsets.append(int(route.request.headers["upload-offset"]))
+            route.continue_()
+            if offsets and offsets[-1] >= 0.6 * len(data) and served.process.poll() is None:
+                served.stop(signal.SIGKILL)
+
+        page.route("**/api/v1/tus/*", kill_at_sixty)
+        page.locator("#file").set_input_files(tmp_path / "large.csv")
+        with page.expect_event("requestfailed", lambda request: request.method == "PATCH"):
+            page.get_by_role("button", name="Upload and look at it").click()
+    with Served(home, f"--port={port}", "--no-worker", drain_s="1") as again:
+        page.wait_for_url("**/start?upload=*", wait_until="commit")
+        upload_id = re.search(r"upload=([^&]+)", page.url)
+        assert upload_id
+        assert again.client.get(f"/api/v1/uploads/{upload_id[1]}").json()["sha256"] == hashlib.sha256(data).hexdigest()
+    assert offsets[:13] == list(range(0, 1_200_001, piece)), "killed at 60 %, and nothing was sent twice until then"
+    assert sorted(set(offsets)) == list(range(0, len(data), piece))
+    assert len(offsets) <= len(data) // piece + 1
+
+
 def test_a_file_that_is_too_large_is_refused_in_words(open_page: Open, tmp_path: Path) -> None:
     """What the service says stands on the page, and another file can be tried."""
     (tmp_path / "any.csv").write_bytes(CSV)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from harness_api.cli.exits import MEANINGS, Exit
-from tests.cli.conftest import Ended, Harness
+from tests.cli.conftest import Ended, Harness, forked
 
 CONFIGS = {
     "duplicate key": ("seed: 1\nseed: 2\n", "stands twice"),
@@ -56,7 +56,7 @@ def assert_three_lines(done: Ended, code: int) -> None:
 def test_usage_errors_exit_2_in_both_forms(shared: Harness, arguments: list[str]) -> None:
     """An unknown word, option, name or value, from the parser or from the services: exit 2, and nothing recorded as a run."""
     before = shared.rows("SELECT count(*) FROM run")
-    assert_three_lines(shared(*arguments), 2)
+    assert_three_lines(forked(shared, *arguments), 2)
     if arguments[0] in ("rnu", "runs"):
         done = shared(*arguments, "--json")
         assert (done.code, done.document["exit"]) == (2, {"code": 2, "name": "usage"})
@@ -68,7 +68,7 @@ def test_usage_errors_exit_2_in_both_forms(shared: Harness, arguments: list[str]
 def test_mistakes_in_the_configuration_are_named(shared: Harness, text: str, said: str) -> None:
     """Each mistake is a problem with its place; nothing runs."""
     config = shared.file(text, "config.yaml")
-    done = shared("run", shared.file(), "--config", config, "--json")
+    done = forked(shared, "run", shared.file(), "--config", config, "--json")
     assert (done.code, done.document["exit"]["name"]) == (2, "usage")
     assert said in str(done.document["error"]["problems"])
 

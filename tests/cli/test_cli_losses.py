@@ -6,7 +6,7 @@ import subprocess
 
 import psutil
 
-from tests.cli.conftest import Harness, ended, eventually, write_plugin
+from tests.cli.conftest import Harness, ended, eventually, forked, write_plugin
 
 PATIENCE_S = 180
 RUNS = """
@@ -52,7 +52,7 @@ def test_a_poison_plugin_is_given_up_and_the_run_goes_on(harness: Harness) -> No
     for _ in range(3):
         kill(start_worker(harness, env, "analysis_poison"))
     assert ended(harness.start("worker", "--burst", env=env), PATIENCE_S).code == 0
-    shown = harness("runs", "show", run_id, "--json").document
+    shown = forked(harness, "runs", "show", run_id, "--json").document
     by_id = {item["plugin_id"]: item for item in shown["executions"]}
     poison = by_id["analysis_poison"]
     assert (shown["status"], poison["status"], poison["error"]["type"]) == ("PARTIAL", "ERROR", "WorkerLost")

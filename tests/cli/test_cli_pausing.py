@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import psutil
 
-from tests.cli.conftest import Harness, ended, eventually
+from tests.cli.conftest import Harness, ended, eventually, forked
 from tests.cli.test_cli_queue import submit
 
 SLOW = ("--set", "analysis_slow.seconds=1.5")
@@ -39,7 +39,7 @@ def test_what_runs_is_finished_and_the_rest_waits_whoever_comes(harness: Harness
     worker = harness.start("worker", env=OWN_GUESTS)
     harness.wait_until_running("analysis_slow")
     with asleep(worker):
-        paused = harness("runs", "pause", run_id, "--json")
+        paused = forked(harness, "runs", "pause", run_id, "--json")
     assert paused.code == 0
     assert paused.document.items() >= {"run_id": run_id, "status": "RUNNING", "running": ["analysis_slow"]}.items()
     assert paused.document["paused_at"]
@@ -49,13 +49,13 @@ def test_what_runs_is_finished_and_the_rest_waits_whoever_comes(harness: Harness
     assert ended(worker, PATIENCE_S).code == 143
     assert harness("worker", "--burst").code == 0
     assert states(harness)["report_bundle"] == "PENDING"
-    again = harness("runs", "pause", run_id)
+    again = forked(harness, "runs", "pause", run_id)
     assert again.out == f"Run {run_id} is paused. Go on with `harness runs resume {run_id}`.\n"
-    shown = harness("runs", "show", run_id, "--json").document
+    shown = forked(harness, "runs", "show", run_id, "--json").document
     assert (shown["status"], shown["paused_at"]) == ("RUNNING", paused.document["paused_at"])
     assert "harness runs resume" in shown["waiting_because"]
-    assert "RUNNING, paused" in harness("runs", "list").out
-    assert harness("runs", "list", "--json").document["runs"][0]["paused_at"] == paused.document["paused_at"]
+    assert "RUNNING, paused" in forked(harness, "runs", "list").out
+    assert forked(harness, "runs", "list", "--json").document["runs"][0]["paused_at"] == paused.document["paused_at"]
     resumed = harness("runs", "resume", run_id, "--json")
     assert (resumed.code, resumed.document["status"]) == (0, "COMPLETED"), resumed.err
     watched = ended(watching, PATIENCE_S)
@@ -68,15 +68,15 @@ def test_what_runs_is_finished_and_the_rest_waits_whoever_comes(harness: Harness
 def test_a_pause_while_queued_is_heeded_by_every_worker_to_come(harness: Harness) -> None:
     """A run that is paused before anybody took it stays QUEUED; waiting for it says why; cancelling it ends it."""
     run_id = submit(harness)
-    assert harness("runs", "pause", run_id).code == 0
+    assert forked(harness, "runs", "pause", run_id).code == 0
     assert harness("worker", "--burst").code == 0
     assert set(states(harness).values()) == {"PENDING"}
-    waited = harness("runs", "watch", run_id, "--timeout", "0.5")
+    waited = forked(harness, "runs", "watch", run_id, "--timeout", "0.5")
     assert waited.code == 124
     assert "paused" in waited.err
     assert f"harness runs resume {run_id}" in waited.err
     assert harness("runs", "cancel", run_id).out == f"Run {run_id} is CANCELLED.\n"
-    refused = harness("runs", "pause", run_id, "--json")
+    refused = forked(harness, "runs", "pause", run_id, "--json")
     assert (refused.code, refused.document["error"]["code"]) == (2, "run_ended")
 
 
@@ -86,7 +86,7 @@ def test_a_worker_that_is_killed_takes_no_pause_with_it(harness: Harness) -> Non
     worker = harness.start("worker", env=OWN_GUESTS)
     harness.wait_until_running("analysis_slow")
     with asleep(worker):
-        assert harness("runs", "pause", run_id).code == 0
+        assert forked(harness, "runs", "pause", run_id).code == 0
         worker.kill()
         ended(worker)
     assert harness("worker", "--burst").code == 0
@@ -97,12 +97,22 @@ def test_a_worker_that_is_killed_takes_no_pause_with_it(harness: Harness) -> Non
     assert harness.rows("SELECT DISTINCT attempts FROM execution") == [(1,)]
 
 
+def test_the_process_of_another_run_takes_nothing_over(harness: Harness) -> None:
+    """`harness run` works on its own run only, so `resume` of another one is done here, and nobody is promised."""
+    other = harness.start("run", harness.file(), "--plugins", "analysis_slow", env=OWN_GUESTS)
+    harness.wait_until_running("analysis_slow")
+    run_id = submit(harness)
+    resumed = harness("runs", "resume", run_id, "--json")
+    assert (resumed.code, resumed.document["status"]) == (0, "COMPLETED"), resumed.err
+    assert other.poll() is None
+
+
 def test_a_run_in_its_own_process_waits_and_goes_on(harness: Harness) -> None:
     """`harness run` is paused and resumed from another shell: it says so, stays, and ends as it would have."""
     running = harness.start("run", harness.file(), "--plugins", "analysis_slow", *SLOW, env=OWN_GUESTS)
     run_id = harness.wait_until_running("analysis_slow")
     with asleep(running):
-        assert harness("runs", "pause", run_id).code == 0
+        assert forked(harness, "runs", "pause", run_id).code == 0
     eventually(lambda: states(harness)["analysis_slow"] == "OK" and ["ended"])
     assert running.poll() is None
     assert states(harness)["report_bundle"] == "PENDING"

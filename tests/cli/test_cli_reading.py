@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from harness_api.cli.console import paint, safe
-from tests.cli.conftest import Harness
+from tests.cli.conftest import Harness, forked
 
 
 def test_runs_are_listed_and_shown(shared: Harness) -> None:
     """Newest first with a cursor; details with executions and times."""
-    listed = shared("runs", "list", "--json").document
+    listed = forked(shared, "runs", "list", "--json").document
     assert set(listed) == {"runs", "next", "exit"}
     (run,) = listed["runs"]
-    shown = shared("runs", "show", run["run_id"], "--json").document
+    shown = forked(shared, "runs", "show", run["run_id"], "--json").document
     statuses = {item["plugin_id"]: item["status"] for item in shown["executions"]}
     assert statuses["analysis_tiny"] == "OK"
     assert statuses["analysis_broken"] == "ERROR"
@@ -27,43 +27,43 @@ def test_runs_are_listed_and_shown(shared: Harness) -> None:
     assert broken["error"]["message"] == "this plugin is broken on purpose"
     assert set(broken) >= {"plugin_id", "status", "attempts", "reused", "error"}
     assert shown["times"]["ended"].endswith("Z")
-    text = shared("runs", "show", run["run_id"][:12])
+    text = forked(shared, "runs", "show", run["run_id"][:12])
     assert "analysis_broken" in text.out
-    assert shared("runs", "list", "--status", "completed").out == "No runs.\n"
-    assert shared("--home", str(shared.home), "runs", "list").out == shared("runs", "list").out
+    assert forked(shared, "runs", "list", "--status", "completed").out == "No runs.\n"
+    assert forked(shared, "--home", str(shared.home), "runs", "list").out == forked(shared, "runs", "list").out
 
 
 def test_datasets_are_listed_shown_and_previewed(shared: Harness) -> None:
     """What was read, how, and its rows in an aligned table."""
-    (dataset,) = shared("datasets", "list", "--json").document["datasets"]
+    (dataset,) = forked(shared, "datasets", "list", "--json").document["datasets"]
     assert (dataset["row_count"], dataset["column_count"]) == (4, 3)
     dataset_id = dataset["dataset_version_id"]
-    shown = shared("datasets", "show", dataset_id, "--json").document
+    shown = forked(shared, "datasets", "show", dataset_id, "--json").document
     assert [column["name"] for column in shown["columns"]] == ["day", "shop", "amount"]
-    table = shared("datasets", "preview", dataset_id, "--rows", "2", "--offset", "1").out.splitlines()
+    table = forked(shared, "datasets", "preview", dataset_id, "--rows", "2", "--offset", "1").out.splitlines()
     assert [line.split() for line in table] == [
         ["#", "day", "shop", "amount"], ["1", "2024-01-02", "south", "12.25"], ["2", "2024-01-03", "north", "9.0"],
     ]  # fmt: skip
     assert table[1].endswith(" 12.25")
-    assert shared("datasets", "preview", dataset_id, "--json").document["row_count"] == 4
+    assert forked(shared, "datasets", "preview", dataset_id, "--json").document["row_count"] == 4
 
 
 def test_plugins_are_listed_shown_and_validated(shared: Harness, tmp_path: Path) -> None:
     """Valid and invalid ones, and a new one that passes."""
-    listed = {item["plugin_id"]: item for item in shared("plugins", "list", "--json").document["plugins"]}
+    listed = {item["plugin_id"]: item for item in forked(shared, "plugins", "list", "--json").document["plugins"]}
     assert listed["analysis_tiny"]["valid"] is True
-    shown = shared("plugins", "show", "analysis_tiny", "--json").document
+    shown = forked(shared, "plugins", "show", "analysis_tiny", "--json").document
     assert set(shown["config_schema"]["properties"]) == {"loud", "severity"}
-    made = shared("plugins", "new", "analysis_fresh", "--folder", str(tmp_path), "--json")
+    made = forked(shared, "plugins", "new", "analysis_fresh", "--folder", str(tmp_path), "--json")
     assert made.code == 0, made.err
     assert (tmp_path / "analysis_fresh" / "plugin.yaml").is_file()
-    again = shared("plugins", "new", "analysis_fresh", "--folder", str(tmp_path))
+    again = forked(shared, "plugins", "new", "analysis_fresh", "--folder", str(tmp_path))
     assert again.code == 2
-    valid = shared("plugins", "validate", str(tmp_path / "analysis_fresh"), "--json")
+    valid = forked(shared, "plugins", "validate", str(tmp_path / "analysis_fresh"), "--json")
     assert (valid.code, valid.document["ok"]) == (0, True), valid.out
-    assert shared("plugins", "validate", "analysis_broken").code == 8
+    assert forked(shared, "plugins", "validate", "analysis_broken").code == 8
     (tmp_path / "analysis_fresh" / "plugin.yaml").write_text("id: analysis_fresh\n", encoding="utf-8")
-    invalid = shared("plugins", "validate", str(tmp_path / "analysis_fresh"), "--json")
+    invalid = forked(shared, "plugins", "validate", str(tmp_path / "analysis_fresh"), "--json")
     assert (invalid.code, invalid.document["ok"]) == (2, False)
 
 
@@ -103,17 +103,17 @@ def test_a_damaged_database_is_a_failure_of_the_doctor(harness: Harness) -> None
 
 def test_migrations_go_forward_and_back_with_a_copy(harness: Harness) -> None:
     """--check says what is; going down and up keeps a copy of what was before each."""
-    fresh = harness("migrate", "--check", "--json")
+    fresh = forked(harness, "migrate", "--check", "--json")
     assert (fresh.code, fresh.document["current"]) == (8, False)
-    assert harness("migrate", "--json").document["backup"] is None
-    assert harness("migrate", "--check").code == 0
-    assert harness("runs", "list").code == 0
-    down = harness("migrate", "--to", "base", "--json")
+    assert forked(harness, "migrate", "--json").document["backup"] is None
+    assert forked(harness, "migrate", "--check").code == 0
+    assert forked(harness, "runs", "list").code == 0
+    down = forked(harness, "migrate", "--to", "base", "--json")
     assert (down.code, down.document["to"]) == (0, None), down.err
     with closing(sqlite3.connect(down.document["backup"])) as copy:
         assert copy.execute("SELECT count(*) FROM run").fetchone() == (0,)
-    assert harness("migrate", "--to", "9999").code == 2
-    up = harness("migrate", "--json")
+    assert forked(harness, "migrate", "--to", "9999").code == 2
+    up = forked(harness, "migrate", "--json")
     assert (up.code, up.document["changed"]) == (0, True)
 
 
@@ -145,6 +145,6 @@ def test_what_a_plugin_or_a_file_says_cannot_steer_the_terminal() -> None:
 @pytest.mark.parametrize("wanted", [["runs", "list"], ["datasets", "list"], ["plugins", "list"]])
 def test_lists_have_the_plural_and_the_cursor(shared: Harness, wanted: list[str]) -> None:
     """Every list has the same shape."""
-    document = shared(*wanted, "--json").document
+    document = forked(shared, *wanted, "--json").document
     assert set(document) == {wanted[0], "next", "exit"}
     assert json.dumps(document["next"]) == "null"

@@ -13,7 +13,7 @@ import pytest
 from harness_api.cli.exits import SEVERITIES, Exit, Severity, Verdict
 from harness_core.domain.errors import UsageError
 from harness_core.sdk.contract import SEVERITIES as SDK_SEVERITIES
-from tests.cli.conftest import Harness, ended
+from tests.cli.conftest import Harness, ended, forked
 
 CONTRACT_KEYS = {"run_id", "status", "run_fingerprint", "dataset_version_id", "run_dir", "report", "insight_count", "exit"}
 
@@ -54,7 +54,7 @@ def test_reuse_and_force(harness: Harness) -> None:
     reports, reused = [], []
     for option in ("--reuse", "--reuse", "--force"):
         run_id = harness("run", harness.file(), "--plugins", "analysis_tiny", option, "--json").document["run_id"]
-        shown = harness("runs", "show", run_id, "--json").document
+        shown = forked(harness, "runs", "show", run_id, "--json").document
         reports.append(Path(shown["report"]).read_bytes())
         reused.append({item["plugin_id"] for item in shown["executions"] if item["reused"]})
     assert reports[0] == reports[1] == reports[2]
@@ -77,7 +77,7 @@ def test_reuse_and_force(harness: Harness) -> None:
 def test_a_partial_run_ends_with_the_code_that_was_asked_for(shared: Harness, options: list[str], code: int, name: str) -> None:
     """The exit code of an ended partial run, by the options, from outside."""
     run_id = shared.rows("SELECT run_id FROM run")[0][0]
-    done = shared("runs", "watch", run_id, *options, "--json")
+    done = forked(shared, "runs", "watch", run_id, *options, "--json")
     assert (done.code, done.document["exit"]) == (code, {"code": code, "name": name})
 
 
@@ -155,7 +155,7 @@ def test_a_stopped_run_resumes_to_the_same_bytes(harness: Harness, undisturbed: 
         assert stopped.document["run_id"] == run_id
         assert stopped.document["exit"] == {"code": code, "name": name}
         assert f"harness runs resume {run_id}" in stopped.err
-    assert harness("runs", "show", run_id, "--json").document["status"] == "ABORTED"
+    assert forked(harness, "runs", "show", run_id, "--json").document["status"] == "ABORTED"
     resumed = harness("runs", "resume", run_id, "--json")
     assert (resumed.code, resumed.document["status"]) == (0, "COMPLETED")
     assert harness.rows("SELECT count(*) FROM attempt WHERE plugin_id = 'ingest_tabular'") == [(1,)]

@@ -1,9 +1,12 @@
 """A service without a worker, or a worker, with the small plugins of the tests: what a storm kills and starts again.
 
-``python -m tests.crash.part api HOME PLUGINS PORT`` or ``python -m tests.crash.part worker HOME PLUGINS [CLOCK]``. A worker with a
-CLOCK lives by a clock on the wall that is wrong by as many seconds as stand in that file.
+``python -m tests.crash.part api HOME PLUGINS PORT``, ``… worker HOME PLUGINS [CLOCK]``, or ``… disk HOME PLUGINS CALL:DISK``. A worker
+with a CLOCK lives by a clock on the wall that is wrong by as many seconds as stand in that file. For one with a DISK, the system call
+(``fsync`` or ``fdatasync``) takes as many seconds longer as stand in the file, once, which is renamed to ``.asleep`` meanwhile and to
+``.awake`` after it.
 """
 
+import os
 import signal
 import sys
 import time
@@ -27,12 +30,30 @@ def main(kind: str, home: Path, plugins: Path, more: str | None = None) -> int:
         return server.serve(settings, host="127.0.0.1", port=int(more or 0), with_worker=False, open_to_network=False)
     from harness_worker.runtime import WorkerRuntime
 
-    if more is not None:
+    if kind == "disk" and more is not None:
+        slow_disk(*more.split(":"))
+    elif more is not None:
         wrong_by = Path(more)
         SystemClock.now = lambda self: time.time() + float(wrong_by.read_text())  # type: ignore[method-assign]
     WorkerRuntime(opened(settings), kind="worker", places=2).start()
     signal.pause()
     return 0
+
+
+def slow_disk(call: str, name: str) -> None:
+    file, real = Path(name), getattr(os, call)
+
+    def slow(descriptor: int) -> None:
+        try:
+            asleep = file.rename(file.with_suffix(".asleep"))
+        except FileNotFoundError:
+            real(descriptor)
+            return
+        time.sleep(float(asleep.read_text()))
+        real(descriptor)
+        asleep.rename(file.with_suffix(".awake"))
+
+    setattr(os, call, slow)
 
 
 if __name__ == "__main__":

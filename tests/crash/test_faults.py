@@ -10,7 +10,7 @@ import pytest
 
 from harness_core.adapters.db import engine
 from harness_core.adapters.db.engine import Database, open_engine
-from harness_core.domain.errors import Unhealthy
+from harness_core.domain.errors import NotSynced, Unhealthy
 from harness_core.domain.runs import ExecutionStatus
 from harness_core.ports.state import Commit
 from tests.integration.test_jobs import LEASE_S, ME, OTHER, State, VirtualClock
@@ -114,7 +114,9 @@ def test_a_full_disk_loses_nothing(state: State) -> None:
 def test_a_disk_that_does_not_confirm_is_never_believed_again(
     state: State, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """After a failed sync the next success proves nothing, so this process acknowledges no more; a new one starts afresh."""
+    """After a failed sync the next success proves nothing: this process acknowledges, claims and renews no more; a new one does."""
+    state.submit("run_0", *CHAIN)
+    held = state.claim(ME)
 
     def fails(descriptor: int) -> None:
         raise OSError(errno.EIO, "Input/output error")
@@ -124,8 +126,13 @@ def test_a_disk_that_does_not_confirm_is_never_believed_again(
         with pytest.raises(Unhealthy) as refused:
             state.submit("run_a", *CHAIN)
     assert refused.value.code == "state_database_not_synced"
-    with pytest.raises(Unhealthy):
-        state.submit("run_b", *CHAIN)
+    for refuses in (
+        lambda: state.submit("run_b", *CHAIN),
+        lambda: state.jobs.claim(OTHER),
+        lambda: state.jobs.heartbeat(ME, [held]),
+    ):
+        with pytest.raises(NotSynced):
+            refuses()
     state.database.close()
     afresh = Database(open_engine(f"sqlite:///{tmp_path / 'state.sqlite'}"))
     with afresh.writing():

@@ -98,18 +98,37 @@ OFFENCES: Mapping[str, Sequence[str]] = {
 }
 
 
-@pytest.mark.parametrize("habit", OFFENCES)
-def test_a_plugin_that_leans_on_something_is_caught(tmp_path: Path, habit: str) -> None:
-    """The control: the proof fails, and names the place, for a plugin that lets each of these through."""
-    line, place = OFFENCES[habit]
+def leaning(folder: Path, number: int, line: str) -> Case:
+    """A plugin that does so."""
     code = (
         "import sys\nLOADED = set(sys.modules)\nimport os, time\nfrom datetime import datetime\nimport duckdb, pyarrow.parquet\n"
         f"from harness_core.sdk import PluginResult\n\ndef run(ctx):\n    {line}\n"
         '    return PluginResult.ok("Done.", metrics={"said": said})\n'
     )
-    folder = make_plugin(tmp_path, "analysis_leaning", "analysis", code)
+    name = f"analysis_leaning_{number}"
+    return Case(name, make_plugin(folder, name, "analysis", code), {"table": {"x": list(range(3000))}})
+
+
+@pytest.fixture(scope="module")
+def caught(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Sequence[str]]:
+    """What is told of each bad habit."""
+    folder = tmp_path_factory.mktemp("leaning")
+    cases = {habit: leaning(folder, number, line) for number, (habit, (line, _)) in enumerate(OFFENCES.items())}
+    told = outcomes(list(cases.values()))
+    return {habit: told[case.name].differences for habit, case in cases.items()}
+
+
+@pytest.mark.parametrize("habit", OFFENCES)
+def test_a_plugin_that_leans_on_something_is_caught(caught: Mapping[str, Sequence[str]], habit: str) -> None:
+    """The control: each of these is told, with its place."""
+    assert any(OFFENCES[habit][1] in said for said in caught[habit])
+
+
+def test_the_proof_fails_for_it(tmp_path: Path) -> None:
+    """The way an author sees it: an assertion that names the place."""
+    line, place = OFFENCES["the clock"]
     with pytest.raises(AssertionError, match=place):
-        prove_same_bytes(folder, {"x": list(range(3000))})
+        prove_same_bytes(leaning(tmp_path, 0, line).folder, {"x": list(range(3000))})
 
 
 def test_a_plugin_that_keeps_to_it_passes(tmp_path: Path) -> None:

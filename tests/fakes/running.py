@@ -11,16 +11,19 @@ from harness_core.services.submitting import Submission
 from harness_worker.runtime import WorkerRuntime
 
 DEADLINE_S = 60.0
+LOOK_S = (0.005, 0.05)
+"""The first pause between two looks, and the longest: looking costs the processor that what is waited for needs."""
 
 
 def until(condition: Callable[[], Any], what: str, deadline_s: float = DEADLINE_S) -> Any:
     """Wait for a state to be reached; fails with its name."""
-    ends = time.monotonic() + deadline_s
+    ends, (pause_s, longest_s) = time.monotonic() + deadline_s, LOOK_S
     while time.monotonic() < ends:
         found = condition()
         if found:
             return found
-        time.sleep(0.01)
+        time.sleep(pause_s)
+        pause_s = min(1.3 * pause_s, longest_s)
     raise AssertionError(f"waited {deadline_s} s for: {what}")
 
 

@@ -9,6 +9,7 @@ from harness_core.adapters.grants import GrantsFile
 from harness_core.bootstrap import Core
 from harness_core.domain.errors import NotFound, Unhealthy, UsageError
 from harness_core.services.plugins import decide, show_plugin
+from harness_worker.runtime import WorkerRuntime
 from tests.conftest import OpenCore
 from tests.fakes.plugins import make_plugin, small_catalog
 from tests.fakes.running import ended, run_to_end, submit
@@ -66,8 +67,12 @@ def test_a_recorded_run_keeps_its_grants(core: Core, table: Path) -> None:
     waiting = submit(core, table, plugins=["analysis_web"])
     decide(core.catalog, core.grants, "analysis_web", ["network"], granted=False)
     assert core.runs.get(waiting.run_id).config.grants == {"analysis_web": {"network": True}}
-    run_to_end(core, table, plugins=[])
-    ended(core, waiting)
+    worker = WorkerRuntime(core, kind="worker", places=2)
+    worker.start()
+    try:
+        ended(core, waiting)
+    finally:
+        worker.stop(drain_s=5.0)
     (execution,) = [item for item in core.runs.executions(waiting.run_id) if item.plugin_id == "analysis_web"]
     assert str(execution.status) == "NA"
 

@@ -38,6 +38,7 @@ from harness_core.domain.runs import (
     WorkerId,
 )
 from harness_core.ports.state import Closing, Commit, MemoryShortage
+from tests.fakes.migrated import lay_database
 
 LEASE_S = 30.0
 ME, OTHER = WorkerId("worker_me"), WorkerId("worker_other")
@@ -65,7 +66,9 @@ class State:
     def __init__(self, path: Path | None) -> None:
         self.clock = VirtualClock()
         self.database = Database(open_engine(f"sqlite:///{path}" if path else "sqlite://"))
-        Migrations(self.database.engine, product_folder("migrations")).upgrade()
+        migrations = Migrations(self.database.engine, product_folder("migrations"))
+        if not migrations.is_current():
+            migrations.upgrade()
         self.runs = SqlRuns(self.database, self.clock)
         self.jobs = SqlJobs(self.database, self.clock, LEASE_S)
 
@@ -111,6 +114,7 @@ class State:
 
 @pytest.fixture(params=["on disk", "in memory"])
 def state(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[State]:
+    lay_database(tmp_path)
     state = State(tmp_path / "state.sqlite" if request.param == "on disk" else None)
     yield state
     state.database.close()

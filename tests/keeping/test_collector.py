@@ -1,5 +1,6 @@
 """What goes by itself: a worker collects what nobody needs, one for all, and the doctor says what should have gone by now."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -7,10 +8,12 @@ from pathlib import Path
 import pytest
 
 from harness_core.bootstrap import Core
+from harness_core.domain.errors import NotFound
 from harness_core.domain.plugins import PluginId
 from harness_core.domain.retention import DAY_S
 from harness_core.domain.runs import ExecutionStatus, RunStatus
 from harness_core.services.doctor import Check, check_keeping
+from harness_core.services.janitors.collector import collect
 from harness_worker.runtime import Kind, WorkerRuntime
 from tests.conftest import OpenCore
 from tests.fakes.plugins import small_catalog
@@ -50,6 +53,20 @@ def test_workers_collect_by_themselves(open_home: OpenCore, tmp_path: Path, kind
             assert "collector" not in {thread.name for thread in worker._threads}
     finally:
         worker.stop(drain_s=1.0)
+
+
+def test_uploads_in_pieces_go_after_a_week(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever never came back is forgotten by the collector too, and not one whose piece is on its way to another process."""
+    left, under_way = (core.resumable.begin(name, 100) for name in ("left.csv", "under_way.csv"))
+    core.resumable.append(left.id, 0, [b"a piece"])
+    now = core.clock.now() + 8 * DAY_S
+    monkeypatch.setattr(type(core.clock), "now", lambda self: now)
+    folder = core.settings.home / "quarantine" / "tus"
+    os.utime(folder / under_way.id / "data", (now, now))
+    assert collect(core.collecting, core.store, core.blobs, core.resumable, every_s=3600) is not None
+    assert [path.name for path in folder.iterdir()] == [under_way.id]
+    with pytest.raises(NotFound):
+        core.resumable.state(left.id)
 
 
 def test_it_can_be_switched_off(open_home: OpenCore, tmp_path: Path) -> None:

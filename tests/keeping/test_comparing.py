@@ -10,10 +10,9 @@ from harness_core.bootstrap import Core
 from harness_core.domain.errors import Conflict, NotFound, Tampered
 from harness_core.domain.runs import RunId
 from harness_core.services.comparing import Side, compare
-from tests.cli.conftest import Harness
+from tests.cli.conftest import Harness, forked
 from tests.fakes.running import run_to_end, submit
 from tests.keeping.conftest import TwoRuns
-from tests.proof.test_commands import forked
 
 
 def test_a_run_equals_itself_computed_again(core: Core, old: RunId, two_runs: TwoRuns) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Harness
+from tests.cli.conftest import Harness, forked
 from tests.keeping.conftest import TwoRuns, stored
-from tests.proof.test_commands import forked, refused
+from tests.proof.test_commands import refused
 
 GRACE_OVER = ("--grace-days", "0")
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from tests.cli.conftest import Harness
+from tests.cli.conftest import Harness, forked
 
 TINY = ("--plugins", "analysis_tiny")
 
 
 def told(harness: Harness, *arguments: str, code: int = 0) -> Any:
-    """The one JSON document of a command that must end with ``code``."""
-    ended = harness(*arguments, "--json")
+    """The one JSON document of a command that must end with ``code``; only what executes plugins is a fresh interpreter."""
+    ended = harness(*arguments, "--json") if arguments[0] == "run" else forked(harness, *arguments, "--json")
     assert ended.code == code, ended.err
     assert ended.document["exit"]["code"] == code
     return ended.document

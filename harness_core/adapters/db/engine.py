@@ -14,7 +14,7 @@ from sqlmodel import Session
 from harness_core.adapters.db.grouping import Writers
 from harness_core.adapters.db.statements import Transaction
 from harness_core.adapters.db.syncing import SharedSync, SyncFailed
-from harness_core.domain.errors import Unhealthy
+from harness_core.domain.errors import NotSynced, Unhealthy
 
 BUSY_TIMEOUT_S = 30.0
 
@@ -54,7 +54,11 @@ def _begin_sqlite(connection: Any) -> None:
 
 
 class Database:
-    """Opens transactions; every adapter of this package works through one."""
+    """Opens transactions; every adapter of this package works through one.
+
+    Once the disk has not confirmed what was written, nothing more is written by this process, not even a claim or a heartbeat:
+    its leases run out, and others go on.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
@@ -75,6 +79,7 @@ class Database:
         A ``durable`` one has survived any loss of power when this returns. One that need not be (a claim, a heartbeat) is
         harmless to lose: everything that could have seen it is lost with it, and all begins again from what is there.
         """
+        self.refuse_unsynced()
         with clear_errors():
             with self._writers.alone() if self._writers else self._only_connection:
                 connection = self.engine.connect().execution_options(writes=True)
@@ -85,6 +90,7 @@ class Database:
     @contextmanager
     def changing(self, *, durable: bool = True) -> Iterator[Transaction]:
         """The same for prepared statements, without a session; several threads' may be written by one commit."""
+        self.refuse_unsynced()
         with clear_errors():
             with self._writers.together() if self._writers else self._by_itself() as transaction:
                 yield transaction
@@ -94,6 +100,12 @@ class Database:
     def _by_itself(self) -> Iterator[Transaction]:
         with self._only_connection, self.engine.connect().execution_options(writes=True) as connection, connection.begin():
             yield Transaction(connection.connection.cursor(), connection.dialect)
+
+    def refuse_unsynced(self) -> None:
+        """Raises Unhealthy where the disk did not confirm once; this process must be started again."""
+        if self._log is not None:
+            with clear_errors():
+                self._log.refuse_failed()
 
     def _sync(self, durable: bool) -> None:
         if durable and self._log is not None:
@@ -113,7 +125,7 @@ def clear_errors() -> Iterator[None]:
     try:
         yield
     except SyncFailed as reason:
-        raise Unhealthy(
+        raise NotSynced(
             "state_database_not_synced",
             "The disk did not confirm what was written to the state database.",
             why=str(reason),

@@ -106,7 +106,7 @@ START_EXECUTION = Statement(
     .where(col(ExecutionRow.execution_id) == bindparam("of_execution"))
     .values(
         status=ExecutionStatus.RUNNING, started_at=bindparam("now"), attempts=col(ExecutionRow.attempts) + 1,
-        progress_done=None, progress_total=None,
+        progress_done=None, progress_total=None, progress_what="", progress_unit="",
     )
     .returning(col(ExecutionRow.plugin_id))
 )  # fmt: skip

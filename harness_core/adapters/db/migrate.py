@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 VERSION_TABLE = "alembic_version"
-HEAD = "0006"
+HEAD = "0007"
 
 
 class Migrations:

@@ -2,6 +2,7 @@
 
 import base64
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import and_, bindparam, func, or_, union_all, update
@@ -24,6 +25,7 @@ from harness_core.adapters.db.tables import (
     UploadRow,
 )
 from harness_core.domain.errors import Conflict, NotFound, UsageError
+from harness_core.domain.pace import pace_of
 from harness_core.domain.plugins import CONCLUDING_TYPES
 from harness_core.domain.runs import (
     NOT_RETRIED,
@@ -47,8 +49,8 @@ SHORTEST_PREFIX = 6
 NOTE_PROGRESS = Statement(
     update(ExecutionRow)
     .where(col(ExecutionRow.execution_id) == bindparam("of_execution"), col(ExecutionRow.status) == ExecutionStatus.RUNNING)
-    .values(new("progress_done", "progress_total", "progress_what"))
-    .returning(*columns(ExecutionRow, "run_id", "plugin_id"))
+    .values(new("progress_done", "progress_total", "progress_what", "progress_unit"))
+    .returning(*columns(ExecutionRow, "run_id", "plugin_id", "started_at"))
 )
 MOST_TWINS = 20
 
@@ -183,14 +185,14 @@ class SqlRuns:
             return execution_record(row) if row is not None else None
 
     def note_progress(self, execution_id: ExecutionId, progress: Progress) -> None:
-        told = {"done": progress.done, "total": progress.total, "what": progress.what}
+        told, now = asdict(progress), self._clock.now()
         with self._db.changing(durable=False) as transaction:
             values = {f"new_progress_{name}": value for name, value in told.items()}
             found = transaction.row(NOTE_PROGRESS, of_execution=execution_id, **values)
             if found is not None:
-                run_id, plugin_id = found
-                noted = happening("execution.progress", plugin_id, **told, unit=progress.unit)
-                append_events(transaction, run_id, self._clock.now(), [noted])
+                run_id, plugin_id, started_at = found
+                pace = pace_of(progress.done, progress.total, None if started_at is None else now - started_at)
+                append_events(transaction, run_id, now, [happening("execution.progress", plugin_id, **told, **asdict(pace))])
 
     def note(self, run_id: RunId, type: str, plugin_id: str | None = None, **data: Any) -> None:  # noqa: A002
         with self._db.changing(durable=False) as transaction:
@@ -276,9 +278,9 @@ def _same_request(earlier: RunRow, digest: str) -> Run:
 
 def _nothing_to_retry(run: RunRow, blocked: Sequence[str]) -> Conflict:
     if blocked:
-        return Conflict("nothing_to_retry", f"What did not run in {run.run_id} lacks a capability: {', '.join(blocked)}.",
+        return Conflict("nothing_to_retry", f"What did not run in {run.run_id} was not allowed to: {', '.join(blocked)}.",
                         why="A retry keeps the configuration that the run was submitted with.",
-                        next_step="Grant it with `harness plugins grant`, then submit the file again.")  # fmt: skip
+                        next_step="Allow it with `harness plugins grant` or `enable`, then submit the file again.")  # fmt: skip
     return Conflict("nothing_to_retry", f"Every plugin of run {run.run_id} ended well.",
                     next_step="Submit the file again with --force to compute everything anew.")  # fmt: skip
 

@@ -24,6 +24,11 @@ class SharedSync:
         self._failure: OSError | None = None
         self._descriptor: int | None = None
 
+    def refuse_failed(self) -> None:
+        """Raises SyncFailed where the disk did not confirm once."""
+        if self._failure is not None:
+            raise SyncFailed(str(self._failure)) from self._failure
+
     def sync(self) -> None:
         """Raises SyncFailed where the disk did not confirm, now or ever before."""
         with self._turn:
@@ -31,8 +36,7 @@ class SharedSync:
             mine = self._asked
             while self._syncing and self._done < mine:
                 self._turn.wait()
-            if self._failure is not None:
-                raise SyncFailed(str(self._failure)) from self._failure
+            self.refuse_failed()
             if self._done >= mine:
                 return
             self._syncing, upto = True, self._asked

@@ -131,6 +131,7 @@ class ExecutionRow(SQLModel, table=True):
     progress_done: float | None = None
     progress_total: float | None = None
     progress_what: str = ""
+    progress_unit: str = Field(default="", sa_column_kwargs={"server_default": ""})
     memory_mb: int = Field(default=0, sa_column_kwargs={"server_default": "0"})
 
 
