@@ -112,6 +112,7 @@ def _finding(ctx: PluginContext, roles: Roles, best: Fit, more: Integers, saving
     content = {
         "pool": best.name, "servers": best.servers, "added": ctx.settings["added_servers"], "jobs": len(best.jobs),
         "measured_mean_s": measured, "replayed_mean_s": replayed, "mean_with_more_s": after, "assumptions": list(ASSUMPTIONS),
+        "saving": {"value": rounded(saving.value), "low": rounded(saving.low), "high": rounded(saving.high)},
     }  # fmt: skip
     ctx.write_artifact("replay.json", content)
     where = f" AND r = {quote_text(best.name)}" if best.name is not None else ""
