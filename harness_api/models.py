@@ -21,6 +21,11 @@ class RunRequest(BaseModel):
     erp: str | None = Field(None, description="The ERP the files come from: its settings, roles and known issues.")
     presets: list[str] = Field(default_factory=list, description="Settings presets by name; the last is the strongest.")
     sample: float | None = Field(None, gt=0, le=1, description="The share of the rows to read; all if absent.")
+    against: str | None = Field(
+        None,
+        min_length=1,
+        description="A run whose first file this one is compared with, or `previous`: the last of the same raw format, else ERP.",
+    )
     seed: int = Field(0, ge=0, lt=2**63, description="0 has it derived from the run's fingerprint.")
     reuse: bool | None = Field(None, description="Take results with the same execution fingerprint; true if absent.")
     force: bool | None = Field(None, description="Compute everything again: the opposite of reuse.")

@@ -50,7 +50,7 @@ def _folders(core: Core, run: Run, finding: Finding) -> Iterator[tuple[str, Path
                 raise Tampered("tampered", f"The data of {version.dataset_version_id} are not what was read from the file.",
                                why=f"Their SHA-256 is {digest[:12]}…, the record says {version.data_sha256[:12]}….",
                                next_step="Restore a backup, or upload the file again.")  # fmt: skip
-        yield version.role, folder
+        yield str(item["role"]), folder
 
 
 def sent(service: Service, name: str, write: Callable[[Path], object]) -> StreamingResponse:

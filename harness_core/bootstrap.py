@@ -36,6 +36,7 @@ from harness_core.domain.runs import WorkerId
 from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
 from harness_core.services.control import Controlling
+from harness_core.services.earlier_versions import EarlierVersions
 from harness_core.services.executing import Executing
 from harness_core.services.guests import Preparing
 from harness_core.services.inspecting import Inspecting
@@ -266,7 +267,8 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         uploading=Uploading(blobs, library, clock, names, settings.max_upload_bytes),
         inspecting=inspecting,
         submitting=Submitting(
-            runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants, settings.allow_network
+            runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants,
+            EarlierVersions(runs, library, memory), settings.allow_network,
         ),
         executing=Executing(runs, jobs, library, store, guests, preparing, clock),
         advancing=advancing,

@@ -51,6 +51,10 @@ SampleOption = Annotated[
     float | None,
     typer.Option("--sample", metavar="FRACTION", help="Read this share of the rows only; everything then says SAMPLED."),
 ]
+AgainstOption = Annotated[
+    str | None,
+    typer.Option("--against", metavar="RUN", help="Compare with an earlier run's file, or `previous`: the last of this format."),
+]
 StrictOption = Annotated[bool, typer.Option("--strict/--best-effort", help="A partial run counts as failed (exit 3).")]
 AllowPartialOption = Annotated[
     bool, typer.Option("--allow-partial", help="A partial run counts as done (exit 0).", show_default=False)

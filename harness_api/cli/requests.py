@@ -17,11 +17,12 @@ EXAMPLE = "write `plugins: [analysis_outliers]`, `seed: 7`, or a plugin's id wit
 
 @dataclass(frozen=True)
 class Remembered:
-    """What the settings build on, and the share of the rows to read (None: all)."""
+    """What the settings build on, the share of the rows to read (None: all), and what to compare with."""
 
     presets: tuple[str, ...] = ()
     erp: str | None = None
     sample: float | None = None
+    against: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Request:
         return Submission(
             upload_ids, plugins=self.plugins, settings=self.settings, seed=self.seed, reuse=self.reuse, strict=self.strict,
             reserved_for=reserved_for, file_settings=self.file_settings, erp=self.known.erp, presets=self.known.presets,
-            sample=self.known.sample,
+            sample=self.known.sample, against=self.known.against,
         )  # fmt: skip
 
     def body(self, upload_ids: Sequence[str]) -> dict[str, Any]:
@@ -52,7 +53,7 @@ class Request:
 
         settings, known = merge(self.file_settings, self.settings), self.known
         body: dict[str, Any] = {"settings": settings, "seed": self.seed, "reuse": self.reuse, "strict": self.strict}
-        more = {"erp": known.erp, "presets": list(known.presets), "sample": known.sample}
+        more = {"erp": known.erp, "presets": list(known.presets), "sample": known.sample, "against": known.against}
         body |= {key: value for key, value in more.items() if value not in (None, [])}
         body |= {"upload_id": upload_ids[0]} if len(upload_ids) == 1 else {"upload_ids": list(upload_ids)}
         return body if self.plugins is None else body | {"plugins": list(self.plugins)}

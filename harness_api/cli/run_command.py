@@ -39,6 +39,7 @@ def run(
     preset: options.PresetOption = [],  # noqa: B006 - Typer copies it
     erp: options.ErpOption = None,
     sample: options.SampleOption = None,
+    against: options.AgainstOption = None,
     seed: options.SeedOption = None,
     strict: options.StrictOption = False,
     allow_partial: options.AllowPartialOption = False,
@@ -53,7 +54,7 @@ def run(
     the same happens when the time is over.
     """
     verdict = options.verdict_of(strict, allow_partial, fail_on)
-    known = Remembered(tuple(preset), erp, sample)
+    known = Remembered(tuple(preset), erp, sample, against)
     request = read_request(files, plugins, assignments, config, seed, known, reuse=reuse, strict=strict)
     prepare_out(out)
     deadline = Deadline(timeout)

@@ -39,6 +39,7 @@ def submit(
     preset: options.PresetOption = [],  # noqa: B006 - Typer copies it
     erp: options.ErpOption = None,
     sample: options.SampleOption = None,
+    against: options.AgainstOption = None,
     seed: options.SeedOption = None,
     strict: options.StrictOption = False,
     allow_partial: options.AllowPartialOption = False,
@@ -53,7 +54,7 @@ def submit(
     gives up after ten seconds without any worker (exit 8); Ctrl-C and --timeout end the waiting only, never the run.
     """
     verdict = options.verdict_of(strict, allow_partial, fail_on)
-    known = Remembered(tuple(preset), erp, sample)
+    known = Remembered(tuple(preset), erp, sample, against)
     request = read_request(files, plugins, assignments, config, seed, known, reuse=reuse, strict=strict)
     prepare_out(out)
     deadline = Deadline(timeout)

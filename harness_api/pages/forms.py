@@ -34,6 +34,7 @@ class StartForm:
     erp: str = ""
     presets: tuple[str, ...] = ()
     sample: str = ""
+    against: str = ""
     errors: Mapping[str, str] = field(default_factory=dict)
 
     def submission(self, plugins: Mapping[PluginId, Plugin], idempotency_key: str | None = None) -> Submission:
@@ -49,6 +50,7 @@ class StartForm:
             erp=self.erp or None,
             presets=self.presets,
             sample=_share(self.sample),
+            against=self.against or None,
         )
 
 
@@ -67,6 +69,7 @@ def start_form(fields: Sequence[tuple[str, str]]) -> StartForm:
         erp=last.get("erp", "").strip(),
         presets=tuple(value for name, value in fields if name == "preset" and value),
         sample=last.get("sample", "").strip(),
+        against=last.get("against", "").strip(),
     )
 
 
@@ -125,6 +128,7 @@ def command_line(asked: Submission, filenames: Sequence[str]) -> str:
     words += [word for name in asked.presets for word in ("--preset", name)]
     words += ["--erp", asked.erp] if asked.erp else []
     words += ["--sample", f"{asked.sample:g}"] if asked.sample is not None else []
+    words += ["--against", asked.against] if asked.against else []
     if asked.seed:
         words += ["--seed", str(asked.seed)]
     words += [flag for flag, given in (("--force", not asked.reuse), ("--strict", asked.strict)) if given]

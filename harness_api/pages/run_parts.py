@@ -11,7 +11,7 @@ from harness_api.pages.rendering import pages_of
 from harness_api.pages.run_frame import ended_report, run_frame
 from harness_api.service import Service, service_of
 from harness_core.domain.plugins import PluginId
-from harness_core.domain.runs import Run
+from harness_core.domain.runs import AGAINST, Run
 from harness_core.sdk.validation import with_defaults
 from harness_core.services.submitting import Submission
 
@@ -50,19 +50,30 @@ def settings_of(service: Service, run: Run) -> list[dict[str, Any]]:
     return shown
 
 
+def by_against(run: Run, plugin_id: str, key: str) -> bool:
+    """Whether a setting follows from what the run is compared with, so that nobody needs to give it."""
+    return run.config.origins.get(plugin_id, {}).get(key, "").startswith(AGAINST)
+
+
 def command_of(service: Service, run: Run) -> str | None:
     """The command that gives the same configuration; None where its plugins are not as they were, so that none would."""
     plugins = settings_of(service, run)
     if not all(item["same_code"] for item in plugins):
         return None
-    given = {item["plugin_id"]: {key: value for key, value, changed in item["rows"] if changed} for item in plugins}
+    given = {item["plugin_id"]: _given(run, item) for item in plugins}
     config = run.config
+    inputs = config.asked_inputs
     asked = Submission(
-        [item.upload_id for item in config.inputs], plugins=config.selection, settings={k: v for k, v in given.items() if v},
+        [item.upload_id for item in inputs], plugins=config.selection, settings={k: v for k, v in given.items() if v},
         seed=config.seed, reuse=config.reuse, strict=config.strict,
-        erp=config.erp, presets=config.presets, sample=config.sample,
+        erp=config.erp, presets=config.presets, sample=config.sample, against=config.against,
     )  # fmt: skip
-    return command_line(asked, [item.filename for item in config.inputs])
+    return command_line(asked, [item.filename for item in inputs])
+
+
+def _given(run: Run, item: Mapping[str, Any]) -> dict[str, Any]:
+    name = item["plugin_id"]
+    return {key: value for key, value, changed in item["rows"] if changed and not by_against(run, name, key)}
 
 
 @router.get("/runs/{run_id}/lineage", response_class=HTMLResponse)

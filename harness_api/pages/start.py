@@ -19,6 +19,7 @@ from harness_core.domain.errors import HarnessError, InputRefused, UsageError
 from harness_core.domain.grants import kept_out
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.remembered import COLUMN_ROLES
+from harness_core.domain.runs import Run
 from harness_core.services.inspecting import choose_ingest
 from harness_core.services.plugins import capabilities_of
 from harness_core.services.submitting import Prospect, Submission
@@ -196,12 +197,29 @@ def _settings(
     return sorted(shown, key=lambda item: (not item[2], item[0].manifest.type != "ingest", item[0].id))
 
 
+def _earlier(service: Service, form: StartForm, prospect: Prospect) -> tuple[Run, str] | None:
+    """The run whose file this one is compared with, or could be, and the name of that file; None where there is none."""
+    if form.against:
+        name = prospect.config.against
+        return (service.core.runs.get(name), prospect.config.inputs[-1].filename) if name else None
+    found = service.core.submitting.previous(prospect)
+    return (service.core.runs.get(found.run_id), found.input.filename) if found else None
+
+
 def _prospect(
     service: Service, form: StartForm, prospect: Prospect | None, uploads: Sequence[Upload], selectable: Sequence[Plugin]
 ) -> dict[str, Any]:
     """What is shown of a run that could be started."""
     if prospect is None:
-        return {"prospect": None, "command": "", "planned": [], "later": [], "alike": [], "now": service.core.clock.now()}
+        return {
+            "prospect": None,
+            "earlier": None,
+            "command": "",
+            "planned": [],
+            "later": [],
+            "alike": [],
+            "now": service.core.clock.now(),
+        }
     plugins = service.core.catalog.plugins()
     planned = [
         (step, plugins[step.plugin_id], capabilities_of(plugins[step.plugin_id], prospect.config.grants))
@@ -211,6 +229,7 @@ def _prospect(
     later = [plugin for plugin in selectable if plugin.id not in there] if form.choice == "auto" else []
     return {
         "prospect": prospect,
+        "earlier": _earlier(service, form, prospect),
         "command": command_line(form.submission(plugins), [item.filename for item in uploads]),
         "planned": planned,
         "later": later,

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from harness_api.documents import progress_of, seconds_between
-from harness_api.pages.run_parts import command_of
+from harness_api.pages.run_parts import by_against, command_of
 from harness_api.pages.setting_fields import SETTING, field_text
 from harness_api.pages.twins import twins_of
 from harness_api.service import Service
@@ -138,13 +138,14 @@ def changed_settings(service: Service, run: Run) -> list[tuple[str, str, Any]]:
 def again_url(run: Run, changed: Sequence[tuple[str, str, Any]]) -> str:
     """The start page with the same files, plugins and settings."""
     config = run.config
-    fields: list[tuple[str, str]] = [("upload", item.upload_id) for item in config.inputs]
+    fields: list[tuple[str, str]] = [("upload", item.upload_id) for item in config.asked_inputs]
     if config.selection is not None:
         fields += [("choice", "manual"), *(("plugin", name) for name in config.selection)]
-    fields += [(f"{SETTING}{name}.{key}", field_text(value)) for name, key, value in changed]
+    fields += [(f"{SETTING}{name}.{key}", field_text(value)) for name, key, value in changed if not by_against(run, name, key)]
     fields += [("preset", name) for name in config.presets]
     fields += [("erp", config.erp)] if config.erp else []
     fields += [("sample", f"{config.sample:g}")] if config.sample is not None else []
+    fields += [("against", config.against)] if config.against else []
     fields += [("seed", str(config.seed))] if config.seed else []
     fields += [("strict", "1")] if config.strict else []
     return f"/start?{urlencode(fields)}"

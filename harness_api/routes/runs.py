@@ -126,4 +126,5 @@ def _submission(asked: RunRequest, idempotency_key: str | None) -> Submission:
         erp=asked.erp,
         presets=asked.presets,
         sample=asked.sample,
+        against=asked.against,
     )

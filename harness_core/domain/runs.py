@@ -73,6 +73,9 @@ EXECUTION_ENDED = frozenset(ExecutionStatus) - EXECUTION_OPEN
 REQUIRED_TYPES: frozenset[PluginType] = frozenset({"ingest", "profile", "planner", "report"})
 NOT_RETRIED = EXECUTION_OK | {ExecutionStatus.BLOCKED}  # what a run may do is configuration, which a retry keeps
 
+AGAINST = "against:"
+"""The origin of the settings that say which input is an earlier version begins so; the id of its run follows."""
+
 MAX_CRASHES = 3
 LAST_TRY = MAX_CRASHES - 1  # after so many, a job is alone in its worker: should that die too, no neighbour was the cause
 
@@ -117,6 +120,17 @@ class RunConfig:
     origins: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     grants: Mapping[str, Mapping[str, bool]] = field(default_factory=dict)
     open_network: tuple[PluginId, ...] = ()
+
+    @property
+    def against(self) -> str | None:
+        """The run whose first file was appended to the inputs to be compared with; None where there is none."""
+        origins = (str(layer["origin"]) for layer in self.layers)
+        return next((origin.removeprefix(AGAINST) for origin in origins if origin.startswith(AGAINST)), None)
+
+    @property
+    def asked_inputs(self) -> tuple[Input, ...]:
+        """The files that were given: what was appended to compare with comes last and is not among them."""
+        return self.inputs[:-1] if self.against else self.inputs
 
     def as_dict(self) -> dict[str, Any]:
         came_about = {

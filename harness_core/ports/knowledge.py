@@ -69,6 +69,10 @@ class Memory(Protocol):
     def earlier_runs(self, scope: Scope, run_id: RunId, limit: int = 50) -> Sequence[RunId]:
         """Runs of the scope that were recorded before this one and ended with a report, newest first."""
 
+    def other_versions(self, scope: Scope, *, than: str, sample: float | None, limit: int = 50) -> Sequence[RunId]:
+        """Runs of the scope that ended with a report and are not deleted, newest first: of another first file than the one with
+        that SHA-256, and of the same share of the rows."""
+
     def decisions(self, scopes: Sequence[Scope] | None = None) -> Sequence[Decision]:
         """All, or those that hold everywhere or in one of ``scopes``; in the order in which they were made."""
 

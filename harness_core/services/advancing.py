@@ -19,6 +19,7 @@ from harness_core.ports.store import Store
 from harness_core.sdk.canonical import canonical_bytes
 from harness_core.services.guests import selected_by
 from harness_core.services.outcomes import ended_executions
+from harness_core.services.run_datasets import dataset_versions_of
 from harness_core.services.submitting import executions_of, of_type
 
 RENDERED = {"report.md": "text/markdown", "report.html": "text/html"}
@@ -67,7 +68,7 @@ class Advancing:
         stages = self._store.stages(job.run_id)  # looked at before the fence is: what comes after a retry is not among them
         run = self._jobs.begin_closing(job)
         ended = ended_executions(self._runs, self._store, [item for item in executions if not item.open])
-        versions = [self._library.dataset_version(item["dataset_version_id"]) for item in run.datasets]
+        versions = dataset_versions_of(self._library, run.datasets)
         missing = [] if run.cancel_requested else self._missing_steps(run, executions)
         status = final_status(executions, cancelled=run.cancel_requested, missing_required=bool(missing))
         report = assemble(run, ended, versions, missing) if status is not RunStatus.CANCELLED else None

@@ -33,6 +33,7 @@ from harness_core.ports.world import Clock
 from harness_core.sdk.canonical import canonical_bytes, sha256_hex
 from harness_core.services.computing import Computing
 from harness_core.services.guests import NotRunnable, Prepared, Preparing
+from harness_core.services.run_datasets import dataset_versions_of
 
 Stop = Literal["cancel", "drain", "lost"]
 TAIL_CHARACTERS = 4000
@@ -149,8 +150,7 @@ class Executing:
 
     def _datasets_of(self, earlier: Execution) -> Sequence[DatasetVersion]:
         """Raises RefusedFile where their data are no longer kept, or not as recorded: everything downstream would read them."""
-        named = self._runs.get(earlier.run_id).datasets
-        versions = [self._library.dataset_version(item["dataset_version_id"]) for item in named]
+        versions = dataset_versions_of(self._library, self._runs.get(earlier.run_id).datasets)
         for version in versions:
             if self._state_of_data(version) != "whole":
                 raise RefusedFile(f"the data of {version.dataset_version_id} are not kept as recorded")
@@ -317,7 +317,7 @@ class Executing:
             recorded = self._library.dataset_version(version.dataset_version_id)
             state = self._state_of_data(recorded)
             if state == "whole":
-                return recorded
+                return replace(recorded, role=version.role)
             if state == "damaged":
                 self._store.drop_dataset(version.dataset_version_id)
         self._store.keep_dataset(scratch, index, version)

@@ -18,6 +18,7 @@ from harness_core.ports.store import Stage, Store
 from harness_core.ports.world import Blobs
 from harness_core.sdk.derived import artifact_name
 from harness_core.services.outcomes import ended_executions
+from harness_core.services.run_datasets import dataset_versions_of
 
 ENGINE_MEMORY_SHARE = 0.5
 MEGABYTE = 1024 * 1024
@@ -116,7 +117,7 @@ class Preparing:
 
     def _prepare(self, run: Run, execution: Execution, plugin: Plugin) -> Prepared:
         executions = self._runs.executions(run.run_id)
-        versions = [self._library.dataset_version(item["dataset_version_id"]) for item in run.datasets]
+        versions = dataset_versions_of(self._library, run.datasets)
         upstream = self._upstream(executions, execution)
         context = self._context(run, executions, versions, plugin)
         seed = plugin_seed(run.resolved_seed, plugin)

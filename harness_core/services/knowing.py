@@ -10,6 +10,7 @@ from harness_core.domain.memory import Scope
 from harness_core.domain.plugins import Plugin, PluginId
 from harness_core.domain.presets import refuse_other_schemas
 from harness_core.domain.remembered import settings_filled_from
+from harness_core.domain.runs import AGAINST, Input, RunId
 from harness_core.domain.settings_layers import SettingsLayer
 from harness_core.domain.settings_resolution import merge
 from harness_core.domain.suggestions import did_you_mean
@@ -18,6 +19,7 @@ from harness_core.ports.world import Clock
 from harness_core.sdk.canonical import digest_of
 
 MAX_COLUMNS = 20_000
+EARLIER_INPUTS = "earlier_inputs"
 Plugins = Mapping[PluginId, Plugin]
 
 
@@ -28,6 +30,14 @@ class Sources:
     input_sha256: str
     erp: str | None = None
     presets: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class EarlierVersion:
+    """The first file of an earlier run, to be compared with."""
+
+    run_id: RunId
+    input: Input
 
 
 class Knowing:
@@ -54,6 +64,12 @@ class Knowing:
             raise UsageError("bad_configuration", "Remembered settings speak of plugins that are not installed.", problems=problems,
                              next_step="Install them, or take their settings out.")  # fmt: skip
         return kept
+
+    def earlier_versions(self, earlier: EarlierVersion, filename: str, plugins: Plugins) -> SettingsLayer:
+        """What tells plugins which of the inputs is an earlier version of the file called ``filename``; empty where none asks."""
+        item = earlier.input
+        told = {"sha256": item.sha256, "filename": item.filename if item.filename != filename else ""}
+        return SettingsLayer(f"{AGAINST}{earlier.run_id}", _filled(plugins, EARLIER_INPUTS, [told]))
 
     def recognised(self, previews: Sequence[Mapping[str, Any]]) -> RawFormat | None:
         """The raw format of the first file, where one like it was seen before."""

@@ -25,6 +25,7 @@ from harness_core.domain.runs import RUN_ENDED, Artifact, DatasetVersionId, Run
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.store import Store
 from harness_core.sdk.canonical import NotCanonical, canonical_bytes, sha256_hex, strict_loads
+from harness_core.services.run_datasets import dataset_versions_of
 
 # What a process that was killed while writing leaves behind; nobody reads it, and it is no part of the run.
 UNFINISHED = re.compile(r"\.(report\.(json|md|html)|run_manifest\.json)\.\w{8}")
@@ -107,7 +108,7 @@ class Replaying:
         for execution in executions:
             if execution.fence is not None:
                 self._store.publish(run.run_id, execution.plugin_id, execution.fence)
-        versions = [self._library.dataset_version(item["dataset_version_id"]) for item in run.datasets]
+        versions = dataset_versions_of(self._library, run.datasets)
         return Records(run, executions, self._runs.attempts(run.run_id), versions, self._runs.artifacts(run.run_id))
 
     def _written_anew(self, records: Records, manifest: Mapping[str, Any]) -> list[str]:

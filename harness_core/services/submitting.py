@@ -11,6 +11,7 @@ from harness_core.domain.formats import RawFormat
 from harness_core.domain.grants import denied_to, is_enabled, kept_out, network_open_to, that_count
 from harness_core.domain.plans import Plan, PlanStep, build_plan
 from harness_core.domain.plugins import Plugin, PluginId
+from harness_core.domain.remembered import settings_filled_from
 from harness_core.domain.runs import (
     Execution,
     ExecutionId,
@@ -29,8 +30,10 @@ from harness_core.ports.catalog import Catalog, Grants
 from harness_core.ports.state import Library, Runs
 from harness_core.ports.world import Bell, Clock, Names
 from harness_core.sdk.canonical import digest_of
+from harness_core.services.earlier_versions import EarlierVersions
+from harness_core.services.guests import SEES_INPUTS
 from harness_core.services.inspecting import Inspecting, choose_ingest
-from harness_core.services.knowing import Knowing, Sources
+from harness_core.services.knowing import EARLIER_INPUTS, EarlierVersion, Knowing, Sources
 from harness_core.services.uploads import as_input
 
 MAX_SEED = 2**63
@@ -41,7 +44,8 @@ class Submission:
     """What somebody asks for. ``plugins`` None leaves the choice to the planner; ``settings`` holds only what was given.
 
     ``file_settings`` are those of a configuration file, which are weaker. ``layered`` False takes nothing from what is remembered:
-    a run that is repeated has its settings whole. ``sample`` is the share of the rows that is read, None for all.
+    a run that is repeated has its settings whole. ``sample`` is the share of the rows that is read, None for all. ``against`` is an
+    earlier run, or ``previous``, whose first file is appended to the inputs to be compared with.
     """
 
     upload_ids: Sequence[str]
@@ -57,6 +61,12 @@ class Submission:
     presets: Sequence[str] = ()
     sample: float | None = None
     layered: bool = True
+    against: str | None = None
+
+    @property
+    def share(self) -> float | None:
+        """``sample`` as it is recorded: all of the rows are no sample."""
+        return self.sample if self.sample != 1 else None
 
     def digest(self) -> str:
         asked: list[Any] = [
@@ -67,7 +77,10 @@ class Submission:
             self.reuse,
             self.strict,
         ]
-        more = {"config": dict(self.file_settings), "erp": self.erp, "presets": list(self.presets), "sample": self.sample}
+        more = {
+            "config": dict(self.file_settings), "erp": self.erp, "presets": list(self.presets), "sample": self.sample,
+            "against": self.against,
+        }  # fmt: skip
         return digest_of([*asked, {key: value for key, value in more.items() if value}] if any(more.values()) else asked)
 
 
@@ -89,8 +102,12 @@ class Prospect:
 
 @dataclass(frozen=True)
 class _Decided:
-    """The settings of the plugins, how they came about, and what the look at the files gave."""
+    """The settings of the plugins, how they came about, and what the look at the files gave.
 
+    ``inputs`` are those asked for, with the earlier file that they are compared with.
+    """
+
+    inputs: tuple[Input, ...]
     settings: Mapping[PluginId, Mapping[str, Any]]
     origins: Origins
     layers: Sequence[Mapping[str, str]]
@@ -113,11 +130,12 @@ class Submitting:
         engine: Mapping[str, str],
         knowing: Knowing,
         grants: Grants,
+        earlier: EarlierVersions,
         allow_network: bool,
     ) -> None:
         self._runs, self._library, self._catalog, self._inspecting, self._knowing = runs, library, catalog, inspecting, knowing
         self._bell, self._clock, self._names, self._engine, self._grants = bell, clock, names, engine, grants
-        self._allow_network = allow_network
+        self._earlier, self._allow_network = earlier, allow_network
 
     def submit(self, asked: Submission) -> Run:
         """Record the run and ring. Raises UsageError (nothing recorded) or InputRefused (nothing recorded)."""
@@ -153,9 +171,9 @@ class Submitting:
         wanted = self._wanted(asked, able, ingest)
         plan = build_plan(plugins, wanted, engine_version=self._engine["harness"], decisions=decisions)
         considered = sorted(able) if asked.plugins is None else [step.plugin_id for step in plan.steps]
-        decided = self._decide(asked, inputs, ingest, {name: plugins[name] for name in considered})
+        decided = self._decide(asked, inputs, able, ingest, {name: plugins[name] for name in considered})
         config = RunConfig(
-            inputs=inputs,
+            inputs=decided.inputs,
             selection=None if asked.plugins is None else tuple(PluginId(name) for name in sorted(set(asked.plugins))),
             settings=decided.settings,
             code={name: plugins[name].code_hash for name in considered},
@@ -163,7 +181,7 @@ class Submitting:
             engine=self._engine,
             reuse=asked.reuse,
             strict=asked.strict,
-            sample=asked.sample if asked.sample != 1 else None,
+            sample=asked.share,
             erp=asked.erp,
             presets=tuple(asked.presets),
             raw_format=decided.raw_format.format_id if decided.raw_format else "",
@@ -199,19 +217,52 @@ class Submitting:
         return [*first, *(PluginId(name) for name in asked.plugins), *of_type(able, "report")]
 
     def _decide(
-        self, asked: Submission, inputs: Sequence[Input], ingest: Plugin | None, plugins: Mapping[PluginId, Plugin]
+        self,
+        asked: Submission,
+        inputs: tuple[Input, ...],
+        able: Mapping[PluginId, Plugin],
+        ingest: Plugin | None,
+        plugins: Mapping[PluginId, Plugin],
     ) -> _Decided:
-        """Settings first without the raw format, because it takes the reader's settings to see it; then with it."""
+        """Settings first without the raw format, because it takes the reader's settings to see it; then with it, and with the
+        earlier file that was asked for, which may depend on it."""
         sources = Sources(inputs[0].sha256, asked.erp, asked.presets)
         raw_format: RawFormat | None = None
         while True:
             known = self._knowing.layers(sources, self._catalog.plugins(), raw_format) if asked.layered else []
             settings, origins = self._settings(asked, plugins, known)
-            previews = [self._inspecting.inspect(ingest, item, settings[ingest.id]) for item in inputs] if ingest else []
+            previews = self._looks(ingest, inputs, settings)
             if raw_format is not None or (raw_format := self._knowing.recognised(previews)) is None or not asked.layered:
                 break
+        if asked.against:
+            format_id = raw_format.format_id if raw_format else None
+            earlier = self._earlier.find(asked.against, inputs, raw_format=format_id, erp=asked.erp, sample=asked.share)
+            if choose_ingest(list(able.values()), [earlier.input]) is not ingest:
+                raise _other_reader(earlier, inputs[0])
+            known = [*known, self._against(earlier, inputs[0], plugins)]
+            inputs = (*inputs, earlier.input)
+            settings, origins = self._settings(asked, plugins, known)
+            previews = self._looks(ingest, inputs, settings)
         records = self._knowing.records(known, sources, raw_format) if known else []
-        return _Decided(settings, origins, records, previews, raw_format)
+        return _Decided(inputs, settings, origins, records, previews, raw_format)
+
+    def _looks(
+        self, ingest: Plugin | None, inputs: Sequence[Input], settings: Mapping[PluginId, Mapping[str, Any]]
+    ) -> list[Mapping[str, Any]]:
+        return [self._inspecting.inspect(ingest, item, settings[ingest.id]) for item in inputs] if ingest else []
+
+    def _against(self, earlier: EarlierVersion, first: Input, plugins: Mapping[PluginId, Plugin]) -> SettingsLayer:
+        """What tells the plugins of it. Raises UsageError where none of the run would compare it."""
+        after_reading = [plugin for plugin in plugins.values() if plugin.manifest.type not in SEES_INPUTS]
+        if not any(settings_filled_from(plugin.config_schema, EARLIER_INPUTS) for plugin in after_reading):
+            raise UsageError("nothing_compares", "No plugin of this run compares a file with an earlier one.",
+                             next_step="Select analysis_drift too, or leave --against out.")  # fmt: skip
+        return self._knowing.earlier_versions(earlier, first.filename, plugins)
+
+    def previous(self, prospect: Prospect) -> EarlierVersion | None:
+        """What ``against="previous"`` would compare with, for a prospect that compares with nothing."""
+        config = prospect.config
+        return self._earlier.previous(config.inputs, raw_format=config.raw_format, erp=config.erp, sample=config.sample)
 
     def _settings(
         self, asked: Submission, plugins: Mapping[PluginId, Plugin], known: Sequence[SettingsLayer]
@@ -281,6 +332,13 @@ def _remedy(plugin: Plugin, run: Run) -> str:
         return f"`harness plugins enable {plugin.id}` lets it run, in runs submitted from then on."
     missing = " ".join(denied_to(plugin, run.config.grants))
     return f"`harness plugins grant {plugin.id} {missing}` lets it run, or use a plugin that does without."
+
+
+def _other_reader(earlier: EarlierVersion, first: Input) -> UsageError:
+    return UsageError(
+        "other_reader", f"The file of run {earlier.run_id}, {earlier.input.filename}, is not read as {first.filename} is.",
+        why="One plugin reads all files of a run.", next_step="Name a run of a file of the same kind.",
+    )  # fmt: skip
 
 
 def _no_such_plugin(unknown: Sequence[str], plugins: Mapping[PluginId, Plugin]) -> UsageError:

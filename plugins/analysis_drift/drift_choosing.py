@@ -153,16 +153,55 @@ def _end_of_first(times: np.ndarray[Any, np.dtype[np.int64]], begin: int, cut: i
     return cut
 
 
+def earlier_roles(datasets: Mapping[str, Dataset], earlier_inputs: Sequence[Mapping[str, str]]) -> dict[str, str]:
+    """The roles of the tables that come from earlier files, each with that file's name; empty where it is that of the new one."""
+    names = {entry["sha256"]: entry.get("filename", "") for entry in earlier_inputs}
+    main = _main(datasets)
+    found = {role: str(dataset.facts.get("input_sha256")) for role, dataset in datasets.items() if dataset is not main}
+    return {role: names[sha256] for role, sha256 in found.items() if sha256 in names}
+
+
+def versions_of(datasets: Mapping[str, Dataset], earlier: Mapping[str, str], most: int) -> Iterator[Tables]:
+    """Each table of the new file with that of the earlier file which shares most of its columns; each earlier table once."""
+    main, left = _main(datasets), list(earlier)
+    for role in [role for role in datasets if role not in earlier][:most]:
+        found = max(left, key=lambda other: _shared(datasets[other], datasets[role]), default=None)
+        if found is None or not _alike(datasets[found], datasets[role]):
+            continue
+        left.remove(found)
+        show(main, datasets[found], found)
+        file = f'the earlier file "{earlier[found]}"' if earlier[found] else "the earlier file"
+        if datasets[role] is main:
+            yield Tables(datasets[found], main, (found, "data"), f"in {file}", "in this file", "earlier file")
+        else:
+            show(main, datasets[role], role)
+            words = f'in "{found}" of {file}', f'in "{role}" of this file'
+            yield Tables(datasets[found], datasets[role], (found, role), *words, f"earlier file, table {role}")
+
+
+def _main(datasets: Mapping[str, Dataset]) -> Dataset:
+    """The one that the run is about: the view ``data``."""
+    return datasets["data"] if "data" in datasets else next(iter(datasets.values()))
+
+
+def _shared(one: Dataset, two: Dataset) -> float:
+    """The share of the columns of both that both have."""
+    names = [{column.name for column in item.columns} for item in (one, two)]
+    return len(names[0] & names[1]) / max(1, len(names[0] | names[1]))
+
+
+def _alike(one: Dataset, two: Dataset) -> bool:
+    common = {column.name for column in one.columns} & {column.name for column in two.columns}
+    return len(common) >= 2 and _shared(one, two) >= SHARED
+
+
 def tables_of(datasets: Mapping[str, Dataset], most: int) -> Iterator[Tables]:
     """Each table of the run with the one before it, where they share most of their columns."""
-    roles = list(datasets)
-    main = datasets["data"] if "data" in datasets else datasets[roles[0]]
-    earlier = "data"
-    for role in [role for role in roles if datasets[role] is not main][:most]:
+    main, earlier = _main(datasets), "data"
+    for role in [role for role in datasets if datasets[role] is not main][:most]:
         one, two = main if earlier == "data" else datasets[earlier], datasets[role]
         show(main, two, role)
-        names = [{column.name for column in item.columns} for item in (one, two)]
-        if len(names[0] & names[1]) >= max(2, SHARED * len(names[0] | names[1])):
+        if _alike(one, two):
             called = "the first table" if earlier == "data" else f'"{earlier}"'
             yield Tables(one, two, (earlier, role), f"in {called}", f'in "{role}"', f"table {role}")
             earlier = role

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drift_blocks import Dealer
-from drift_choosing import FEWEST_ROWS, parts_of, tables_of
+from drift_choosing import FEWEST_ROWS, earlier_roles, parts_of, tables_of, versions_of
 from drift_judging import Change, Judge, Judged
 from drift_sides import Sides, Tables
 from drift_words import finding, schema_finding
@@ -30,13 +30,19 @@ class Compared:
     findings: list[Finding] = field(default_factory=list)
     comparisons: list[dict[str, Any]] = field(default_factory=list)
     tests: int = 0
+    remark: str = ""
 
 
 def run(ctx: PluginContext) -> PluginResult:
     profile = ctx.upstream["profile_basic"].metrics.get("columns", []) if "profile_basic" in ctx.upstream else []
     dealer, compared = Dealer(ctx.seed, ctx.settings["permutations"]), Compared()
     reason: NoCourse | None = None
-    for tables in tables_of(ctx.datasets, ctx.settings["max_tables"]):
+    earlier, most = earlier_roles(ctx.datasets, ctx.settings["earlier_inputs"]), ctx.settings["max_tables"]
+    for tables in versions_of(ctx.datasets, earlier, most) if earlier else ():
+        _compare_tables(ctx, tables, profile, dealer, compared)
+    if earlier and most and not compared.comparisons:
+        compared.remark = " The earlier file shares too few columns with this one to be compared."
+    for tables in tables_of({role: item for role, item in ctx.datasets.items() if role not in earlier}, most):
         _compare_tables(ctx, tables, profile, dealer, compared)
     try:
         if ctx.dataset.row_count < FEWEST_ROWS:
@@ -46,7 +52,7 @@ def run(ctx: PluginContext) -> PluginResult:
     except NoCourse as found:
         reason = found
     if reason is not None and not compared.comparisons:
-        return PluginResult.na(reason.code, reason.sentence)
+        return PluginResult.na(reason.code, reason.sentence + compared.remark)
     return _result(compared)
 
 
@@ -120,10 +126,10 @@ def _described(sides: Sides, judged: Judged, not_told: int, dataset: Dataset) ->
 def _result(compared: Compared) -> PluginResult:
     metrics = {"comparisons": compared.comparisons, "tests": compared.tests}
     if not compared.findings:
-        first = compared.comparisons[-1]
-        sentence = f"Nothing differs by more than chance or a trifle {first['later']} from what is {first['earlier']}."
-        return PluginResult.na("no_drift", sentence, metrics=metrics, references=REFERENCES)
+        sides = ", nor ".join(f"{item['later']} from what is {item['earlier']}" for item in compared.comparisons)
+        sentence = f"Nothing differs by more than chance or a trifle {sides}."
+        return PluginResult.na("no_drift", sentence + compared.remark, metrics=metrics, references=REFERENCES)
     count = len(compared.findings)
     comparisons = f"{len(compared.comparisons):,} comparison{'s' if len(compared.comparisons) > 1 else ''}"
-    summary = f"{count:,} difference{'s' if count > 1 else ''} between earlier and later rows in {comparisons}."
+    summary = f"{count:,} difference{'s' if count > 1 else ''} between earlier and later rows in {comparisons}.{compared.remark}"
     return PluginResult.ok(summary, metrics=metrics, findings=compared.findings, references=REFERENCES)

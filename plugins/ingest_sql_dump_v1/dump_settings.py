@@ -9,7 +9,8 @@ BLOCK_BYTES = 4 << 20
 
 @dataclass(frozen=True)
 class Settings:
-    """See ``config.schema.json`` for what each means; ``block_bytes`` is how much is read and looked at together."""
+    """See ``config.schema.json`` for what each means; ``block_bytes`` is how much is read and looked at together, ``earlier``
+    the SHA-256 of the files that are earlier versions."""
 
     dialect: str
     encoding: str
@@ -21,8 +22,11 @@ class Settings:
     max_row_bytes: int
     max_statement_bytes: int
     max_expanded_bytes: int
+    earlier: frozenset[str] = frozenset()
     block_bytes: int = BLOCK_BYTES
 
     @classmethod
     def from_mapping(cls, raw: Mapping[str, Any]) -> "Settings":
-        return cls(**{**raw, "tables": frozenset(name.lower() for name in raw["tables"])})
+        given = {name: value for name, value in raw.items() if name != "earlier_inputs"}
+        earlier = frozenset(str(entry["sha256"]) for entry in raw.get("earlier_inputs", []))
+        return cls(**{**given, "tables": frozenset(name.lower() for name in raw["tables"]), "earlier": earlier})

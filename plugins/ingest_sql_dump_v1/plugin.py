@@ -13,17 +13,17 @@ from dump_report import columns_of, notes_of, reading_of
 from dump_settings import Settings
 from dump_tables import DumpTable
 
-from harness_core.sdk import PluginContext, PluginResult
+from harness_core.sdk import InputFile, PluginContext, PluginResult
 
 
 def run(ctx: PluginContext) -> PluginResult:
-    """Write one dataset version per table; that with the most rows comes first and has the role ``data``."""
+    """Write one dataset version per table; the new file's with the most rows comes first and has the role ``data``."""
     settings = Settings.from_mapping(ctx.settings)
     work = ctx.scratch / "reading"
     try:
         total = sum(source.size_bytes for source in ctx.inputs)
         dump = read_dump(ctx.inputs, settings, work, lambda share, what: ctx.progress(share * total, total, what, "bytes"))
-        first = max(dump.tables, key=lambda table: table.row_count)
+        first = max(dump.tables, key=lambda table: (_file_of(ctx, table).sha256 not in settings.earlier, table.row_count))
         ordered = [first, *(table for table in dump.tables if table is not first)]
         taken: set[str] = set()
         datasets = [_hand_over(ctx, dump, table, taken) for table in ordered]
@@ -31,7 +31,7 @@ def run(ctx: PluginContext) -> PluginResult:
         shutil.rmtree(work, ignore_errors=True)
     rows = sum(table.row_count for table in dump.tables)
     ctx.progress(rows, rows, "read", "rows")
-    return PluginResult.ok(_summary(dump, first), metrics={"datasets": datasets})
+    return PluginResult.ok(_summary(dump, first, settings), metrics={"datasets": datasets})
 
 
 def inspect(ctx: PluginContext) -> dict[str, Any]:
@@ -48,7 +48,7 @@ def _hand_over(ctx: PluginContext, dump: Dump, table: DumpTable, taken: set[str]
     role = _role(table, taken)
     reading = reading_of(dump, table, [source.sha256 for source in ctx.inputs])
     repairs = notes_of(dump, table, with_whole=role == "data")
-    source = ctx.inputs[table.source if table.rows_source is None else table.rows_source]
+    source = _file_of(ctx, table)
     columns = columns_of(table)
     target = ctx.write_dataset(role, source=source, columns=columns, row_count=table.row_count, reading=reading, repairs=repairs)
     dump.paths[id(table)].replace(target)
@@ -56,6 +56,11 @@ def _hand_over(ctx: PluginContext, dump: Dump, table: DumpTable, taken: set[str]
         "role": role, "table": table.title, "row_count": table.row_count, "column_count": len(columns), "format": "sql_dump",
         "reading": reading, "repairs": repairs,
     }  # fmt: skip
+
+
+def _file_of(ctx: PluginContext, table: DumpTable) -> InputFile:
+    """The one that holds its rows."""
+    return ctx.inputs[table.source if table.rows_source is None else table.rows_source]
 
 
 def _role(table: DumpTable, taken: set[str]) -> str:
@@ -68,13 +73,14 @@ def _role(table: DumpTable, taken: set[str]) -> str:
     return unique
 
 
-def _summary(dump: Dump, first: DumpTable) -> str:
+def _summary(dump: Dump, first: DumpTable, settings: Settings) -> str:
     tables, rows = dump.tables, sum(table.row_count for table in dump.tables)
     empty = sum(not table.row_count for table in tables)
     word = "table" if len(tables) == 1 else "tables"
     sentence = f"Read {rows:,} rows of {len(tables):,} {word} from a {dump.texts[0].dialect.title} dump"
     if len(tables) > 1:
-        sentence += f"; the largest, “{first.title}” ({first.row_count:,} rows), is the one analysed as data"
+        of = " of the new file" if settings.earlier else ""
+        sentence += f"; the largest{of}, “{first.title}” ({first.row_count:,} rows), is the one analysed as data"
     if empty:
         sentence += f"; {empty:,} {'has' if empty == 1 else 'have'} no rows"
     refused = sum(note["count"] for note in dump.catalog.notes.as_list() if note["code"] == "refused_statement")

@@ -14,7 +14,7 @@ from harness_core.sdk.canonical import jsonable
 from harness_core.sdk.dataset import data_view
 from harness_core.sdk.statistics.distances import Merged, jensen_shannon, population_stability
 from harness_core.sdk.statistics.ordered import Ordered
-from harness_core.sdk.testing import run_plugin
+from harness_core.sdk.testing import run_plugin, write_dataset
 from tests.plugins.null_tables import null_table
 from tests.plugins.stated_numbers import assert_numbers_have_evidence
 from tests.plugins.stock_duckdb import run_again
@@ -161,6 +161,47 @@ def test_tables_of_one_format_are_compared_with_their_columns(tmp_path: Path) ->
     for finding in answer["findings"]:
         for item in finding["evidence"]:
             assert jsonable([list(row) for row in connection.sql(item["sql"]).fetchall()]) == item["result"]
+
+
+def version(folder: Path, table: pa.Table, sha256: str) -> Path:
+    """A dataset version that was read from the file with this SHA-256."""
+    write_dataset(folder, table)
+    facts = json.loads((folder / "schema.json").read_text())
+    (folder / "schema.json").write_text(json.dumps({**facts, "input_sha256": sha256}))
+    return folder
+
+
+def test_each_table_is_compared_with_its_own_earlier_version(tmp_path: Path) -> None:
+    """Guards which table belongs to which: by columns, then by place; earlier ones come first, and never stand for the new file."""
+    rng = np.random.default_rng(6)
+
+    def table(names: str, shift: float = 0.0) -> pa.Table:
+        return pa.table({name: rng.normal(shift, 1, 1000) for name in names})
+
+    old, others = "0" * 64, {"lines": table("pqr"), "again": table("abc", 0.1)}
+    others |= {name: version(tmp_path / name, made, old) for name, made in (
+        ("old_lines", table("pqr", 1)), ("old", table("abc", 1)), ("old_again", table("abc", 3)))}  # fmt: skip
+    answer = drift(table("abc"), others, earlier_inputs=[{"sha256": old, "filename": "old.xlsx"}])
+    pairs = [(item["earlier"], item["later"]) for item in answer["metrics"]["comparisons"]]
+    assert pairs == [
+        ('in the earlier file "old.xlsx"', "in this file"),
+        ('in "old_lines" of the earlier file "old.xlsx"', 'in "lines" of this file'),
+        ('in "old_again" of the earlier file "old.xlsx"', 'in "again" of this file'),
+        ("in the first table", 'in "again"'),
+        ("in the first 500 rows", "from row 500 on"),
+    ]
+    assert {item["subject"].partition(" / ")[2] for item in answer["findings"]} == {
+        "earlier file", "earlier file, table lines", "earlier file, table again",
+    }  # fmt: skip
+    assert assert_numbers_have_evidence(answer) > 0
+
+
+def test_an_earlier_file_of_another_kind_is_said_not_to_be_compared(tmp_path: Path) -> None:
+    """Guards against silence: who asked for a comparison learns that there was none."""
+    other = version(tmp_path / "old", pa.table({"q": [1, 2], "r": [3, 4]}), "1" * 64)
+    answer = drift(null_table(1), {"old": other}, earlier_inputs=[{"sha256": "1" * 64}])
+    assert answer["status"] == "na"
+    assert "The earlier file shares too few columns with this one" in answer["summary"]
 
 
 def test_units_names_and_rows_that_change_places_within_a_day_change_nothing() -> None:

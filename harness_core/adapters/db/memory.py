@@ -6,6 +6,7 @@ from sqlalchemy import and_, or_, tuple_
 from sqlmodel import col, select
 
 from harness_core.adapters.db.engine import Database
+from harness_core.adapters.db.records import LISTED_CONFIG
 from harness_core.adapters.db.runs import SHORTEST_PREFIX
 from harness_core.adapters.db.tables import DecisionRow, InsightRow, RunRow, RunScopeRow
 from harness_core.domain.errors import NotFound
@@ -43,6 +44,21 @@ class SqlMemory:
                 .order_by(col(RunRow.created_at).desc(), col(RunRow.run_id).desc())
                 .limit(limit)
             )
+            return [RunId(name) for name in session.exec(query)]
+
+    def other_versions(self, scope: Scope, *, than: str, sample: float | None, limit: int = 50) -> Sequence[RunId]:
+        same_bytes = select(RunScopeRow.run_id).where(col(RunScopeRow.kind) == "dataset", col(RunScopeRow.name) == than)
+        share = LISTED_CONFIG["sample"]
+        query = (
+            select(RunRow.run_id)
+            .join(RunScopeRow, col(RunScopeRow.run_id) == col(RunRow.run_id))
+            .where(col(RunScopeRow.kind) == scope.kind, col(RunScopeRow.name) == scope.name)
+            .where(col(RunRow.status).in_(WITH_REPORT), col(RunRow.deleted_at).is_(None))
+            .where(col(RunRow.run_id).not_in(same_bytes), share.is_(None) if sample is None else share == sample)
+            .order_by(col(RunRow.created_at).desc(), col(RunRow.run_id).desc())
+            .limit(limit)
+        )
+        with self._db.reading() as session:
             return [RunId(name) for name in session.exec(query)]
 
     def decisions(self, scopes: Sequence[Scope] | None = None) -> Sequence[Decision]:
