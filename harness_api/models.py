@@ -28,7 +28,7 @@ class RunRequest(BaseModel):
     )
     seed: int = Field(0, ge=0, lt=2**63, description="0 has it derived from the run's fingerprint.")
     reuse: bool | None = Field(None, description="Take results with the same execution fingerprint; true if absent.")
-    force: bool | None = Field(None, description="Compute everything again: the opposite of reuse.")
+    force: bool | None = Field(None, description="Compute everything again, also with an unhealthy plugin: the opposite of reuse.")
     strict: bool = Field(False, description="Count a run with a failed plugin as failed.")
 
     @model_validator(mode="after")

@@ -42,6 +42,7 @@ from harness_core.services.guests import Preparing
 from harness_core.services.inspecting import Inspecting
 from harness_core.services.knowing import Knowing
 from harness_core.services.overview import Overview
+from harness_core.services.plugins import ask_health
 from harness_core.services.secret_settings import SecretKeeping
 from harness_core.services.submitting import Submitting
 from harness_core.services.uploads import Uploading
@@ -49,6 +50,7 @@ from harness_core.settings import NAMES, Settings
 
 if TYPE_CHECKING:
     from harness_core.services.backing_up import BackingUp
+    from harness_core.services.bundles import Bundling
     from harness_core.services.checking import Checking
     from harness_core.services.collecting import Collecting
     from harness_core.services.comparing import Comparing
@@ -269,6 +271,7 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
         submitting=Submitting(
             runs, library, catalog, inspecting, bell, clock, names, engine, knowing, grants,
             EarlierVersions(runs, library, memory), settings.allow_network,
+            lambda plugin: ask_health(plugin, launcher, store, names),
         ),
         executing=Executing(runs, jobs, library, store, guests, preparing, clock),
         advancing=advancing,
@@ -371,6 +374,17 @@ def open_catalog(settings: Settings) -> FolderCatalog:
             (settings.home / "plugins", "bundle"),
         ]
     )
+
+
+def open_bundling(settings: Settings, catalog: Catalog | None = None) -> "Bundling":
+    """What installs bundles; the state folder is made where there is none. Raises HarnessError when it is unfit."""
+    from harness_core.adapters.bundles import FolderBundles
+    from harness_core.services.bundles import Bundling
+
+    home = Home(settings.home)
+    home.make()
+    refuse_unfinished_restore(home)
+    return Bundling(FolderBundles(home), catalog or open_catalog(settings), engine_facts()["harness"])
 
 
 def open_grants(settings: Settings) -> GrantsFile:

@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from harness_api.cli import (
+    bundles_commands,
     datasets_commands,
     doctor_command,
     erp_commands,
@@ -63,6 +64,10 @@ options.command(runs_commands.runs, "settings")(settings_command.show_settings)
 app.add_typer(runs_commands.runs)
 options.command(datasets_commands.datasets, "roles")(formats_commands.dataset_roles)
 app.add_typer(datasets_commands.datasets)
+options.command(plugins_commands.plugins, "install")(bundles_commands.install_bundle)
+options.command(plugins_commands.plugins, "update")(bundles_commands.update_bundle)
+options.command(plugins_commands.plugins, "rollback")(bundles_commands.roll_back)
+options.command(plugins_commands.plugins, "pack")(bundles_commands.pack_folder)
 app.add_typer(plugins_commands.plugins)
 app.add_typer(erp_commands.erp)
 app.add_typer(presets_commands.presets)

@@ -62,7 +62,12 @@ AllowPartialOption = Annotated[
 FailOnOption = Annotated[
     Severity | None, typer.Option("--fail-on", help="Exit 10 when all went well and a finding is at least this severe.")
 ]
-ReuseOption = Annotated[bool, typer.Option("--reuse/--force", help="Take over results with the same fingerprint, or compute anew.")]
+ReuseOption = Annotated[
+    bool,
+    typer.Option(
+        "--reuse/--force", help="Take over results with the same fingerprint; or compute anew, and also with unhealthy plugins."
+    ),
+]
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="DIR", help="Copy report.json, report.md, report.html and run_manifest.json there.")
 ]

@@ -1,4 +1,4 @@
-"""`harness plugins …`: the plugins there are, what they may do, whether they are valid, and the start of a new one."""
+"""`harness plugins …`: the plugins there are, what they may do, whether they are valid and well, and the start of a new one."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -38,14 +38,16 @@ WantedArgument = Annotated[
     typer.Argument(metavar="PLUGIN", help="Ids or folders of plugins; all of them unless given.", show_default=False),
 ]
 CapabilitiesArgument = Annotated[list[str], typer.Argument(metavar="CAPABILITY", help="What its manifest asks for.")]
+AskedArgument = Annotated[str | None, typer.Argument(metavar="PLUGIN", help="A plugin's id; all of them unless given.")]
 NewArgument = Annotated[str, typer.Argument(metavar="ID", help="The id: lower-case letters, digits and underscores.")]
 TypeOption = Annotated[KindOfPlugin, typer.Option("--type", help="The part it plays in a run.")]
 FolderOption = Annotated[Path, typer.Option("--folder", metavar="DIR", help="Where its folder is made.")]
 
 MANIFEST = "plugin.yaml"
 COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+HEALTH_COLOURS = {"ok": "green", "none": "faint", "degraded": "yellow", "unhealthy": "red"}
 
-plugins = options.group("plugins", "List, show, enable, validate and begin plugins.")
+plugins = options.group("plugins", "List, show, install, enable, validate and begin plugins.")
 
 
 @options.command(plugins, "list")
@@ -103,6 +105,7 @@ def _details(found: Mapping[str, Any]) -> str:
         "Limits": ", ".join(f"{name} {value}" for name, value in limits.items()),
         "Engine": found["requires"]["engine"],
         "Folder": f"{found['folder']} ({found['source']})",
+        **({"Installed": f"{', '.join(found['versions'])}; active: {found['version']}"} if found["source"] == "bundle" else {}),
         "Code": found["code_hash"],
     }
     head = "\n".join(f"{name + ':':<14}{value}" for name, value in facts.items())
@@ -222,6 +225,31 @@ def _exit_of(verdicts: "Sequence[Validation]") -> Exit:
     if not bad:
         return Exit.OK
     return Exit.USAGE if any(not item.version for item in bad) else Exit.NOT_HEALTHY
+
+
+@options.command(plugins, "health")
+def ask_health(session: Session, plugin: AskedArgument = None) -> Exit:
+    """Import plugins behind the wall and ask each for its health; exit 8 when one is unhealthy or cannot be imported."""
+    from harness_core.services import plugins as service
+
+    with session.core() as core:
+        asked = [service.find_plugin(core.catalog, plugin)] if plugin else list(core.catalog.plugins().values())
+        found = [(item, service.ask_health(item, core.launcher, core.store, core.names)) for item in asked]
+    sick = [item.id for item, health in found if health.state == "unhealthy"]
+    session.console.document = {
+        "ok": not sick,
+        "plugins": [
+            {"plugin_id": item.id, "version": item.manifest.version, "state": health.state, "sentence": health.sentence,
+             "loads": health.loads}
+            for item, health in found
+        ],
+    }  # fmt: skip
+    rows = [
+        (item.id, item.manifest.version, paint(health.state, HEALTH_COLOURS[health.state]), health.sentence)
+        for item, health in found
+    ]
+    session.console.result(table(("PLUGIN", "VERSION", "HEALTH", "SAYS"), rows) if rows else "No plugins.")
+    return Exit.NOT_HEALTHY if sick else Exit.OK
 
 
 @options.command(plugins, "new")

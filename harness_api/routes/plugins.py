@@ -8,7 +8,7 @@ from harness_api.models import Decided, PluginList
 from harness_api.service import service_of
 from harness_core.bootstrap import Core
 from harness_core.domain.plugins import Plugin, PluginId
-from harness_core.services.plugins import Health, decide, list_plugins, no_such_plugin, plugin_health, show_plugin, switch
+from harness_core.services.plugins import Health, ask_health, decide, list_plugins, no_such_plugin, show_plugin, switch
 
 router = APIRouter(prefix="/api/v1/plugins", tags=["plugins"])
 
@@ -74,8 +74,4 @@ def plugin_of(core: Core, plugin_id: str) -> Plugin:
 
 def health_of(core: Core, plugin: Plugin) -> Health:
     """What it says, asked in a scratch folder of its own."""
-    name = core.names.fresh("health")
-    try:
-        return plugin_health(plugin, core.launcher, core.store.scratch(name))
-    finally:
-        core.store.drop_scratch(name)
+    return ask_health(plugin, core.launcher, core.store, core.names)

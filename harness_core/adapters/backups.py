@@ -115,7 +115,8 @@ class FolderBackups:
 
     def _unrecorded(self) -> list[KeptFile]:
         """The installed bundles and the grants: state of which the database says nothing."""
-        places = [*sorted(self._home.bundles.rglob("*")), self._home.grants]
+        whole = (entry for entry in sorted(self._home.bundles.glob("*")) if not entry.name.startswith(STAGED))
+        places = [place for entry in whole for place in (entry, *sorted(entry.rglob("*")))] + [self._home.grants]
         there = (path for path in places if path.is_file() and not path.is_symlink())
         return [KeptFile(path.relative_to(self._home.root).as_posix(), None) for path in there]
 

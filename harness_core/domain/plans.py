@@ -66,7 +66,7 @@ def build_plan(
     """
     chosen, problems = _closure(plugins, wanted)
     selected = {plugin_id: plugins[plugin_id] for plugin_id in sorted(chosen)}
-    problems += _engine_problems(selected, engine_version) + _order_problems(selected) + _cycle_problems(selected)
+    problems += engine_problems(selected, engine_version) + _order_problems(selected) + _cycle_problems(selected)
     if problems:
         raise _invalid(problems)
     edges = _all_edges(selected)
@@ -133,7 +133,7 @@ def _missing_remedy(missing: str, plugins: Mapping[PluginId, Plugin]) -> str:
     return f"{did_you_mean(missing, plugins)}; an invalid folder counts as absent, see harness plugins validate"
 
 
-def _engine_problems(plugins: Mapping[PluginId, Plugin], engine_version: str) -> list[Problem]:
+def engine_problems(plugins: Mapping[PluginId, Plugin], engine_version: str) -> list[Problem]:
     return [
         Problem(
             _manifest_of(plugin_id),

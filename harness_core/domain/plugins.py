@@ -58,7 +58,11 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A plugin as found on disk. ``code_hash`` covers every file of the folder by relative path and bytes, manifest included."""
+    """A plugin as found on disk. ``code_hash`` covers every file of the folder by relative path and bytes, manifest included.
+
+    ``versions`` are those that are installed side by side, where it comes from a bundle. ``may_have_health`` is false where its
+    entry file does not even hold the word: then there is no ``health()``, and nobody needs to start a guest to ask.
+    """
 
     manifest: Manifest
     folder: Path
@@ -69,6 +73,8 @@ class Plugin:
     config_schema_hash: str
     output_schema_hash: str
     source: Literal["product", "path", "bundle"] = "product"
+    versions: tuple[str, ...] = ()
+    may_have_health: bool = False
 
     @property
     def id(self) -> PluginId:

@@ -14,6 +14,12 @@ class Catalog(Protocol):
     def plugins(self) -> Mapping[PluginId, Plugin]:
         """The valid plugins by id, in sorted order."""
 
+    def planned(self, code: Mapping[PluginId, str]) -> Mapping[PluginId, Plugin]:
+        """The plugins that a run was planned with, by their code hashes, as far as they can be found.
+
+        Each with the code of then where that version is installed still; otherwise as it is now, with another hash.
+        """
+
     def problems(self) -> Mapping[str, Sequence[Problem]]:
         """For each invalid plugin folder (by its path), everything that is wrong with it."""
 

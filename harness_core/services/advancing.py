@@ -55,7 +55,7 @@ class Advancing:
     def _expand(self, job: Job, run: Run, executions: Sequence[Execution]) -> Sequence[int]:
         """Plan what the planner took, and the reports, which are written whatever happened before."""
         self._catalog.refresh()
-        plugins = {name: plugin for name, plugin in self._catalog.plugins().items() if name in run.config.code}
+        plugins = self._catalog.planned(run.config.code)
         planners = [item for item in executions if item.plugin_type == "planner" and item.ok]
         ended = ended_executions(self._runs, self._store, planners)
         chosen = [name for item in ended for name in selected_by(item.output) if name in plugins]
@@ -116,7 +116,7 @@ class Advancing:
             self._runs.attempts(run.run_id),
             versions,
             sorted([*artifacts, *closing.artifacts], key=lambda item: item.path),
-            self._catalog.plugins(),
+            self._catalog.planned(run.config.code),
             self._environment(),
             {"insights": closing.insight_count, "findings": closing.finding_count, "worst_severity": closing.worst_severity},
         )

@@ -99,10 +99,10 @@ class Preparing:
             raise NotRunnable(reason.code, reason.what, reason.next_step) from reason
 
     def _plugin(self, run: Run, execution: Execution) -> Plugin:
-        plugin = self._catalog.plugins().get(execution.plugin_id)
+        plugin = self._catalog.planned(run.config.code).get(execution.plugin_id)
         if plugin is None or plugin.code_hash != run.config.code[execution.plugin_id]:
             self._catalog.refresh()  # it may have come a moment ago, and the run from another process
-            plugin = self._catalog.plugins().get(execution.plugin_id)
+            plugin = self._catalog.planned(run.config.code).get(execution.plugin_id)
         if plugin is None:
             raise NotRunnable(
                 "PluginMissing", f"The plugin {execution.plugin_id} was there when the run was planned and is not there now.",
@@ -174,7 +174,7 @@ class Preparing:
         if plugin.manifest.type == "planner":
             self._catalog.refresh()
             return {
-                "plan": [candidate(item) for name, item in self._catalog.plugins().items() if name in run.config.code],
+                "plan": [candidate(item) for item in self._catalog.planned(run.config.code).values()],
                 "report": {},
             }
         if plugin.manifest.type in SEES_INPUTS and run.config.sample is not None:

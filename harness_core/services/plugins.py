@@ -13,6 +13,8 @@ from harness_core.domain.plugins import Plugin
 from harness_core.domain.suggestions import did_you_mean
 from harness_core.ports.catalog import Catalog, Grants
 from harness_core.ports.launcher import GuestOutcome, GuestRequest, Launcher
+from harness_core.ports.store import Store
+from harness_core.ports.world import Names
 from harness_core.services.guests import guest_message
 
 HEALTH_TIMEOUT_S = 60.0
@@ -90,7 +92,7 @@ def decide(catalog: Catalog, grants: Grants, plugin_id: str, names: Sequence[str
 
     Raises NotFound, or UsageError where its manifest does not ask for one.
     """
-    plugin = _valid(catalog, plugin_id)
+    plugin = find_plugin(catalog, plugin_id)
     decisions = decided(grants.decisions(), plugin, names, granted=granted)
     grants.write(decisions)
     return capabilities_of(plugin, decisions)
@@ -98,10 +100,11 @@ def decide(catalog: Catalog, grants: Grants, plugin_id: str, names: Sequence[str
 
 def switch(catalog: Catalog, grants: Grants, plugin_id: str, *, enabled: bool) -> None:
     """Let a plugin take part in runs submitted from now on, or in none. Raises NotFound."""
-    grants.write(switched(grants.decisions(), _valid(catalog, plugin_id).id, enabled=enabled))
+    grants.write(switched(grants.decisions(), find_plugin(catalog, plugin_id).id, enabled=enabled))
 
 
-def _valid(catalog: Catalog, plugin_id: str) -> Plugin:
+def find_plugin(catalog: Catalog, plugin_id: str) -> Plugin:
+    """A valid plugin. Raises NotFound."""
     plugin = next((plugin for name, plugin in catalog.plugins().items() if name == plugin_id), None)
     if plugin is None:
         raise no_such_plugin(catalog, plugin_id)
@@ -120,6 +123,15 @@ def plugin_health(plugin: Plugin, launcher: Launcher, scratch: Path) -> Health:
         memory_mb=plugin.manifest.limits.memory_mb,
     )
     return _health(launcher.run(request))
+
+
+def ask_health(plugin: Plugin, launcher: Launcher, store: Store, names: Names) -> Health:
+    """:func:`plugin_health`, in a scratch folder that is gone afterwards."""
+    name = names.fresh("health")
+    try:
+        return plugin_health(plugin, launcher, store.scratch(name))
+    finally:
+        store.drop_scratch(name)
 
 
 def _health(outcome: GuestOutcome) -> Health:
@@ -149,6 +161,7 @@ def _summary(plugin: Plugin, decisions: Decisions) -> dict[str, Any]:
         "description": manifest.description,
         "capabilities": list(manifest.capabilities),
         "source": plugin.source,
+        "versions": list(plugin.versions) or [manifest.version],
         "folder": str(plugin.folder),
         "code_hash": plugin.code_hash,
         "enabled": is_enabled(plugin.id, decisions),

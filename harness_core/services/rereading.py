@@ -38,7 +38,7 @@ class Rereading:
         """Raises Tampered for a file that is none of the run's inputs, UsageError when one of them was not given."""
         inputs = _matched(documents.manifest, files)
         entry = _ingest_entry(documents)
-        plugin = self._catalog.plugins().get(entry["plugin_id"]) if entry else None
+        plugin = self._catalog.planned({entry["plugin_id"]: entry["code_hash"]}).get(entry["plugin_id"]) if entry else None
         if entry is None or plugin is None or plugin.code_hash != entry["code_hash"]:
             return Reread(notes=[_other_plugin(entry, plugin)])
         config = documents.manifest["config"]

@@ -1,11 +1,11 @@
 """From a request to a recorded run: files looked at, plan and every setting resolved and checked, fingerprint computed, all before
 anything runs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from harness_core.domain.errors import Problem, UsageError
+from harness_core.domain.errors import PolicyRefused, Problem, UsageError
 from harness_core.domain.fingerprints import resolved_seed, run_fingerprint
 from harness_core.domain.formats import RawFormat
 from harness_core.domain.grants import denied_to, is_enabled, kept_out, network_open_to, that_count
@@ -34,6 +34,7 @@ from harness_core.services.earlier_versions import EarlierVersions
 from harness_core.services.guests import SEES_INPUTS
 from harness_core.services.inspecting import Inspecting, choose_ingest
 from harness_core.services.knowing import EARLIER_INPUTS, EarlierVersion, Knowing, Sources
+from harness_core.services.plugins import Health
 from harness_core.services.uploads import as_input
 
 MAX_SEED = 2**63
@@ -132,14 +133,20 @@ class Submitting:
         grants: Grants,
         earlier: EarlierVersions,
         allow_network: bool,
+        health_of: Callable[[Plugin], Health],
     ) -> None:
         self._runs, self._library, self._catalog, self._inspecting, self._knowing = runs, library, catalog, inspecting, knowing
         self._bell, self._clock, self._names, self._engine, self._grants = bell, clock, names, engine, grants
-        self._earlier, self._allow_network = earlier, allow_network
+        self._earlier, self._allow_network, self._health_of = earlier, allow_network, health_of
 
     def submit(self, asked: Submission) -> Run:
-        """Record the run and ring. Raises UsageError (nothing recorded) or InputRefused (nothing recorded)."""
+        """Record the run and ring. Raises UsageError, InputRefused, PolicyRefused for an unhealthy plugin (nothing recorded).
+
+        A run that takes nothing over from earlier ones (``reuse`` false) is forced: nobody is asked for their health.
+        """
         prospect = self.prospect(asked)
+        if asked.reuse:
+            self._refuse_unhealthy(prospect)
         seen = prospect.raw_format or self._knowing.seen(prospect.previews, prospect.config.inputs[0].filename)
         run = Run(
             run_id=RunId(self._names.fresh("run")),
@@ -157,6 +164,19 @@ class Submitting:
         for job_id in rings:
             self._bell.ring(job_id)
         return recorded
+
+    def _refuse_unhealthy(self, prospect: Prospect) -> None:
+        """Ask the plugins that this run has, or that its planner may choose; those that offer no health cost nothing."""
+        there, blocked = self._catalog.plugins(), {step.plugin_id for step in prospect.plan.steps if step.blocked}
+        asked = [there[name] for name in sorted(prospect.config.code) if name not in blocked and there[name].may_have_health]
+        sick = {plugin.id: health.sentence for plugin in asked if (health := self._health_of(plugin)).state == "unhealthy"}
+        if sick:
+            raise PolicyRefused(
+                "plugin_unhealthy", f"{', '.join(sick)} {'is' if len(sick) == 1 else 'are'} unhealthy, so nothing was submitted.",
+                why=" ".join(f"{name} says: {sentence}" for name, sentence in sick.items()),
+                next_step=f"Mend it, or leave it out with `harness plugins disable {next(iter(sick))}`, or submit with --force.",
+                problems=[Problem(name, "health", sentence) for name, sentence in sick.items()],
+            )  # fmt: skip
 
     def prospect(self, asked: Submission) -> Prospect:
         """Everything that would be decided for this request, without recording anything; with the plugins as they are now."""

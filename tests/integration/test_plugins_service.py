@@ -9,12 +9,15 @@ import pytest
 
 from harness_core.adapters.catalog.folders import FolderCatalog
 from harness_core.adapters.wall.launcher import ProcessLauncher
-from harness_core.domain.errors import Conflict, NotFound, UsageError
+from harness_core.bootstrap import open_catalog
+from harness_core.domain.errors import Conflict, NotFound, PolicyRefused, UsageError
 from harness_core.domain.plugins import PLUGIN_TYPES
 from harness_core.services.plugin_scaffolds import new_plugin
 from harness_core.services.plugin_validation import Validation, validate_plugins
-from harness_core.services.plugins import list_plugins, plugin_health, show_plugin
-from tests.fakes.plugins import COUNT, make_plugin
+from harness_core.services.plugins import list_plugins, plugin_health, show_plugin, switch
+from tests.conftest import OpenCore
+from tests.fakes.plugins import COUNT, make_plugin, small_catalog
+from tests.fakes.running import submit
 
 
 @pytest.fixture
@@ -193,3 +196,26 @@ def test_nothing_is_overwritten_and_no_odd_name_taken(tmp_path: Path) -> None:
         with pytest.raises(UsageError):
             new_plugin(tmp_path, plugin_id, plugin_type)
     assert [entry.name for entry in tmp_path.iterdir()] == ["analysis_mine"]
+
+
+def test_an_unhealthy_plugin_keeps_a_run_from_being_submitted(open_home: OpenCore, table: Path, tmp_path: Path) -> None:
+    """Named or left to the planner: refused with its own words and nothing recorded, unless it is forced, disabled or mended."""
+    core = open_home(small_catalog(tmp_path / "plugins", analysis_sick=SICK), queue_url="memory://")
+    for asked in ({"plugins": ["analysis_sick"]}, {}):
+        with pytest.raises(PolicyRefused) as refused:
+            submit(core, table, **asked)
+        assert (refused.value.code, refused.value.exit_code) == ("plugin_unhealthy", 7)
+        assert "its tables are missing" in refused.value.why
+    assert not core.runs.page().runs
+    assert str(submit(core, table, plugins=["analysis_sick"], reuse=False).status) == "QUEUED"
+    submit(core, table, plugins=["analysis_count"])
+    switch(core.catalog, core.grants, "analysis_sick", enabled=False)
+    submit(core, table)
+
+
+def test_plugins_without_health_are_not_even_started(open_home: OpenCore, table: Path, tmp_path: Path) -> None:
+    """Guards the cost of submitting: a guest is started to ask only those whose entry file speaks of health."""
+    core = open_home(small_catalog(tmp_path / "plugins", analysis_well=COUNT + "\ndef health():\n    return 'ok'\n"))
+    assert [name for name, plugin in core.catalog.plugins().items() if plugin.may_have_health] == ["analysis_well"]
+    assert not [plugin.id for plugin in open_catalog(core.settings).plugins().values() if plugin.may_have_health]
+    submit(core, table)

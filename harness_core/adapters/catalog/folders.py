@@ -4,14 +4,16 @@ A root holds one folder per plugin, or is itself the folder of one. Roots are gi
 is refused where it comes again, so nothing on a search path can stand in for a plugin of the product.
 """
 
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
+from harness_core.adapters.catalog.installed import RECORD, active_folders, installed_versions
 from harness_core.adapters.catalog.plugin_files import (
     FolderFiles,
     Signature,
@@ -37,6 +39,7 @@ MANIFEST = "plugin.yaml"
 MISNAMED = ("plugin.yml", "plugin.json", "Plugin.yaml")
 DEFAULT_CHECK_INTERVAL_S = 0.5
 MAX_READINGS = 3
+HEALTH = re.compile(rb"\bhealth\b")
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,10 @@ class FolderCatalog:
     def plugins(self) -> Mapping[PluginId, Plugin]:
         return self._current().plugins
 
+    def planned(self, code: Mapping[PluginId, str]) -> Mapping[PluginId, Plugin]:
+        there = self.plugins()
+        return {name: _with_code(there[name], code_hash) for name, code_hash in sorted(code.items()) if name in there}
+
     def problems(self) -> Mapping[str, Sequence[Problem]]:
         return self._current().problems
 
@@ -109,7 +116,7 @@ class FolderCatalog:
                 if found:
                     problems[str(folder)] = tuple(found)
                 elif reading.plugin is not None:
-                    plugins[reading.plugin.id] = reading.plugin
+                    plugins[reading.plugin.id] = _with_versions(reading.plugin, root)
         self._readings = readings
         ordered = {plugin_id: plugins[plugin_id] for plugin_id in sorted(plugins)}
         return _Snapshot(MappingProxyType(ordered), MappingProxyType(dict(sorted(problems.items()))), self._monotonic_s())
@@ -147,6 +154,7 @@ def read_plugin(folder: Path, source: Source, files: FolderFiles | None = None) 
         problems += _default_problems(config, str(folder / manifest.config_schema))
     try:
         hashes = sha256_of_files(folder, files)
+        may_have_health = manifest.module in files.names and bool(HEALTH.search((folder / manifest.module).read_bytes()))
     except OSError as reason:
         return None, [*problems, unreadable(Path(reason.filename or folder), reason)]
     if problems:
@@ -161,16 +169,37 @@ def read_plugin(folder: Path, source: Source, files: FolderFiles | None = None) 
         config_schema_hash=hashes.files[manifest.config_schema],
         output_schema_hash=hashes.files[manifest.output_schema],
         source=source,
+        may_have_health=may_have_health,
     )
     return plugin, []
 
 
+def _with_code(plugin: Plugin, code_hash: str) -> Plugin:
+    """The installed version of ``plugin`` with that code, or itself where there is none."""
+    if plugin.code_hash == code_hash:
+        return plugin
+    others = (read_plugin(plugin.folder.parent / version, "bundle")[0] for version in reversed(plugin.versions))
+    found = next((other for other in others if other is not None and other.code_hash == code_hash), None)
+    return replace(found, versions=plugin.versions) if found else plugin
+
+
+def _with_versions(plugin: Plugin, root: Path) -> Plugin:
+    """An installed bundle with the versions that stand beside it; read anew each time, because others come and go."""
+    is_installed = plugin.source == "bundle" and plugin.folder.parent.parent == root
+    return replace(plugin, versions=installed_versions(root, plugin.id)) if is_installed else plugin
+
+
 def _folders(root: Path, source: Source) -> tuple[list[Path], Problem | None]:
-    """The folders in a root that hold a manifest, sorted by name; the root itself when it does."""
+    """The folders in a root that hold a manifest, sorted by name; the root itself when it does. Of bundles, the active versions."""
     if (root / MANIFEST).is_file():
         return [root], None
     try:
         found = [entry for entry in sorted(root.iterdir()) if not entry.name.startswith(".") and _is_candidate(entry)]
+        found += active_folders(root) if source == "bundle" else []
+    except ValueError as reason:
+        return [], Problem(
+            str(root / RECORD), "", f"cannot be read: {reason}", "put it back from a backup, or install the bundles again"
+        )
     except OSError as reason:
         missing_is_fine = source != "path" and isinstance(reason, FileNotFoundError)
         why = f"cannot be searched for plugins: {reason.strerror or reason}"
