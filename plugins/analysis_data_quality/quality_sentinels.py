@@ -1,6 +1,6 @@
 """Numbers and dates that stand in for a missing value: a repeated technical value, far away from all others."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
@@ -18,40 +18,57 @@ _DATES = """
 DATES = frozenset(_DATES.split())
 FAR = 1.5  # so many interquartile ranges from the nearest other value, as Tukey's fences
 DAYS_APART = 366
+COLUMNS_AT_ONCE = 50
 MANY_LEVELS = 30  # among fewer a -1 is rather one more level, as in a score from -1 to 10
 
 
 def sentinels(table: Table) -> Iterator[Finding]:
     """Extremes that are technical values, repeated, with nothing near them."""
+    numbers: list[tuple[Field, int]] = []
     for column in table.fields:
         if column.name in table.shadows or column.distinct < 10 or column.count < table.settings["min_rows"] * 2:
             continue
         if column.is_numeric:
-            for value in sorted({column.facts["min"], column.facts["max"]} & STAND_INS):
-                yield from _number(table, column, int(value))
+            numbers += [(column, int(value)) for value in sorted({column.facts["min"], column.facts["max"]} & STAND_INS)]
         elif column.view.column.is_temporal and "min" in column.facts:
             for text in sorted({str(column.facts["min"]), str(column.facts["max"])}):
                 if text[:10] in DATES and text[10:] in {"", "T00:00:00"}:
                     yield from _date(table, column, text)
+    for start in range(0, len(numbers), COLUMNS_AT_ONCE):
+        yield from _numbers(table, numbers[start : start + COLUMNS_AT_ONCE])
 
 
-def _number(table: Table, column: Field, value: int) -> Iterator[Finding]:
-    others = f"{column.sql} <> {value}" + (f" AND isfinite({column.sql})" if column.view.storage in {"DOUBLE", "FLOAT"} else "")
-    query = (
-        f"SELECT count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
-        f"max({column.sql}) FILTER (WHERE {others}), count({column.sql}) FROM data"
-    )
-    rows, low, high, _ = table.answer(query)[0]
-    if rows < table.settings["sentinel_min_rows"] or low is None or low < value < high:
-        return
-    quarters = f"SELECT quantile_cont(CAST({column.sql} AS DOUBLE), [0.25, 0.75]) FROM data WHERE {others}"
-    first, third = table.dataset.sql(quarters).scalar()
-    gap = float(low) - value if value < low else value - float(high)
-    is_mark = value in NEGATIVE_MARKS and low >= 0 and column.distinct >= MANY_LEVELS
-    if gap > FAR * (third - first) or is_mark:
-        yield _finding(
-            table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, (int(rows), _plain(low), _plain(high))
+def _numbers(table: Table, suspects: Sequence[tuple[Field, int]]) -> Iterator[Finding]:
+    """Those of the suspects that stand apart; one query for all, because each takes its time to bind in a wide table."""
+    looks = []
+    for column, value in suspects:
+        others = _others(column, value)
+        looks.append(
+            f"[count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
+            f"max({column.sql}) FILTER (WHERE {others}), "
+            f"quantile_cont(CAST({column.sql} AS DOUBLE), 0.25) FILTER (WHERE {others}), "
+            f"quantile_cont(CAST({column.sql} AS DOUBLE), 0.75) FILTER (WHERE {others})]"
         )
+    (found,) = table.answer(f"SELECT {', '.join(looks)} FROM data")
+    for (column, value), (rows, low, high, first, third) in zip(suspects, found, strict=True):
+        if rows < table.settings["sentinel_min_rows"] or low is None or low < value < high:
+            continue
+        gap = float(low) - value if value < low else value - float(high)
+        if gap > FAR * (third - first) or (value in NEGATIVE_MARKS and low >= 0 and column.distinct >= MANY_LEVELS):
+            others = _others(column, value)
+            query = (
+                f"SELECT count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
+                f"max({column.sql}) FILTER (WHERE {others}), count({column.sql}) FROM data"
+            )
+            rows, low, high, _ = table.answer(query)[0]
+            facts = (int(rows), _plain(low), _plain(high))
+            yield _finding(table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, facts)
+
+
+def _others(column: Field, value: int) -> str:
+    """The condition of the column's other values."""
+    finite = f" AND isfinite({column.sql})" if column.view.storage in {"DOUBLE", "FLOAT"} else ""
+    return f"{column.sql} <> {value}{finite}"
 
 
 def _plain(value: Any) -> str:
