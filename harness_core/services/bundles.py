@@ -122,7 +122,7 @@ class Bundling:
         if version is None and len(record[plugin_id]) > 1:
             return record[plugin_id][-2]
         if version is None:
-            raise Conflict("no_earlier_version", f"No version of {plugin_id} was active before {active}.",
+            raise Conflict("never_updated", f"No version of {plugin_id} was active before {active}.",
                            why=f"Installed: {', '.join(there)}.", next_step="Name an installed version with --to.")  # fmt: skip
         if version not in there:
             raise NotFound("no_such_version", f"{plugin_id} {version} is not installed.", why=f"Installed: {', '.join(there)}.",

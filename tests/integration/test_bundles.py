@@ -81,7 +81,7 @@ def test_versions_stand_side_by_side_and_the_last_installed_is_found(
     assert catalog.plugins()[EXTRA].manifest.version == "1.0.0"
     with pytest.raises(Conflict) as none_before:
         bundling.roll_back(EXTRA)
-    assert none_before.value.code == "no_earlier_version"
+    assert none_before.value.code == "never_updated"
     assert bundling.roll_back(EXTRA, "1.9.0").before == "1.0.0"
     assert bundling.roll_back(EXTRA).plugin.manifest.version == "1.0.0"
     assert not [name for name in standing(tmp_path) if SUMS in name or ".staged" in name]
@@ -255,7 +255,7 @@ def test_what_does_not_fit_what_is_installed(bundling: Bundling, tmp_path: Path)
     attempts: list[tuple[Callable[[], object], str]] = [
         (lambda: bundling.update(bundle_of(tmp_path)), "same_version"),
         (lambda: bundling.install(bundle_of(tmp_path, code=OTHER)), "version_taken"),
-        (lambda: bundling.roll_back(EXTRA), "no_earlier_version"),
+        (lambda: bundling.roll_back(EXTRA), "never_updated"),
         (lambda: bundling.roll_back(EXTRA, "9.9.9"), "no_such_version"),
         (lambda: bundling.roll_back("analysis_count"), "not_installed"),
     ]
