@@ -6,7 +6,8 @@ from typing import Any
 
 from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.plugins import PluginId
-from harness_core.domain.runs import Artifact, Execution, ExecutionStatus, Run, final_status
+from harness_core.domain.runs import Artifact, Execution, ExecutionStatus, Run
+from harness_core.domain.settling import final_status
 from harness_core.sdk.derived import DERIVED
 
 SCHEMA_VERSION = "report.v1"

@@ -12,7 +12,8 @@ from harness_core.domain.plans import build_plan
 from harness_core.domain.reports import Ended, assemble, plain_report
 from harness_core.domain.results import worst_severity
 from harness_core.domain.run_manifests import run_manifest
-from harness_core.domain.runs import Artifact, Execution, Job, Run, RunStatus, final_status
+from harness_core.domain.runs import Artifact, Execution, Job, Run, RunStatus
+from harness_core.domain.settling import final_status
 from harness_core.ports.catalog import Catalog
 from harness_core.ports.state import Closing, Jobs, Library, Runs
 from harness_core.ports.store import Store

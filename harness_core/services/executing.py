@@ -23,9 +23,9 @@ from harness_core.domain.runs import (
     ExecutionStatus,
     Job,
     Run,
-    retry_decision,
 )
 from harness_core.domain.schemas import validate
+from harness_core.domain.settling import retry_decision
 from harness_core.ports.launcher import GuestOutcome, Launcher, Progress
 from harness_core.ports.state import Commit, Jobs, Library, Runs
 from harness_core.ports.store import RefusedFile, Stage, Store

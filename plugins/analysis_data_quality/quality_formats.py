@@ -13,6 +13,7 @@ n/a | na | n.a. | #n/a | null | none | nil | nan | unknown | unbekannt | missing
 """
 MISSING_WORDS = tuple(word.strip() for word in _MISSING_WORDS.strip().replace("\n", "|").split("|"))
 SPACE = " \t\r\n\v\f\u00a0"
+SPACE_SQL = r"E' \t\r\n\x0b\f' || chr(160)"  # escaped: it stands in queries that people copy from a page
 NUMBER = r"[+-]?([0-9]+([.,][0-9]+)?|[0-9]{1,3}([,.''][0-9]{3})+([.,][0-9]+)?|[.,][0-9]+)([eE][+-]?[0-9]+)?"
 DATE = r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}"
 DATE_FORMATS = "['%Y-%m-%d', '%Y/%m/%d', '%Y.%m.%d', '%d-%m-%Y', '%d/%m/%Y', '%d.%m.%Y', '%m-%d-%Y', '%m/%d/%Y', '%m.%d.%Y']"
@@ -23,7 +24,7 @@ MAX_WAYS = 20_000  # categories with more values are not compared by spelling
 
 
 def trimmed(column: Field) -> str:
-    return f"trim({column.sql}, '{SPACE}')"
+    return f"trim({column.sql}, {SPACE_SQL})"
 
 
 def is_missing_word(column: Field) -> str:

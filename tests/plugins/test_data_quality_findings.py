@@ -192,6 +192,16 @@ def test_padding_and_spellings():
     assert rows_of(padded) == rows_of(spelled) == list(range(5, 12))
 
 
+@pytest.mark.parametrize("blank", list(" \t\n\v\f\u00a0"))
+def test_every_blank_is_a_blank_and_no_letter_is(blank):
+    """Blanks of each kind are cut off, letters never; and the queries that say so survive a copy from a page."""
+    city = with_values(words(ROWS), list(range(5, 12)), f"{blank}north{blank}")
+    (spelled,) = [f for f in found({"city": city}, "format_violation") if f["subject"] == "spelling"]
+    assert 'for example "north"' in spelled["statement"]
+    assert rows_of(spelled) == list(range(5, 12))
+    assert all(item["sql"].isprintable() for item in spelled["evidence"] if item["type"] == "query")
+
+
 def test_one_fault_in_many_columns_is_told_once():
     table = {f"c{i}": with_values(words(ROWS, i), [5 + i], "North ") for i in range(5)}
     (finding,) = [f for f in found(table, "format_violation") if f["subject"] == "padding"]

@@ -15,10 +15,8 @@ from harness_core.domain.runs import (
     ExecutionStatus,
     RunId,
     RunStatus,
-    final_status,
-    retry_decision,
-    settle,
 )
+from harness_core.domain.settling import final_status, retry_decision, settle
 
 
 def execution(

@@ -11,7 +11,8 @@ from harness_core.adapters.db.records import execution_row
 from harness_core.adapters.db.statements import LEASED, READY, Statement, Transaction, columns, new
 from harness_core.adapters.db.tables import ExecutionRow, JobRow, RunRow
 from harness_core.domain.plugins import PluginId, PluginType
-from harness_core.domain.runs import Execution, ExecutionId, ExecutionStatus, JobKind, JobState, settle
+from harness_core.domain.runs import Execution, ExecutionId, ExecutionStatus, JobKind, JobState
+from harness_core.domain.settling import settle
 
 OPEN_STATES = (JobState.READY, JobState.LEASED)
 

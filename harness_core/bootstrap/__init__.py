@@ -4,34 +4,34 @@ import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from harness_core.adapters.backups import (
-    FolderBackups,
-    database_findings,
-    is_database,
-    refuse_damaged_database,
-    refuse_unfinished_restore,
-    schema_version,
-)
+from harness_core.adapters.backups import database_findings, refuse_damaged_database, refuse_unfinished_restore
 from harness_core.adapters.blobs import FolderBlobs
-from harness_core.adapters.catalog.folders import FolderCatalog
 from harness_core.adapters.clock import SystemClock, TimeSortedNames
 from harness_core.adapters.db.engine import Database, open_engine
 from harness_core.adapters.db.jobs import SqlJobs
 from harness_core.adapters.db.knowledge import SqlKnowledge
 from harness_core.adapters.db.library import SqlLibrary
 from harness_core.adapters.db.memory import SqlMemory
-from harness_core.adapters.db.migrate import HEAD, Migrations
+from harness_core.adapters.db.migrate import Migrations
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.adapters.db.workers import SqlWorkers
-from harness_core.adapters.environment import engine_facts, system
+from harness_core.adapters.environment import engine_facts
 from harness_core.adapters.grants import GrantsFile
 from harness_core.adapters.home import Home
 from harness_core.adapters.queue import HueyBell, open_bell
 from harness_core.adapters.store import FolderStore
 from harness_core.adapters.wall.launcher import ProcessLauncher
-from harness_core.domain.errors import Conflict, LeaseLost, Unhealthy
+from harness_core.bootstrap.parts import environment, launcher_of, open_catalog, open_grants, product_folder, surroundings
+from harness_core.bootstrap.tending import (
+    backing_up_of,
+    folder_backups,
+    open_restore,
+    refuse_migration_under_workers,
+    upgrade_with_copy,
+)
+from harness_core.domain.errors import LeaseLost
 from harness_core.domain.runs import WorkerId
 from harness_core.ports.catalog import Catalog
 from harness_core.services.advancing import Advancing
@@ -46,7 +46,7 @@ from harness_core.services.plugins import ask_health
 from harness_core.services.secret_settings import SecretKeeping
 from harness_core.services.submitting import Submitting
 from harness_core.services.uploads import Uploading
-from harness_core.settings import NAMES, Settings
+from harness_core.settings import Settings
 
 if TYPE_CHECKING:
     from harness_core.services.backing_up import BackingUp
@@ -67,6 +67,20 @@ if TYPE_CHECKING:
     from harness_core.services.resumable import ResumableUploads
     from harness_core.services.retaining import Retaining
     from harness_core.services.verifying import Verifying
+
+__all__ = [
+    "Core",
+    "backing_up_of",
+    "folder_backups",
+    "open_bundling",
+    "open_catalog",
+    "open_core",
+    "open_grants",
+    "open_pack_tools",
+    "open_restore",
+    "product_folder",
+    "upgrade_with_copy",
+]
 
 
 @dataclass(frozen=True)
@@ -280,79 +294,12 @@ def open_core(settings: Settings, *, queue_url: str | None = None, migrate: bool
     )  # fmt: skip
 
 
-def launcher_of(settings: Settings, *, warm: bool = False) -> ProcessLauncher:
-    """What runs guests, as the operator wants it."""
-    return ProcessLauncher(
-        warm=warm, max_scratch_bytes=settings.scratch_mb * 1024**2,
-        allow_unwalled=settings.allow_unwalled, allow_network=settings.allow_network,
-    )  # fmt: skip
-
-
-def folder_backups(settings: Settings) -> FolderBackups:
-    return FolderBackups(Home(settings.home), settings.database_url, settings.queue_url)
-
-
-def backing_up_of(settings: Settings, clock: SystemClock, newest_schema: str = HEAD) -> "BackingUp":
-    """What makes and puts back backups of a home."""
-    from harness_core.adapters.packs import Archives
-    from harness_core.services.backing_up import BackingUp, DatabaseLook
-
-    look = DatabaseLook(database_findings, is_database, schema_version, newest_schema)
-    return BackingUp(settings.home, folder_backups(settings), Archives(), look, clock, engine_facts()["harness"])
-
-
 def verifying_with(guests: SecretKeeping, store: FolderStore, names: TimeSortedNames, catalog: Catalog) -> "Verifying":
     """What checks evidence, with queries and readers running as guests."""
     from harness_core.services.rereading import Rereading
     from harness_core.services.verifying import Verifying
 
     return Verifying(guests, store, names, Rereading(guests, store, catalog, engine_facts()))
-
-
-def refuse_migration_under_workers(settings: Settings, migrations: Migrations) -> None:
-    """Raises Conflict while programs of an earlier version are at work: they do not know the tables as they would become."""
-    if migrations.version() is None or not workers_alive(settings) or migrations.is_current():
-        return
-    raise Conflict(
-        "older_workers_running", "Workers or a service of an earlier version are running on this state folder.",
-        why="The state database must be brought to this version first, and they would go on writing to it as it was.",
-        next_step="Stop them, then repeat this; start them again with this version.",
-    )  # fmt: skip
-
-
-def upgrade_with_copy(settings: Settings, migrations: Migrations, clock: SystemClock) -> None:
-    """Bring the state database to the current schema; a copy of what was there goes to the backups folder first."""
-    folder_backups(settings).copy_before_migration(migrations.version(), clock.now())
-    migrations.upgrade()
-
-
-def open_restore(settings: Settings) -> "BackingUp":
-    """What puts a backup back, opening nothing of what it replaces. Raises Conflict while workers are running."""
-    from harness_core.services.backing_up import refuse_while_working
-
-    Home(settings.home).make()
-    refuse_while_working(workers_alive(settings))
-    return backing_up_of(settings, SystemClock())
-
-
-def workers_alive(settings: Settings) -> int:
-    """How many workers are running; 0 where the state database cannot say."""
-    path = Path(settings.database_url.removeprefix("sqlite:///"))
-    try:
-        if not path.exists() or database_findings(path) or schema_version(path) is None:
-            return 0
-    except Unhealthy:
-        return 0
-    database, clock = Database(open_engine(settings.database_url)), SystemClock()
-    try:
-        workers, runs, jobs = (
-            SqlWorkers(database, clock),
-            SqlRuns(database, clock),
-            SqlJobs(database, clock, settings.lease_s, settings.memory_mb),
-        )
-        return len(Overview(runs, jobs, workers, clock, settings.lease_s).liveness().alive)
-    finally:
-        database.close()
 
 
 def open_pack_tools(settings: Settings, folder: Path) -> "tuple[Proving, Verifying]":
@@ -365,17 +312,6 @@ def open_pack_tools(settings: Settings, folder: Path) -> "tuple[Proving, Verifyi
     return Proving(Archives(), engine_facts()["harness"]), verifying
 
 
-def open_catalog(settings: Settings) -> FolderCatalog:
-    """The product's own plugins, then those on the plugin path, then installed bundles."""
-    return FolderCatalog(
-        [
-            (product_folder("plugins"), "product"),
-            *((folder, "path") for folder in settings.plugin_path),
-            (settings.home / "plugins", "bundle"),
-        ]
-    )
-
-
 def open_bundling(settings: Settings, catalog: Catalog | None = None) -> "Bundling":
     """What installs bundles; the state folder is made where there is none. Raises HarnessError when it is unfit."""
     from harness_core.adapters.bundles import FolderBundles
@@ -385,32 +321,3 @@ def open_bundling(settings: Settings, catalog: Catalog | None = None) -> "Bundli
     home.make()
     refuse_unfinished_restore(home)
     return Bundling(FolderBundles(home), catalog or open_catalog(settings), engine_facts()["harness"])
-
-
-def open_grants(settings: Settings) -> GrantsFile:
-    return GrantsFile(Home(settings.home).grants)
-
-
-def product_folder(name: str) -> Path:
-    """``plugins``, ``migrations``, ``ui_static`` or ``docs``: within the wheel, or at the top of a checkout."""
-    package = Path(__file__).resolve().parent
-    bundled = package / "_bundled" / name
-    return bundled if bundled.is_dir() else package.parent / name
-
-
-def surroundings(settings: Settings, launcher: ProcessLauncher) -> dict[str, Any]:
-    """Everything around a run as it is now, for diagnostics."""
-    return {
-        "environment": environment(launcher),
-        "settings": {name: {"value": getattr(settings, name), "source": settings.sources.get(name)} for name in NAMES},
-        "unknown_variables": [problem.as_dict() for problem in settings.warnings],
-        "free_bytes": Home(settings.home).free_bytes(),
-        "schema": HEAD,
-    }
-
-
-def environment(launcher: ProcessLauncher) -> dict[str, Any]:
-    """Where a run happened, for its manifest, and how strong the wall around its plugins was."""
-    wall = launcher.level
-    shown = {"level": wall.level, "controls": list(wall.controls), "residuals": [item.name for item in wall.residuals]}
-    return {**system(engine_facts()), "wall": shown}
