@@ -2,7 +2,8 @@
 
 python benchmarks/profile_table.py [rows] [rounds]
 
-The plugin has one thread and counts exactly; SUMMARIZE estimates distinct values and quantiles.
+The plugin counts exactly, each column with one thread and, in large tables, two columns at a time; SUMMARIZE estimates distinct
+values and quantiles.
 """
 
 import sys

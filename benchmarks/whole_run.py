@@ -1,10 +1,12 @@
 """The whole default run of `harness run`, from a file to its report, beside what others do with the same file.
 
-    python benchmarks/whole_run.py [ROWS] [--wide] [--rounds N] [--ydata PYTHON]
+    python benchmarks/whole_run.py [ROWS | --table CSV] [--scripts] [--wide] [--rounds N] [--ydata PYTHON]
 
 Beside it stand (a) its bare queries as a script: stock DuckDB with two threads reads the CSV into Parquet, summarises it, and runs
 every query that the report gives as evidence, knowing beforehand what to ask; and (b) ydata-profiling with its defaults, where
-PYTHON has it (this one, unless another is named). ``--wide`` takes a table of 2,000 columns instead of order lines, 100,000 rows
+PYTHON has it (this one, unless another is named). With ``--scripts`` the others are (a) what the analyses ask, written by hand: a
+script each of plain DuckDB or NumPy, two side by side (``bare_scripts.py``). ``--table`` takes order lines that are there already,
+because ten million take a while to make. ``--wide`` takes a table of 2,000 columns instead of order lines, 100,000 rows
 unless given otherwise; ydata-profiling is then asked only by name. Turn by turn; medians, and the ratios to (a). The memory is the
 most that the whole tree of processes held at once, pages that several share counted once.
 """
@@ -26,6 +28,7 @@ import psutil
 from order_lines import write_order_lines, write_wide
 
 LOOK_S = 0.05
+SCRIPTS = Path(__file__).with_name("bare_scripts.py")
 ROWS, WIDE_COLUMNS = 100_000, 2_000
 QUERIES = """
 import duckdb, json, sys
@@ -57,23 +60,29 @@ class Cost:
     peak_mb: float
 
 
-def main(rows: int, rounds: int, ydata: str | None, *, wide: bool) -> None:
+def main(rows: int, rounds: int, ydata: str | None, table: Path | None, *, scripts: bool, wide: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        table = folder / "table.csv"
-        if wide:
-            write_wide(table, rows, WIDE_COLUMNS)
+        if table is None:
+            table = made(folder / "table.csv", rows, wide=wide)
+            print(f"{rows:,} rows, {WIDE_COLUMNS if wide else 12:,} columns, {table.stat().st_size >> 20:,} MB of CSV", flush=True)
+        cases: dict[str, Callable[[], Cost]] = {"harness run": lambda: whole_run(table, folder)}
+        if scripts:
+            cases["scripts by hand"] = lambda: cost([sys.executable, str(SCRIPTS), str(table), str(folder)])
         else:
-            write_order_lines(table, rows)
-        print(f"{rows:,} rows, {WIDE_COLUMNS if wide else 12:,} columns, {table.stat().st_size >> 20:,} MB of CSV", flush=True)
-        cases: dict[str, Callable[[], Cost]] = {
-            "harness run": lambda: whole_run(table, folder),
-            "its bare queries": lambda: bare_queries(table, folder),
-        }
+            cases["its bare queries"] = lambda: bare_queries(table, folder)
         if ydata is not None:
             quietly = {**os.environ, "TQDM_DISABLE": "1"}
             cases["ydata-profiling"] = lambda: cost([ydata, "-c", YDATA, str(table), str(folder / "ydata.html")], quietly)
         show({name: list(costs) for name, costs in turns(cases, rounds).items()})
+
+
+def made(table: Path, rows: int, *, wide: bool) -> Path:
+    if wide:
+        write_wide(table, rows, WIDE_COLUMNS)
+    else:
+        write_order_lines(table, rows)
+    return table
 
 
 def turns(cases: Mapping[str, Callable[[], Cost]], rounds: int) -> Mapping[str, Sequence[Cost]]:
@@ -135,7 +144,7 @@ def _proportional_bytes(process: psutil.Process) -> int:
 
 
 def show(found: Mapping[str, Sequence[Cost]]) -> None:
-    base = found["its bare queries"]
+    _, base, *_ = found.values()
     print(f"{'':20}{'median s':>10}{'CPU s':>9}{'peak MB':>9}{'of (a)':>9}{'CPU of (a)':>12}")
     for name, costs in found.items():
         ratios = {
@@ -156,8 +165,11 @@ def _ydata(named: str | None, *, wide: bool) -> str | None:
 if __name__ == "__main__":
     asked = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     asked.add_argument("rows", nargs="?", type=int, default=ROWS)
+    asked.add_argument("--table", type=Path, metavar="CSV")
+    asked.add_argument("--scripts", action="store_true")
     asked.add_argument("--wide", action="store_true")
     asked.add_argument("--rounds", type=int, default=1)
     asked.add_argument("--ydata", metavar="PYTHON")
     given = asked.parse_args()
-    main(given.rows, given.rounds, _ydata(given.ydata, wide=given.wide), wide=given.wide)
+    found = _ydata(given.ydata, wide=given.wide)
+    main(given.rows, given.rounds, found, given.table, scripts=given.scripts, wide=given.wide)

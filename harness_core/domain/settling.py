@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 from harness_core.domain.plugins import CONCLUDING_TYPES, PluginId, PluginType
 from harness_core.domain.runs import EXECUTION_OK, EXECUTION_OPEN, Execution, ExecutionId, ExecutionStatus, RunStatus
@@ -34,6 +34,9 @@ class Step(Protocol):
     def status(self) -> ExecutionStatus: ...
 
 
+AnyStep = TypeVar("AnyStep", bound=Step)
+
+
 def settle(executions: Sequence[Step], already_open: Iterable[ExecutionId]) -> Settlement:
     """Decide for every PENDING execution without a job: open when all it depends on ended well, skip when one did not.
 
@@ -57,6 +60,15 @@ def settle(executions: Sequence[Step], already_open: Iterable[ExecutionId]) -> S
             opened.append(item.execution_id)
     still_open = any(state in EXECUTION_OPEN for state in status.values())
     return Settlement(tuple(opened), skipped, idle=not still_open)
+
+
+def longest_first(steps: Iterable[AnyStep], took_s: Mapping[PluginId, float]) -> list[AnyStep]:
+    """Those that may start together, so that no long one is begun when the others are nearly through.
+
+    ``took_s`` is what each plugin took earlier, as far as that is known; without it, what builds on the most comes first. Only
+    time depends on this order.
+    """
+    return sorted(steps, key=lambda step: (-took_s.get(step.plugin_id, 0.0), -len(step.depends_on), step.layer, step.plugin_id))
 
 
 def final_status(executions: Sequence[Execution], *, cancelled: bool, missing_required: bool = False) -> RunStatus:

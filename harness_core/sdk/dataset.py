@@ -6,6 +6,7 @@ plugins side by side. Nothing here reaches the network, and nothing is written o
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness_core.sdk.canonical import jsonable
 from harness_core.sdk.contract import Column, query_evidence, row_evidence
 from harness_core.sdk.derived import DerivedColumns
+from harness_core.sdk.named_columns import named_columns
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +25,8 @@ State = TypeVar("State")
 
 DEFAULT_BATCH_ROWS = 65_536
 DEFAULT_PANDAS_ROWS = 1_000_000
+WIDE_COLUMNS = 200  # with fewer, binding them all costs less than asking which ones a query names
+NUMBERING = frozenset({"row_index", "file_row_number"})
 DICTIONARY_ENCODINGS = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY", "RLE"})  # the last is of nulls and levels
 
 
@@ -114,6 +118,9 @@ class Dataset:
         self._scratch = scratch
         self._memory_mb = memory_mb
         self._connection: duckdb.DuckDBPyConnection | None = None
+        names = {column.name.lower() for column in self.columns}
+        self._is_narrowed = len(names) > WIDE_COLUMNS and names.isdisjoint(NUMBERING)
+        self._stored: pyarrow.parquet.FileMetaData | None = None
         self.rows_read = 0
 
     def column(self, name: str) -> Column:
@@ -142,7 +149,12 @@ class Dataset:
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> "Answer":
         """Run ``query`` over the view ``data``; see :class:`Answer` for the ways to take its result."""
         self.rows_read += self.row_count
-        return Answer(self.connection.sql(query, params=params))
+        return Answer(self.connection.sql(self._narrowed(query), params=params))
+
+    def hold(self) -> None:
+        """Keep the whole table in memory from now on, as ``data``: for many questions about a table known to be small enough."""
+        self.connection.execute("CREATE TEMP TABLE data AS SELECT * FROM main.data")
+        self._is_narrowed = False
 
     def evidence(self, query: str, tolerance: float | None = None) -> dict[str, Any]:
         """Run ``query`` and give it back as query evidence, with its result: the numbers a statement quotes come from here.
@@ -166,10 +178,13 @@ class Dataset:
         """
         import pyarrow.parquet
 
-        facts = pyarrow.parquet.read_metadata(self.path) if dictionaries else None
-        parts = [((), None)] if facts is None else _stored_alike(facts, columns)
+        if self._stored is None:
+            self._stored = pyarrow.parquet.read_metadata(self.path)
+        parts = _stored_alike(self._stored, columns) if dictionaries else [((), None)]
         for names, groups in parts:
-            with pyarrow.parquet.ParquetFile(self.path, pre_buffer=False, metadata=facts, read_dictionary=list(names)) as file:
+            with pyarrow.parquet.ParquetFile(
+                self.path, pre_buffer=False, metadata=self._stored, read_dictionary=list(names)
+            ) as file:
                 for batch in file.iter_batches(batch_rows, row_groups=groups, columns=columns, use_threads=False):
                     self.rows_read += batch.num_rows
                     yield batch
@@ -199,7 +214,8 @@ class Dataset:
         wanted = list(dict.fromkeys(int(index) for index in row_indices))
         names = ", ".join(quote_name(name) for name in columns) if columns else "*"
         chosen = ", ".join(str(index) for index in wanted) or "-1"
-        found = self.connection.sql(f"SELECT row_index AS __row, {names} FROM data WHERE row_index IN ({chosen})")
+        query = f"SELECT row_index AS __row, {names} FROM data WHERE row_index IN ({chosen})"
+        found = self.connection.sql(self._narrowed(query))
         by_index = {row[0]: dict(zip(found.columns[1:], row[1:], strict=True)) for row in found.fetchall()}
         return [by_index[index] for index in wanted if index in by_index]
 
@@ -214,6 +230,27 @@ class Dataset:
 
         self.rows_read += self.row_count
         return pyarrow.parquet.read_table(self.path, columns=columns, use_threads=False).to_pandas()
+
+    def alongside(self) -> "Dataset":
+        """The same for a second thread of the plugin: a cursor of its own, with this one's views and within its memory limit.
+
+        A query still has one thread, so what it answers does not depend on the other. Add its ``rows_read`` when it is done.
+        """
+        other = copy(self)
+        other._connection, other.rows_read = self.connection.cursor(), 0
+        return other
+
+    def _narrowed(self, query: str) -> str:
+        """The query, in a wide table with a view ``data`` of its own that has only the columns it names."""
+        first, _, rest = query.strip().partition(" ")
+        if not self._is_narrowed or first.upper() not in {"SELECT", "WITH"} or rest.upper().startswith("RECURSIVE"):
+            return query
+        named = named_columns(self.connection.cursor(), query, [column.name for column in self.columns])
+        if named is None:
+            return query
+        chosen = ", ".join([*(quote_name(name) for name in named), "file_row_number AS row_index"])
+        view = f"data AS NOT MATERIALIZED (SELECT {chosen} FROM read_parquet({quote_text(str(self.path))}))"
+        return f"WITH {view}, {rest}" if first.upper() == "WITH" else f"WITH {view} {query}"
 
     def _connect(self) -> "duckdb.DuckDBPyConnection":
         import duckdb
@@ -231,6 +268,7 @@ class Dataset:
             },
         )
         connection.execute("SET enable_progress_bar = false")
+        connection.execute("SET GLOBAL parquet_metadata_cache = true")  # of a wide file it takes longer to read than many an answer
         connection.execute(data_view(self.path, [column.name for column in self.columns]))
         if self.derived.places:
             connection.execute(derived_view(self.derived.places))
@@ -244,12 +282,13 @@ class Dataset:
 
 def _stored_alike(facts: "pyarrow.parquet.FileMetaData", columns: Sequence[str] | None) -> list[tuple[tuple[str, ...], list[int]]]:
     """Stretches of row groups with the columns that are dictionaries throughout each of them; a writer may change its mind."""
+    paths = [facts.schema.column(place).path for place in range(facts.num_columns)]
     wanted = set(facts.schema.to_arrow_schema().names if columns is None else columns)
+    places = [place for place, path in enumerate(paths) if path in wanted]
     parts: list[tuple[tuple[str, ...], list[int]]] = []
     for number in range(facts.num_row_groups):
         group = facts.row_group(number)
-        chunks = (group.column(place) for place in range(group.num_columns))
-        names = tuple(chunk.path_in_schema for chunk in chunks if chunk.path_in_schema in wanted and _is_dictionary(chunk))
+        names = tuple(paths[place] for place in places if _is_dictionary(group.column(place)))
         if parts and parts[-1][0] == names:
             parts[-1][1].append(number)
         else:

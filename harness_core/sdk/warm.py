@@ -24,7 +24,10 @@ from harness_core.sdk import guest
 from harness_core.sdk.wall.raising import thread_count
 from harness_core.sdk.wall.system import PR_SET_PDEATHSIG, prctl
 
-LIBRARIES = ("numpy.random", "scipy.special", "pandas", "duckdb", "pyarrow.compute", "pyarrow.parquet")
+LIBRARIES = (
+    "numpy.random", "scipy.special", "pandas", "duckdb", "pyarrow.compute", "pyarrow.parquet", "harness_core.sdk.statistics.axes",
+    "harness_core.sdk.statistics.effects", "harness_core.sdk.statistics.seasonality",
+)  # fmt: skip
 READY, UNSAFE, FAILED = b"ready", b"unsafe", b"failed"
 MAX_MESSAGE_BYTES = 65_536
 TOKEN = "GUEST_TOKEN"  # noqa: S105 - the name of a variable

@@ -1,17 +1,18 @@
 """The search for changes in one series: cycles are taken out, the best partition is found, and what noise could show is dropped."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
-from changepoint_chance import change_p_values, series_p
+from changepoint_chance import change_p_values, rank_p_values, series_p
 from changepoint_segments import Floats, Model, Partition, Sums, best_partition, best_without_change, judge, without, without_spikes
 
 from harness_core.sdk.statistics.seasonality import cycles
 
 LEAST_VALUES = 12
-BOOTSTRAP_VALUES = 160
+FEW_VALUES = 60  # ranks of fewer are too few to be sure by them; of more without memory they say better how sure a change is
 CYCLE_LEVEL = 0.01
 SERIES_LEVEL = 0.1
 WANDERING = 0.5  # from this memory on a series drifts by itself; what is clear at its place is told, with the doubt
@@ -50,38 +51,39 @@ def search(
     scaled = (values - values.mean()) / spread
     found_cycles = cycles(scaled, CYCLE_LEVEL, suggested)
     seasonal = sum((cycle.over(len(values)) for cycle in found_cycles), np.zeros(len(values)))
-    clean = without_spikes(scaled - seasonal)
-    sums, penalty = Sums(clean, weights), float(settings["penalty"])
+    clean = scaled - seasonal
+    sums, penalty = Sums(without_spikes(clean), weights), float(settings["penalty"])
     partition = best_partition(sums, models, penalty, most=int(settings["max_changes"]))
-    partition, at_place = _pruned(sums, partition, penalty, float(settings["significance"]))
+    partition = _pruned(sums, partition, penalty, float(settings["significance"]), partial(change_p_values, sums))
     if partition is None or not partition.starts:
         return Found()
-    whole = 0.0
-    if len(partition.weights) or not normal or len(values) < 60:
-        whole = series_p(_coarse(clean, weights), models, penalty, rng)
-    wanders = float(best_without_change(sums, models, penalty).weights.sum()) >= WANDERING
-    if whole > SERIES_LEVEL and not (wanders and min(at_place) <= CLEAR_AT_ITS_PLACE):
+    null, whole = best_without_change(sums, models, penalty), 0.0
+    if len(partition.weights) or len(null.weights) or not normal or len(values) < FEW_VALUES:
+        whole = series_p(clean, weights, null, partition, models, penalty, rng)
+    by_ranks = partial(rank_p_values, Sums(clean, weights))
+    if whole <= SERIES_LEVEL and len(values) >= FEW_VALUES:
+        partition = _pruned(sums, partition, penalty, SERIES_LEVEL, by_ranks)
+    elif whole > SERIES_LEVEL and (null.weights.sum() < WANDERING or min(change_p_values(sums, partition)) > CLEAR_AT_ITS_PLACE):
         return Found()
-    changes = tuple(Change(start, max(whole, p), p) for start, p in zip(partition.starts, at_place, strict=True))
+    if partition is None or not partition.starts:
+        return Found()
+    at_place = change_p_values(sums, partition)
+    least = whole if len(null.weights) or len(values) < FEW_VALUES else 0.0
+    ranked = by_ranks(partition) if len(values) >= FEW_VALUES else at_place
+    changes = tuple(
+        Change(start, max(least, *pair), pair[0]) for start, *pair in zip(partition.starts, at_place, ranked, strict=True)
+    )
     return Found(changes, seasonal * spread, partition, tuple(cycle.period for cycle in found_cycles))
 
 
-def _pruned(sums: Sums, partition: Partition | None, penalty: float, level: float) -> tuple[Partition | None, list[float]]:
+def _pruned(
+    sums: Sums, partition: Partition | None, penalty: float, level: float, chances: Callable[[Partition], Sequence[float]]
+) -> Partition | None:
     """The partition without the changes that noise could show, the least sure one dropped first."""
     while partition is not None and partition.starts:
-        chances = change_p_values(sums, partition)
-        worst = int(np.argmax(chances))
-        if chances[worst] <= level:
-            return partition, chances
+        of_each = chances(partition)
+        worst = int(np.argmax(of_each))
+        if of_each[worst] <= level:
+            break
         (partition,) = judge(sums, [without(partition, worst)], partition.model, penalty)
-    return partition, []
-
-
-def _coarse(values: Floats, weights: Floats) -> Sums:
-    """The series in at most so many blocks as a bootstrap can afford."""
-    size = -(-len(values) // BOOTSTRAP_VALUES)
-    if size == 1:
-        return Sums(values, weights)
-    edges = np.arange(0, len(values), size)
-    total = np.add.reduceat(weights, edges)
-    return Sums(np.add.reduceat(weights * values, edges) / total, total)
+    return partition

@@ -20,6 +20,8 @@ PARAMETERS: dict[Model, int] = {"level": 1, "line": 2}
 VALUES_PER_CHANGE = 10
 AR_ORDER = 3
 SPIKE = 5.0
+MOST_SPIKES = 0.1
+FEW_SPIKES = 2
 MAD_TO_SD = 1.4826
 
 
@@ -38,14 +40,19 @@ class Partition:
 
 
 def without_spikes(values: Floats) -> Floats:
-    """Single and double values far from their neighbours replaced by the median of five: they are outliers, no change of level."""
+    """Single and double values far from their neighbours replaced by the median of five: they are outliers, no change of level.
+
+    Where they are more than a few, as the rare ones among many zeros, the series is made of them, and they stay.
+    """
     if len(values) < 7:
         return values
     padded = np.pad(values, 2, mode="reflect")
     middle = np.median(np.lib.stride_tricks.sliding_window_view(padded, 5), axis=1)
     distance = np.abs(values - middle)
     scale = max(float(np.median(distance)), 0.5 * float(np.mean(distance)))
-    return np.where(distance > SPIKE * MAD_TO_SD * scale, middle, values)
+    spikes = distance > SPIKE * MAD_TO_SD * scale
+    few = spikes.sum() <= max(FEW_SPIKES, MOST_SPIKES * len(values))
+    return np.where(spikes, middle, values) if few else values
 
 
 @dataclass

@@ -32,7 +32,8 @@ def finding(ctx: PluginContext, blocks: Blocks, claim: Claim, rank: int) -> Find
     p_value = claim.change.p_value
     sure = p_value <= SURE
     if not sure:
-        statement += f" Noise that wanders by itself would look like this with a chance of {number(rounded(p_value, 2) or 0.0)}."
+        chance = number(rounded(p_value, 2) or 0.0)
+        statement += f" Noise with the memory and the far values of this column would look like this with a chance of {chance}."
     if not sure or claim.lines or (claim.form == "spread" and not _deviations_agree(claim, evidence[0]["result"])):
         evidence.append(_measured(ctx, claim, row))
     time = None if blocks.order.times is None else time_text(int(blocks.order.times[claim.position]))

@@ -57,7 +57,7 @@ def _tracks(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Bl
     """All series that are searched: the measures, the first of them by groups, shares of categories and of missing values."""
     first = True
     for done, track in enumerate(level_tracks(ctx.dataset, blocks, names)):
-        ctx.progress(done, len(names) + 1, track.column)
+        ctx.progress_in_rows(done, len(names) + 1, track.column)
         yield track
         if first and ctx.settings["max_groups"]:
             yield from group_tracks(ctx.dataset, profile, track, blocks, ctx.settings["max_groups"])
@@ -66,8 +66,9 @@ def _tracks(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Bl
         yield from share_tracks(ctx.dataset, profile, blocks, ctx.settings["max_columns"])
 
 
-def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen) -> None:
-    """Search one series, and for a measure also its spread around the level that was found."""
+def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen, explained: Sequence[int] = ()) -> None:
+    """Search one series, and for a measure also its spread around the level that was found. What changes near the positions
+    ``explained`` is not told: a skewed measure seems to spread otherwise wherever its level, sure or not, is taken to change."""
     means, weights, kept = series_of(track, blocks)
     seen.tests += 1
     models: tuple[Model, ...] = ("level", "line") if track.what == "level" else ("level",)
@@ -80,11 +81,14 @@ def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen) -> Non
     )  # fmt: skip
     if track.by is not None:
         found = _stricter(found, ctx.settings["max_groups"])
-    _note(track, blocks, found, seen, claims_of(track, blocks, found, kept, means, ctx.settings))
+    claims = claims_of(track, blocks, found, kept, means, ctx.settings)
+    near = 3 * blocks.rows_each + 1
+    _note(track, blocks, found, seen, [item for item in claims if all(abs(item.position - at) > near for at in explained)])
     if track.what == "level" and track.by is None and blocks.order.length >= 4 * len(kept) and len(kept) > 1:
         level = np.full(len(blocks), np.nan)
         level[kept] = _fitted(means, found)
-        _follow(ctx, spread_track(track, level, blocks), blocks, seen)
+        changes = [int(blocks.edges[kept[change.block]]) for change in found.changes]
+        _follow(ctx, spread_track(track, level, blocks), blocks, seen, changes)
 
 
 def _are_means(weights: Any) -> bool:

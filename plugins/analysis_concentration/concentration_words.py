@@ -40,7 +40,7 @@ def finding(ctx: PluginContext, holding: Holding, rows: Holding) -> Finding:
     low, high = intervals.get("gini", (None, None))
     return Finding(
         kind="concentration",
-        title=f'{half:,} of {groups:,} values of "{key}" hold half of {what}',
+        title=f'{half:,} of {groups:,} values of "{key}" {"holds" if half == 1 else "hold"} half of {what}',
         statement=statement + ".",
         columns=[key] if holding.measure is None else [holding.measure.name, key],
         severity="notice" if index >= ctx.settings["notice_gini"] else "info",
@@ -83,7 +83,7 @@ def _held(holding: Holding) -> str:
     """SQL: the groups and what they hold, as ``g``, ``n`` and ``t``."""
     name = view_name(holding.key.name)
     if holding.measure is None:
-        return f"SELECT {name} AS g, count(*) AS n, CAST(count(*) AS DOUBLE) AS t FROM data WHERE {name} IS NOT NULL GROUP BY g"
+        return f"SELECT {name} AS g, count(*) AS n, CAST(count(*) AS DOUBLE) AS t FROM data WHERE {name} IS NOT NULL GROUP BY 1"
     value = amount(holding.measure)
     inner = f"SELECT {name} AS g, {value} AS v FROM data WHERE {name} IS NOT NULL"
     return f"SELECT g, count(*) AS n, fsum(v) AS t FROM ({inner}) WHERE v IS NOT NULL GROUP BY g"

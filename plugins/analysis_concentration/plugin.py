@@ -85,9 +85,9 @@ def _result(ctx: PluginContext, told: Sequence[tuple[Holding, Holding]], metrics
         shown.append(finding(ctx, holding, rows))
     metrics["not_told"] = len(told) - len(shown)
     if not metrics["groups"]:
-        return PluginResult.na(
-            "no_holders", "No column has groups that hold several rows each.", metrics=metrics, references=REFERENCES
-        )
+        least, most = ctx.settings["min_groups"], ctx.settings["max_groups"]
+        sentence = f"No column has {least:,} to {most:,} groups that hold several rows each; with fewer, a head of them is no news."
+        return PluginResult.na("no_holders", sentence, metrics=metrics, references=REFERENCES)
     if not shown:
         return PluginResult.na(
             "evenly_spread", "No few groups hold most of the rows or of a sum.", metrics=metrics, references=REFERENCES

@@ -19,6 +19,7 @@ Floats = NDArray[np.float64]
 TAIL_LEAST, TAIL_POWER, TAIL_MOST = 30, 0.65, 1_000
 MOST_TOGETHER = 300
 WEIGHT = 2.62
+EVENTS_TOGETHER, EVENTS_TAIL, EVENTS_LEAST = 30, 1 / 3, 45
 
 
 @dataclass(frozen=True)
@@ -48,3 +49,20 @@ def judge(scores: Floats, max_share: float, least: float) -> Verdict:
     if nearest <= rest:
         return Verdict(0, 1.0, 0.0, 0.0)
     return Verdict(count, min(1.0, WEIGHT * count**1.5 * tail_gap(below, nearest, count).p_value), nearest, rest)
+
+
+def judge_events(scores: Floats, least: float) -> Verdict:
+    """As :func:`judge`, of the events of a series, of which there are few: every number of them, up to 30 or one in ten, is tried
+    as the place of the gap, and a third of the others makes the tail. The smallest p-value, corrected in the same way, counts."""
+    descending = np.sort(scores)[::-1]
+    most = min(EVENTS_TOGETHER, len(scores) // 10, int((scores >= least).sum()))
+    verdict = Verdict(0, 1.0, 0.0, 0.0)
+    if len(scores) < EVENTS_LEAST:
+        return verdict
+    for count in range(1, most + 1):
+        below, nearest = descending[count : count + 1 + int(EVENTS_TAIL * len(scores))], float(descending[count - 1])
+        if nearest > below[0]:
+            p_value = min(1.0, WEIGHT * count**1.5 * tail_gap(below, nearest, count).p_value)
+            if p_value < verdict.p_value:
+                verdict = Verdict(count, p_value, nearest, float(below[0]))
+    return verdict

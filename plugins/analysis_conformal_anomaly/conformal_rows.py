@@ -70,7 +70,7 @@ def odd_rows(ctx: PluginContext, units: Sequence[Unit]) -> Oddities:
         place = slice(done, done + len(matrix))
         scores[place] = references.scores(matrix, fold[place])
         done += len(matrix)
-        ctx.progress(done, dataset.row_count, "rows compared")
+        ctx.progress_in_rows(done, dataset.row_count, "rows compared")
     return _oddities(ctx, units, references, scores, fold)
 
 

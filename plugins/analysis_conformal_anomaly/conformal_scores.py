@@ -5,7 +5,7 @@ scores of a fold are exchangeable where the rows are. Fold and references are ch
 so neither the order of the rows nor the size of chunks changes a score.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,8 +21,6 @@ REFERENCES = SAMPLES * SAMPLE_SIZE
 BLOCK = 256
 DIGITS = 2.0**20
 GAMMA, FIRST, SECOND = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
-
-Chunks = Callable[[], Iterator[Floats]]
 
 
 def hashed(matrix: Floats, seed: int) -> Words:
@@ -129,14 +127,6 @@ class Chooser:
 
     def references(self, turn: Floats) -> References:
         return References((self._kept[0][1], self._kept[1][1]), turn)
-
-
-def choose(chunks: Chunks, turn: Floats, folds: Callable[[int, Words], Folds], seed: int) -> References:
-    """The references of all chunks, in one pass."""
-    chooser = Chooser(folds, seed)
-    for chunk in chunks():
-        chooser.add(chunk)
-    return chooser.references(turn)
 
 
 def by_hash(first_row: int, words: Words) -> Folds:

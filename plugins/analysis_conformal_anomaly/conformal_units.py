@@ -4,7 +4,7 @@ The correlations are those of scores held within two and a half units, so that w
 Their sums are whole numbers: neither chunks nor the machine can change them.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ SKEWED = 0.2
 QUARTILES_TO_SD = 1.3489795003921634
 FARTHEST_IN_ROWS, FARTHEST_IN_SERIES = 3.0, 8.0  # in rows no single column makes odd: that is told of the column itself
 FEWEST_DISTINCT = 5
+WIDER = ((0.1, 2.5631031310892007), (0.05, 3.2897072539029435), (0.01, 4.652695748081682))
 HELD, QUANTUM = 2.5, 4096.0
 SMALLEST_EIGENVALUE = 1e-3
 
@@ -49,6 +50,18 @@ class Unit:
 def unit_of(name: str, values: Floats, farthest: float) -> Unit | str:
     """The unit of a column (NaN where missing), or why it has none."""
     return unit_in_order(name, Ordered(np.sort(values[np.isfinite(values)])), farthest)
+
+
+def unit_of_series(name: str, values: Floats, farthest: float) -> Unit | str:
+    """As :func:`unit_of`; where the middle half of a series is one same number, the middle 80, 90 or 98 % tell its spread."""
+    unit, ordered = unit_of(name, values, farthest), Ordered(np.sort(values[np.isfinite(values)]))
+    if isinstance(unit, Unit) or ordered.n < FEWEST_DISTINCT or len(ordered.runs[0]) < FEWEST_DISTINCT:
+        return unit
+    for share, in_deviations in WIDER:
+        low, middle, high = ordered.at((ordered.n * np.array([share, 0.5, 1 - share])).astype(np.int64)).tolist()
+        if np.isfinite(high - low) and high > low:
+            return Unit(name, False, middle, (high - low) / in_deviations, farthest)
+    return unit
 
 
 def unit_in_order(name: str, ordered: Ordered, farthest: float) -> Unit | str:
@@ -94,11 +107,3 @@ class Correlations:
         values, vectors = np.linalg.eigh(correlation)
         root = (vectors / np.sqrt(np.maximum(values, SMALLEST_EIGENVALUE))) @ vectors.T
         return np.array([[float(f"{value:.9g}") for value in row] for row in root])
-
-
-def decorrelation(chunks: Iterable[Floats], width: int) -> Floats:
-    """The inverse root of the correlations of all ``chunks``."""
-    seen = Correlations(width)
-    for chunk in chunks:
-        seen.add(chunk)
-    return seen.inverse_root()

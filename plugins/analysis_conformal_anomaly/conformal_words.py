@@ -1,11 +1,14 @@
 """What is said about rows and stretches that are unlike all others."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from conformal_gap import Verdict
 from conformal_rows import NAMED_ROWS, Oddities
 from conformal_series import Stretches
+from conformal_windows import APART
 
 from harness_core.sdk import Finding, PluginContext
 from harness_core.sdk.statistics.axes import view_name
@@ -17,6 +20,7 @@ POINTS = 300
 UNIT_SHARE = 0.9  # distances are told in that which this share of the rows, or stretches, does not pass
 STRETCHES_NAMED = 3
 TEST = "generalised Pareto tail of cross-fitted scores"
+TEST_OF_SERIES = "generalised Pareto tail of nearest-neighbour distances"
 MEANING = (
     "The conformal p-value is exact where rows are exchangeable: it is the share of rows at least as odd. That the oddest stand "
     "apart rests on the tail of the other scores. Odd is not wrong."
@@ -90,8 +94,8 @@ def _write_stretches(ctx: PluginContext, order: Order, found: Stretches) -> str:
         for k, peak in zip(found.told, found.peaks, strict=True)
     ]
     document = {
-        "column": found.column.name, "unit": found.unit.as_dict(), "length": found.length, "stretches": told,
-        "compared": _compared(len(found.ratios), found.verdict),
+        "column": found.column.name, "unit": found.unit.as_dict(), "length": found.length, "period": found.period,
+        "stretches": told, "compared": _compared(len(found.ratios), found.verdict),
     }  # fmt: skip
     ctx.write_artifact(file, document)
     return file
@@ -99,26 +103,31 @@ def _write_stretches(ctx: PluginContext, order: Order, found: Stretches) -> str:
 
 def stretch_finding(ctx: PluginContext, order: Order, found: Stretches) -> Finding:
     name, time = found.column.name, "" if order.column is None else order.column.name
-    peaks = merged(found.peaks, found.length)
-    count, row = len(peaks), order.row(peaks[0])
-    spans = [_span(order, peak) for peak in peaks[:STRETCHES_NAMED]]
-    low, high = max(0, peaks[0] - found.length + 1), peaks[0]
-    sides = f"{order.sql_name} >= {_literal(order, low)} AND {order.sql_name} <= {_literal(order, high)}"
-    evidence = ctx.dataset.evidence(f"SELECT count(*), min({view_name(name)}), max({view_name(name)}) FROM data WHERE {sides}")
+    told = merged(found.peaks, found.length)
+    count, oddest = len(told), told[0]
+    spans = [_span(order, event.peak) for event in told[:STRETCHES_NAMED]]
+    low = max(0, oddest.first - found.length + 1)
+    sides = f"{order.sql_name} >= {_literal(order, low)} AND {order.sql_name} <= {_literal(order, oddest.last)}"
+    finite = f" FILTER (WHERE isfinite({view_name(name)}))" if found.column.type == "float" else ""
+    extremes = f"min({view_name(name)}){finite}, max({view_name(name)}){finite}"
+    evidence = ctx.dataset.evidence(f"SELECT count(*), {extremes} FROM data WHERE {sides}")
     _, least, most = evidence["result"][0]
     more = f" and {count - len(spans):,} more" if count > len(spans) else ""
-    others = f" The others end at {', '.join(spans[1:])}{more}." if count > 1 else ""
+    others = f" The others are oddest at {', '.join(spans[1:])}{more}." if count > 1 else ""
     spoken = f"from {number(float(least))} to {number(float(most))}" if least is not None else "missing"
     stretches, are, lie = ("1 stretch", "is", "It lies") if count == 1 else (f"{count:,} stretches", "are", "They lie")
     largest = rounded(float(found.ratios.max()))
     ratio, rest = (number(rounded(value, 3) or 0.0) for value in (found.verdict.nearest, found.verdict.rest))
+    top = f", most of all at {spans[0]}" if oddest.last != oddest.peak else ""
+    cited = list(dict.fromkeys(order.row(place) for event in told for place in (event.first, event.peak)))
     return Finding(
         kind="anomaly",
         title=f'"{name}" runs as never else in {stretches}, first of all around {spans[0]}',
         statement=(
-            f'{stretches} of "{name}" {are} unlike all others of {found.length:,} values. The oddest ends at {spans[0]} '
-            f"(row {row:,}); its values are {spoken}.{others} {lie} at least {ratio} times as far from the nearest stretches of "
-            f"other times as 90 % of the {len(found.ratios):,} stretches, the next one {rest} times."
+            f'{stretches} of "{name}" {are} unlike all others of {found.length:,} values{_at_one_point(found)}. '
+            f"The oddest runs from {_span(order, low)} to {_span(order, oddest.last)}{top} "
+            f"(row {order.row(oddest.peak):,}); its values are {spoken}.{others} {lie} at least {ratio} times as far from the "
+            f"nearest stretches of other times as 90 % of the {len(found.ratios):,} stretches, the next one {rest} times."
         ),
         columns=[name, *([time] if time else [])],
         severity="notice",
@@ -126,31 +135,55 @@ def stretch_finding(ctx: PluginContext, order: Order, found: Stretches) -> Findi
         confidence_note=MEANING,
         statistics={
             "effect": {"name": "distance_over_90th_percentile", "value": largest, "low": None, "high": None},
-            "test": TEST,
+            "test": TEST_OF_SERIES,
             "p_value": rounded(found.verdict.p_value, 4),
             "conformal_p_value": rounded(float(found.conformal[found.told].max()), 6),
             "n": len(found.scores),
             "count": count,
-            "row_index": row,
+            "row_index": order.row(oddest.peak),
             "time": spans[0],
         },
         recommendation=f'Look at what happened around {spans[0]}, and whether "{name}" was measured as at other times.',
         evidence=[
-            evidence, ctx.dataset.row_evidence([order.row(peak) for peak in peaks[:NAMED_ROWS]]),
+            evidence, *_moments(ctx, time, [order.row(event.peak) for event in told[:STRETCHES_NAMED]]),
+            ctx.dataset.row_evidence(cited[:NAMED_ROWS]),
             ctx.artifact_evidence(_write_stretches(ctx, order, found), "compared"),
         ],
         subject="stretches",
-        figure=_figure(order, found, peaks),
+        figure=_figure(order, found, [event.peak for event in told]),
     )  # fmt: skip
 
 
-def merged(peaks: Sequence[int], length: int) -> list[int]:
-    """One place per event: of peaks less than two lengths apart the oddest, which comes first."""
-    kept: list[int] = []
-    for peak in peaks:
-        if all(abs(peak - other) > 2 * length for other in kept):
-            kept.append(peak)
-    return kept
+@dataclass(frozen=True)
+class Event:
+    """Peaks in a chain, each less than four lengths from the next: the places of the oddest, the first and the last."""
+
+    peak: int
+    first: int
+    last: int
+
+
+def merged(peaks: Sequence[int], length: int) -> list[Event]:
+    """The events that ``peaks``, oddest first, belong to, in the order of their oddest."""
+    ascending = sorted(peaks)
+    breaks = [k for k in range(1, len(ascending)) if ascending[k] - ascending[k - 1] >= APART * length]
+    chains = [ascending[start:end] for start, end in pairwise([0, *breaks, len(ascending)])]
+    oddest = {peak: place for place, peak in enumerate(peaks)}
+    told = [Event(min(chain, key=oddest.__getitem__), chain[0], chain[-1]) for chain in chains]
+    return sorted(told, key=lambda event: oddest[event.peak])
+
+
+def _moments(ctx: PluginContext, time: str, rows: Sequence[int]) -> list[dict[str, object]]:
+    """When the rows that are named by their time came about."""
+    if not time:
+        return []
+    listed = ", ".join(str(row) for row in sorted(rows))
+    said = f"CAST({view_name(time)} AS VARCHAR)"
+    return [ctx.dataset.evidence(f"SELECT row_index, {said} FROM data WHERE row_index IN ({listed}) ORDER BY row_index")]
+
+
+def _at_one_point(found: Stretches) -> str:
+    return f" at the same point of its cycle of {found.period:,} values" if found.period else ""
 
 
 def _span(order: Order, position: int) -> str:

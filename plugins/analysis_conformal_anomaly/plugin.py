@@ -15,6 +15,7 @@ REFERENCES = (
     "V. Vovk, A. Gammerman, G. Shafer, Algorithmic Learning in a Random World, Springer (2005)",
     "S. Bates, E. Candès et al., Testing for outliers with conformal p-values, Ann. Statist. 51 (2023) 149-178",
     "M. Sugiyama, K. Borgwardt, Rapid distance-based outlier detection via sampling, NIPS 26 (2013) 467-475",
+    "E. Keogh, J. Lin, A. Fu, HOT SAX: efficiently finding the most unusual time series subsequence, ICDM (2005) 226-233",
     "E. Burnaev, V. Ishimtsev, Conformalized density- and distance-based anomaly detection, arXiv:1608.04585 (2016)",
     "J. Pickands, Statistical inference using extreme order statistics, Ann. Statist. 3 (1975) 119-131",
 )
@@ -79,6 +80,7 @@ def _series(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], order: Ord
             {
                 "columns": [item.column.name], "units": len(item.ratios), "alarms": int((item.conformal <= level).sum()),
                 "smallest_p_value": rounded(float(item.conformal.min())), "gap_p_value": rounded(item.verdict.p_value, 4),
+                "period": item.period,
             }
             for item in searched
         ],

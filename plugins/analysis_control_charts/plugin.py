@@ -1,15 +1,17 @@
-"""Control charts: when a measure leaves the limits that its own ordinary course sets."""
+"""Control charts: when a measure leaves the limits that its own ordinary course sets, or stands still."""
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from control_rules import RULES, SINGLE, Signals, judge
 from control_series import HELD, Chart, Subgroups, chart, rows_of, stretches
+from control_stuck import longest_run, still_finding
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.series import NoCourse, finite_sql, measures, numbers, rows_in_course, time_text
-from harness_core.sdk.statistics.wording import number, rounded
+from harness_core.sdk.statistics.wording import number, rounded, told_apart
 
 REFERENCES = (
     "W. A. Shewhart, Economic Control of Quality of Manufactured Product (1931)",
@@ -53,9 +55,15 @@ def run(ctx: PluginContext) -> PluginResult:
     limit = ctx.settings["max_columns"]
     findings: list[tuple[float, Finding]] = []
     charts: list[dict[str, Any]] = []
+    tests = 0
     for done, (name, values) in enumerate(numbers(ctx.dataset, names[:limit])):
         ctx.progress_in_rows(done, len(names[:limit]), name)
-        drawn = chart(order.arranged(values), groups, ctx.settings)
+        arranged = order.arranged(values)
+        still = longest_run(arranged)
+        tests += still is not None
+        if still is not None:
+            findings.append((math.inf, still_finding(ctx, order, name, still)))
+        drawn = chart(arranged, groups, ctx.settings)
         if drawn is None:
             continue
         signals = judge(drawn.points, drawn.base, ctx.settings["smoothing"], ctx.settings["false_alarms"], ctx.rng)
@@ -65,14 +73,17 @@ def run(ctx: PluginContext) -> PluginResult:
             told = _finding(ctx, groups, name, drawn, signals, found[: ctx.settings["max_signals"]], len(found))
             findings.append((found[0].excess, told))
     where = "the order of the file" if order.column is None else f'by "{order.column.name}"'
-    metrics = {"tests": len(charts), "order": where, "charts": charts, "left_out": names[limit:]}
-    if not charts:
+    metrics = {"tests": len(charts) + tests, "order": where, "charts": charts, "left_out": names[limit:]}
+    if not charts and not findings:
         return PluginResult.na("nothing_to_chart", "No measure has thirty points with an ordinary spread.", metrics=metrics)
     if not findings:
         sentence = f"All of {len(charts):,} measures stay within their limits, {where}."
         return PluginResult.na("in_control", sentence, metrics=metrics, references=REFERENCES)
     ranked = [finding for _, finding in sorted(findings, key=lambda item: (-item[0], item[1].columns[0]))]
-    summary = f"{len(ranked):,} of {len(charts):,} measures leave their limits, {where}."
+    left = sum(1 for _, finding in findings if finding.subject == "chart")
+    summary = f"{left:,} of {len(charts):,} measures leave their limits, {where}."
+    if len(findings) > left:
+        summary = f"{len(findings) - left:,} of {len(names[:limit]):,} measures stand still for long. {summary}"
     return PluginResult.ok(summary, metrics=metrics, findings=ranked, references=REFERENCES)
 
 
@@ -104,10 +115,11 @@ def _finding(
         unit = f"the mean of its rows, each held within {100 * HELD_SHARE:.1f} % of all, is "
     others = [_place(groups, drawn, item.first) for item in found[1 : SHOWN + 1]]
     also = f" Other stretches begin at {', '.join(others)}{' and later or earlier' if total > SHOWN + 1 else ''}." if others else ""
+    value, expected = told_apart(*(rounded(float(line[clearest.peak]), 9) or 0.0 for line in (drawn.values, drawn.expected)))
     statement = (
         f'"{name}" leaves its control limits in {total:,} stretch{"es" if total > 1 else ""}, most clearly at '
-        f"{_place(groups, drawn, clearest.peak)} by {PHRASES[clearest.rule]}: {unit}{_short(drawn.values[clearest.peak])}, where "
-        f"{_short(drawn.expected[clearest.peak])} was to be expected, give or take {_short(drawn.deviation)}.{also}"
+        f"{_place(groups, drawn, clearest.peak)} by {PHRASES[clearest.rule]}: {unit}{value}, where "
+        f"{expected} was to be expected, give or take {_short(drawn.deviation)}.{also}"
     )
     return Finding(
         kind="control_signal",

@@ -11,6 +11,7 @@ import quality_dependencies
 import quality_duplicates
 import quality_formats
 import quality_identities
+import quality_meaning
 import quality_misspellings
 import quality_sentinels
 import suspect_cells
@@ -24,6 +25,12 @@ REFERENCES = (
     "algorithm for discovering functional and approximate dependencies",
     "Cohen (1960), A coefficient of agreement for nominal scales, Educational and Psychological Measurement 20",
 )
+LEFT_OUT = {
+    "column_pairs": ("pair of columns was", "pairs of columns were", "not compared for being nearly the same"),
+    "identity_columns": ("numeric column", "numeric columns", "took no part in arithmetic rules"),
+    "order_columns": ("column of dates", "columns of dates", "took no part in orders"),
+    "deciding_columns": ("column was", "columns were", "not tried as deciding ones"),
+}
 WORDS = {
     "constant": ("constant or empty column", "constant or empty columns"),
     "missingness": ("column with much missing", "columns with much missing"),
@@ -57,14 +64,18 @@ def run(ctx: PluginContext) -> PluginResult:
         "exact_dependencies": _exact(table),
         "suspect_cells": suspect_cells.write(ctx, table),
     }
+    if table.left_out:
+        metrics["left_out"] = dict(table.left_out)
     work = {"queries": table.questions, "dependencies_tried": table.looks}
     if not told:
         sentence = (
             f"{counted(len(table.fields), 'column')} and {counted(table.row_count, 'row')} "
-            "were checked; nothing breaks a rule of its own."
+            f"were checked; nothing breaks a rule of its own.{_unlooked(table.left_out)}"
         )
         return PluginResult.na("nothing_found", sentence, metrics=metrics, references=REFERENCES, debug=work)
-    return PluginResult.ok(_summary(findings, omitted), metrics=metrics, findings=told, references=REFERENCES, debug=work)
+    return PluginResult.ok(
+        _summary(findings, omitted) + _unlooked(table.left_out), metrics=metrics, findings=told, references=REFERENCES, debug=work
+    )
 
 
 def _checked(ctx: PluginContext, table: Table, keys: Sequence[Sequence[str]]) -> list[Finding]:
@@ -76,11 +87,22 @@ def _checked(ctx: PluginContext, table: Table, keys: Sequence[Sequence[str]]) ->
     findings += [*quality_columns.constants(table), *quality_columns.missing(table)]
     findings += [*quality_duplicates.key_violations(table, repeats), *quality_duplicates.composite_keys(table, keys)]
     ctx.progress_in_rows(2, 6, "keys")
-    for check in (quality_formats.mixed_types, quality_formats.impossible_dates, quality_formats.shapes, quality_formats.padding):
+    formats = (
+        quality_formats.mixed_types,
+        quality_formats.impossible_dates,
+        quality_formats.shapes,
+        quality_formats.padding,
+        quality_meaning.negatives,
+        quality_meaning.date_forms,
+        quality_meaning.forms,
+        quality_formats.spellings,
+        quality_misspellings.misspellings,
+        quality_formats.sentinels_in_text,
+        quality_sentinels.sentinels,
+    )
+    for number, check in enumerate(formats, 1):
         findings += check(table)
-    findings += [*quality_formats.spellings(table), *quality_misspellings.misspellings(table)]
-    findings += [*quality_formats.sentinels_in_text(table), *quality_sentinels.sentinels(table)]
-    ctx.progress_in_rows(3, 6, "formats")
+        ctx.progress_in_rows(2 + number / len(formats), 6, "formats")
     rules, ties = quality_identities.identities(table)
     findings += [*rules, *quality_chronology.chronology(table)]
     ctx.progress_in_rows(5, 6, "arithmetic")
@@ -127,3 +149,9 @@ def _summary(findings: Sequence[Finding], omitted: Mapping[str, int]) -> str:
         else ""
     )
     return f"Found {', '.join(parts)}.{more}"
+
+
+def _unlooked(left_out: Mapping[str, int]) -> str:
+    """What was not looked at in a table of so many columns, as a sentence."""
+    parts = [f"{number:,} {LEFT_OUT[what][number > 1]} {LEFT_OUT[what][2]}" for what, number in left_out.items()]
+    return f" The table is too wide to try everything: {', '.join(parts)}." if parts else ""

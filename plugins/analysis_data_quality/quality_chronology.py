@@ -49,7 +49,10 @@ def chronology(table: Table) -> Iterator[Finding]:
     """A finding for each pair of dates that keeps its order but in few rows; what follows from two others is not told."""
     columns = [
         column for column in table.varied() if column.view.column.is_temporal and column.count >= table.settings["min_rows"] * 2
-    ][:CHECKED_COLUMNS]
+    ]
+    if len(columns) > CHECKED_COLUMNS:
+        table.left_out["order_columns"] = len(columns) - CHECKED_COLUMNS
+    columns = columns[:CHECKED_COLUMNS]
     if len(columns) < 2:
         return
     moments = numbers(table, [f"CASE WHEN isfinite({column.sql}) THEN epoch({column.sql}) END" for column in columns], SAMPLE_ROWS)

@@ -12,7 +12,7 @@ from itertools import combinations
 import numpy as np
 from quality_identities import tied
 from quality_sample import Codes, Hashes, codes, hashes, sample_rows
-from quality_table import Field, Table, counted, named, percent
+from quality_table import NAMED_AT_MOST, Field, Table, counted, listed, named, percent
 
 from harness_core.sdk import Finding
 
@@ -150,12 +150,16 @@ def _determinants(table: Table, columns: Sequence[Field]) -> list[Field]:
         if column.distinct * MIN_GROUP_ROWS <= column.count
         and (column.role in {"category", "identifier", "flag", "text", "time"} or column.facts.get("is_integer_valued"))
     ]
+    if len(fit) > MAX_DETERMINANTS:
+        table.left_out["deciding_columns"] = len(fit) - MAX_DETERMINANTS
     return sorted(fit, key=lambda column: column.position)[:MAX_DETERMINANTS]
 
 
 def _singles(table: Table, looked: Looked, ties: Sequence[frozenset[str]]) -> Iterator[Dependency]:
     slack = 1 + table.settings["dependency_max_violations"]
-    for deciding in _determinants(table, looked.columns):
+    determinants = _determinants(table, looked.columns)
+    for number, deciding in enumerate(determinants):
+        table.tell(5 + number / len(determinants), 6, "dependencies")
         for decided in looked.columns:
             possible = decided.distinct <= deciding.distinct * slack + table.settings["dependency_max_violations"] * table.row_count
             if decided.name == deciding.name or not possible or tied(ties, deciding, decided):
@@ -313,17 +317,17 @@ def _exact(table: Table, group: Sequence[Dependency]) -> Finding:
     one = len(first.names) == 1
     return Finding(
         kind="functional_dependency",
-        title=f"{named(*first.names)} {'decides' if one else 'together decide'} {named(*decided)}",
+        title=f"{named(*first.names)} {'decides' if one else 'together decide'} {listed(decided)}",
         statement=f"Rows with the same {named(*first.names)} always have the "
-        f"same {named(*decided)}, in all rows that have these values "
+        f"same {listed(decided)}, in all rows that have these values "
         f"({min(item.rows for item in group):,}{' or more' if len({item.rows for item in group}) > 1 else ''}).",
         columns=[*first.names, *decided],
         severity="info",
         subject="decides",
         statistics=_statistics(first),
-        recommendation=f"{named(*decided)} can be kept in a table of {named(*first.names)}; "
+        recommendation=f"{listed(decided)} can be kept in a table of {named(*first.names)}; "
         "differences between groups of the one are differences of the other.",
-        evidence=[table.evidence(_counting(item.determinant, item.dependent)) for item in group],
+        evidence=[table.evidence(_counting(item.determinant, item.dependent)) for item in group[:NAMED_AT_MOST]],
     )
 
 

@@ -1,21 +1,22 @@
 """Rows that stand there twice, keys that repeat, and columns that say the same."""
 
 import math
-from collections.abc import Iterator, Sequence
-from itertools import combinations
+from collections.abc import Container, Iterator, Sequence
 
 import numpy as np
-from quality_sample import Hashes, hashes
-from quality_table import Field, Table, counted, named, percent
+from quality_sample import Hashes, comparable, hashes
+from quality_table import COLUMNS_AT_ONCE, NAMED_AT_MOST, Field, Table, counted, listed, named, percent
 
 from harness_core.sdk import Finding
 
 UNLIKELY = 1e-4  # probability below which a number of repeats is not put down to chance
 CLEARLY = 3  # and three times off at least: the number of possible values is an estimate
 PLACES = 24
+LONGEST_LIST = 10_000  # characters of column names in a query that is shown
 RUN_ROWS = 64
 RUNS = 32
 FIRST_ROWS = 20_000
+NEAR_PAIRS = 2_000  # of columns that are nearly equal where looked at: all pairs of sixty-three columns
 
 
 def duplicate_rows(table: Table) -> tuple[list[Finding], int]:
@@ -31,13 +32,22 @@ def duplicate_rows(table: Table) -> tuple[list[Finding], int]:
     query = (
         "SELECT coalesce(sum(n - 1), 0), count(*), coalesce(max(n), 0), "
         "coalesce(sum(n * (n - 1)) // 2, 0), (SELECT count(*) FROM data) "
-        f"FROM (SELECT count(*) AS n FROM data GROUP BY {names} HAVING count(*) > 1)"
+        f"FROM ({_group_sizes(names)})"
     )
     repeats, groups, most, pairs, _ = table.counts(query)
     expected = expected_equal_pairs(table)
     if repeats == 0 or pairs < 2 * expected:
         return [], repeats
     return [_duplicate_rows(table, names, query, (repeats, groups, most), expected < 0.5)], repeats
+
+
+def _group_sizes(names: str) -> str:
+    """SQL for the sizes ``n`` of the groups of equal rows. Of a wide table only rows that share a hash are grouped, unnamed."""
+    if len(names) <= LONGEST_LIST:
+        return f"SELECT count(*) AS n FROM data GROUP BY {names} HAVING count(*) > 1"
+    cells = "(SELECT * EXCLUDE (row_index) FROM data) AS cells"
+    again = f"SELECT hash(cells) FROM {cells} GROUP BY 1 HAVING count(*) > 1"
+    return f"SELECT count(*) AS n FROM {cells} WHERE hash(cells) IN ({again}) GROUP BY cells HAVING count(*) > 1"
 
 
 def _duplicate_rows(table: Table, names: str, query: str, counts: tuple[int, int, int], is_surprising: bool) -> Finding:
@@ -193,46 +203,87 @@ def composite_keys(table: Table, keys: Sequence[Sequence[str]]) -> Iterator[Find
 
 def duplicate_columns(table: Table) -> list[Finding]:
     """Columns with the same content under another name, few differing rows allowed; the later ones become shadows."""
+    alike = _Alike(table)
     groups: list[list[Field]] = []
     differing: dict[str, int] = {}
-    for first, second in _alike(table):
-        if second.name in differing or first.name in differing:
+    for place, first in enumerate(alike.columns):
+        if first.name in differing:
             continue  # a copy is compared with the first column of its group only
-        rows = table.counts(f"SELECT count(*) FROM data WHERE {_differ(first, second)}")[0]
-        if rows > table.settings["duplicate_column_differences"] * table.row_count:
-            continue
-        home = next((group for group in groups if group[0].name == first.name), None)
-        if home is None:
-            groups.append(home := [first])
-        home.append(second)
-        differing[second.name] = rows
+        compared = _differing_rows(table, first, alike.to(place, differing))
+        copies = [(second, rows) for second, rows in compared if _are_same(table, first, second, rows)]
+        if copies:
+            groups.append([first, *(second for second, _ in copies)])
+            differing |= {second.name: rows for second, rows in copies}
     table.shadows |= set(differing)
+    table.left_out |= {"column_pairs": alike.left_out} if alike.left_out else {}
     return [_duplicate_columns(table, group, differing) for group in groups]
 
 
-def _alike(table: Table) -> list[tuple[Field, Field]]:
-    """Pairs of one kind that agree on the sampled rows well beyond chance (Cohen's kappa, 1960).
+def _differing_rows(table: Table, first: Field, others: Sequence[Field]) -> Iterator[tuple[Field, int]]:
+    """Each of the others with the rows in which it differs; few queries, because each takes its time to bind in a wide table."""
+    for start in range(0, len(others), COLUMNS_AT_ONCE):
+        together = others[start : start + COLUMNS_AT_ONCE]
+        checks = ", ".join(f"count(*) FILTER (WHERE {_differ(first, other)})" for other in together)
+        yield from zip(together, table.counts(f"SELECT {checks} FROM data"), strict=True)
 
-    Two rare flags agree nearly everywhere without meaning it; hence not the share of equal rows alone.
-    """
+
+def _are_same(table: Table, first: Field, second: Field, rows: int) -> bool:
     slack = table.settings["duplicate_column_differences"]
-    varied = sorted(
-        (column for column in table.fields if column.distinct >= 2 and column.is_plain), key=lambda c: (c.distinct, c.position)
-    )
-    cells = hashes(table, varied)
-    most = max(2.0, 2 * slack * table.row_count)
-    found = []
-    for one, other in _neighbours([cells[column.name] for column in varied]):
-        first, second = varied[one], varied[other]
-        if _kind(first) != _kind(second) or second.distinct - first.distinct > most:
-            continue
-        if _agree(first, second, float(np.mean(cells[first.name] == cells[second.name])), slack):
-            found.append((first, second) if first.position < second.position else (second, first))
-    return sorted(found, key=lambda pair: (pair[0].position, pair[1].position))
+    return rows <= slack * table.row_count and _agree(first, second, 1 - rows / table.row_count, slack)
 
 
-def _neighbours(cells: Sequence[Hashes]) -> list[tuple[int, int]]:
-    """Pairs of columns that are equal on all sampled rows or on some run of them: the others need no comparison.
+class _Alike:
+    """Columns of one kind that agree on the sampled rows well beyond chance (Cohen's kappa, 1960).
+
+    Two rare flags agree nearly everywhere without meaning it; hence not the share of equal rows alone. Columns that are equal
+    on all sampled rows are told apart by a hash of all their cells, so that those that are equal throughout are always compared;
+    of the others at most ``NEAR_PAIRS`` pairs are, ``left_out`` counts the rest.
+    """
+
+    def __init__(self, table: Table) -> None:
+        self.table, self.left_out, self._left = table, 0, NEAR_PAIRS
+        self.columns = [column for column in table.fields if column.distinct >= 2 and column.is_plain]
+        found = hashes(table, self.columns)
+        self._cells = [found[column.name] for column in self.columns]
+        self._homes: dict[int, list[list[int]]] = {}
+        for room in _rooms(self._cells):
+            for place in room:
+                self._homes.setdefault(place, []).append(room)
+        self._hashes = self._whole([self.columns[place] for place in sorted(self._homes)])
+
+    def to(self, first: int, known: Container[str]) -> list[Field]:
+        """The later columns to compare with the one at the place ``first``, without the known copies of another."""
+        places = sorted({place for room in self._homes.get(first, []) for place in room if place > first})
+        alike = [place for place in places if self.columns[place].name not in known and self._is_alike(first, place)]
+        near = [place for place in alike if self._hash_at(place) != self._hash_at(first)]
+        rest = set(near[self._left :])
+        self._left -= len(near) - len(rest)
+        self.left_out += len(rest)
+        return [self.columns[place] for place in alike if place not in rest]
+
+    def _is_alike(self, one: int, other: int) -> bool:
+        first, second = self.columns[one], self.columns[other]
+        slack = self.table.settings["duplicate_column_differences"]
+        most = max(2.0, 2 * slack * self.table.row_count)
+        if _kind(first) != _kind(second) or abs(second.distinct - first.distinct) > most:
+            return False
+        return _agree(first, second, float(np.mean(self._cells[one] == self._cells[other])), slack)
+
+    def _hash_at(self, place: int) -> int:
+        return self._hashes[self.columns[place].name]
+
+    def _whole(self, columns: Sequence[Field]) -> dict[str, int]:
+        """A hash over all cells of each column: columns with another one are not equal."""
+        found: dict[str, int] = {}
+        for start in range(0, len(columns), COLUMNS_AT_ONCE):
+            together = columns[start : start + COLUMNS_AT_ONCE]
+            cells = ", ".join(f"bit_xor(hash(row_index, {comparable(column)}))" for column in together)
+            found |= zip((column.name for column in together), self.table.answer(f"SELECT {cells} FROM data")[0], strict=True)
+        return found
+
+
+def _rooms(cells: Sequence[Hashes]) -> list[list[int]]:
+    """Columns, by place, that are equal on all sampled rows or on some run of them: the others need no comparison.
 
     Columns that differ in one row of a hundred are equal on half of the runs of 64 rows.
     """
@@ -243,12 +294,14 @@ def _neighbours(cells: Sequence[Hashes]) -> list[tuple[int, int]]:
             run = column[start : start + RUN_ROWS]
             if np.any(run != run[0]):
                 rooms.setdefault((start, run.tobytes()), []).append(place)
-    return sorted({pair for together in rooms.values() for pair in combinations(together, 2)})
+    return [room for room in rooms.values() if len(room) > 1]
 
 
 def _agree(first: Field, second: Field, equal: float, slack: float) -> bool:
+    if equal == 1 or equal < 1 - 3 * slack:
+        return equal == 1
     by_chance = min(0.999999, 1 / min(effective_levels(first), effective_levels(second)))
-    return equal == 1 or (equal >= 1 - 3 * slack and (equal - by_chance) / (1 - by_chance) >= 0.9)
+    return (equal - by_chance) / (1 - by_chance) >= 0.9
 
 
 def _kind(column: Field) -> str:
@@ -261,15 +314,18 @@ def _differ(first: Field, second: Field) -> str:
 
 def _duplicate_columns(table: Table, group: Sequence[Field], differing: dict[str, int]) -> Finding:
     first, copies = group[0], group[1:]
-    broken = sum(differing[copy.name] for copy in copies)
-    checks = ", ".join(f"count(*) FILTER (WHERE {_differ(first, copy)})" for copy in copies)
-    exceptions = "; ".join(
-        f"{named(copy.name)} differs in {counted(differing[copy.name], 'row')}" for copy in copies if differing[copy.name]
-    )
+    odd = [copy for copy in copies if differing[copy.name]]
+    broken = sum(differing[copy.name] for copy in odd)
+    exceptions = "; ".join(f"{named(copy.name)} differs in {counted(differing[copy.name], 'row')}" for copy in odd[:NAMED_AT_MOST])
+    if len(odd) > NAMED_AT_MOST:
+        exceptions += f"; {len(odd) - NAMED_AT_MOST:,} others differ too"
+    together = [copies[start : start + COLUMNS_AT_ONCE] for start in range(0, len(copies), COLUMNS_AT_ONCE)]
+    checks = [", ".join(f"count(*) FILTER (WHERE {_differ(first, copy)})" for copy in some) for some in together]
+    shown = copies if len(together) == 1 else odd[:COLUMNS_AT_ONCE]
     return Finding(
         kind="duplicate_columns",
-        title=f"{named(*(column.name for column in group))} are the same column",
-        statement=f"{named(*(column.name for column in group))} hold the same values in "
+        title=f"{listed([column.name for column in group])} are the same column",
+        statement=f"{listed([column.name for column in group])} hold the same values in "
         + (f"all {table.row_count:,} rows." if not broken else f"nearly all {table.row_count:,} rows: {exceptions}."),
         columns=[column.name for column in group],
         severity="warning" if broken else "notice",
@@ -279,7 +335,7 @@ def _duplicate_columns(table: Table, group: Sequence[Field], differing: dict[str
         if broken
         else "Keep one of them: everything found for one holds for the other.",
         evidence=[
-            table.evidence(f"SELECT count(*), {checks} FROM data"),
-            *([table.rows(" OR ".join(_differ(first, copy) for copy in copies))] if broken else []),
+            *(table.evidence(f"SELECT count(*), {counts} FROM data") for counts in checks),
+            *([table.rows(" OR ".join(_differ(first, copy) for copy in shown))] if broken else []),
         ],
     )

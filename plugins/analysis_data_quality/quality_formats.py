@@ -6,12 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from quality_table import QUOTED_REPEATS, Field, Table, counted, named, percent
 
 from harness_core.sdk import Finding
+from harness_core.sdk.missing_words import MISSING_WORDS
 
-_MISSING_WORDS = """
-n/a | na | n.a. | #n/a | null | none | nil | nan | unknown | unbekannt | missing | undefined | not available | not applicable
-(blank) | blank | empty | tbd | - | -- | --- | ? | ?? | ??? | . | .. | keine angabe | k.a. | \\n | #null! | unspecified
-"""
-MISSING_WORDS = tuple(word.strip() for word in _MISSING_WORDS.strip().replace("\n", "|").split("|"))
 SPACE = " \t\r\n\v\f\u00a0"
 SPACE_SQL = r"E' \t\r\n\x0b\f' || chr(160)"  # escaped: it stands in queries that people copy from a page
 NUMBER = r"[+-]?([0-9]+([.,][0-9]+)?|[0-9]{1,3}([,.''][0-9]{3})+([.,][0-9]+)?|[.,][0-9]+)([eE][+-]?[0-9]+)?"

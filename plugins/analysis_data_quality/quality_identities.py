@@ -49,6 +49,11 @@ class Identity:
     broken: int
 
 
+def _is_rate(column: Field) -> bool:
+    """Whether a column of two values holds rates, such as those of a value added tax."""
+    return column.view.column.type in {"float", "decimal"} and column.facts["min"] >= 0 and column.facts["max"] < 1
+
+
 class Search:
     """The checked columns with some rows in memory, in random order: a rule may begin in the middle of the table."""
 
@@ -57,11 +62,12 @@ class Search:
         wanted = [
             column
             for column in table.varied()
-            if column.is_numeric and column.distinct >= 3 and column.count >= table.settings["min_rows"] * 2
+            if column.is_numeric and (column.distinct >= 3 or _is_rate(column)) and column.count >= table.settings["min_rows"] * 2
         ]
         wanted.sort(key=lambda column: (column.role == "identifier", column.position))
         self.columns = sorted(wanted[:CHECKED_COLUMNS], key=lambda column: column.position)
-        self.left_out = max(0, len(wanted) - CHECKED_COLUMNS)
+        if len(wanted) > CHECKED_COLUMNS:
+            table.left_out["identity_columns"] = len(wanted) - CHECKED_COLUMNS
         self.values = np.empty((0, 0))
         if len(self.columns) > 1:
             values = numbers(table, [column.sql for column in self.columns], SAMPLE_ROWS)

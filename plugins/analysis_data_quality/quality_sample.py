@@ -20,7 +20,7 @@ def hashes(table: Table, columns: Sequence[Field], condition: str = "") -> dict[
         return {}
     rows = sample_rows(columns)
     cells = [
-        f"CASE WHEN {column.sql} IS NULL THEN 0 ELSE hash({_comparable(column)}) END AS c{i}" for i, column in enumerate(columns)
+        f"CASE WHEN {column.sql} IS NULL THEN 0 ELSE hash({comparable(column)}) END AS c{i}" for i, column in enumerate(columns)
     ]
     query = (
         table.sample(cells, rows) if not condition else f"SELECT {', '.join(cells)} FROM data WHERE {condition} LIMIT {2 * rows}"
@@ -34,7 +34,8 @@ def sample_rows(columns: Sequence[Field]) -> int:
     return max(500, min(MAX_ROWS, CELLS // max(1, len(columns))))
 
 
-def _comparable(column: Field) -> str:
+def comparable(column: Field) -> str:
+    """SQL for the value as it is compared and hashed: numbers of any type by value."""
     return f"CAST({column.sql} AS DOUBLE)" if column.is_numeric else column.sql
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
 
-from quality_table import Field, Table, counted, literal, named, percent
+from quality_table import COLUMNS_AT_ONCE, Field, Table, counted, literal, named, percent
 
 from harness_core.sdk import Finding
 
@@ -18,7 +18,6 @@ _DATES = """
 DATES = frozenset(_DATES.split())
 FAR = 1.5  # so many interquartile ranges from the nearest other value, as Tukey's fences
 DAYS_APART = 366
-COLUMNS_AT_ONCE = 50
 MANY_LEVELS = 30  # among fewer a -1 is rather one more level, as in a score from -1 to 10
 
 
@@ -42,17 +41,17 @@ def _numbers(table: Table, suspects: Sequence[tuple[Field, int]]) -> Iterator[Fi
     """Those of the suspects that stand apart; one query for all, because each takes its time to bind in a wide table."""
     looks = []
     for column, value in suspects:
-        others = _others(column, value)
+        other = f"CASE WHEN {_others(column, value)} THEN {column.sql} END"  # a FILTER would take ten times as long
         looks.append(
-            f"[count(*) FILTER (WHERE {column.sql} = {value}), min({column.sql}) FILTER (WHERE {others}), "
-            f"max({column.sql}) FILTER (WHERE {others}), "
-            f"quantile_cont(CAST({column.sql} AS DOUBLE), 0.25) FILTER (WHERE {others}), "
-            f"quantile_cont(CAST({column.sql} AS DOUBLE), 0.75) FILTER (WHERE {others})]"
+            f"struct_pack(rows := count_if({column.sql} = {value}), low := min({other}), high := max({other}), "
+            f"quartiles := quantile_cont(CAST({other} AS DOUBLE), [0.25, 0.75]))"
         )
     (found,) = table.answer(f"SELECT {', '.join(looks)} FROM data")
-    for (column, value), (rows, low, high, first, third) in zip(suspects, found, strict=True):
-        if rows < table.settings["sentinel_min_rows"] or low is None or low < value < high:
+    for (column, value), facts in zip(suspects, found, strict=True):
+        low, high = facts["low"], facts["high"]
+        if facts["rows"] < table.settings["sentinel_min_rows"] or low is None or low < value < high:
             continue
+        first, third = facts["quartiles"]
         gap = float(low) - value if value < low else value - float(high)
         if gap > FAR * (third - first) or (value in NEGATIVE_MARKS and low >= 0 and column.distinct >= MANY_LEVELS):
             others = _others(column, value)
@@ -61,8 +60,8 @@ def _numbers(table: Table, suspects: Sequence[tuple[Field, int]]) -> Iterator[Fi
                 f"max({column.sql}) FILTER (WHERE {others}), count({column.sql}) FROM data"
             )
             rows, low, high, _ = table.answer(query)[0]
-            facts = (int(rows), _plain(low), _plain(high))
-            yield _finding(table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, facts)
+            told = (int(rows), _plain(low), _plain(high))
+            yield _finding(table, column, f"{column.sql} = {literal(value)}", f"{value:,}", query, told)
 
 
 def _others(column: Field, value: int) -> str:

@@ -1,6 +1,6 @@
 """The table as the checks see it: facts from the profile, names as SQL, evidence, and numbers in words."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
@@ -11,8 +11,10 @@ from harness_core.sdk.contract import query_evidence
 from harness_core.sdk.view_columns import ViewColumn, view_columns
 
 ROWS_CITED = 20
+NAMED_AT_MOST = 20  # columns in one sentence
 SHARE_ROWS = 5_000
 KEPT_CELLS = 25_000_000  # so many are kept in memory: opening a wide file for every small question costs more than the answers
+COLUMNS_AT_ONCE = 50  # asked about in one query
 NUMERIC = frozenset({"integer", "float", "decimal"})
 QUOTED_REPEATS = 5  # a value that stands in fewer rows is not quoted: it may be somebody's
 
@@ -75,16 +77,19 @@ class Field:
 class Table:
     """The dataset version with its profile.
 
-    ``shadows`` are columns that repeat another one and are left out of later checks. ``suspects`` are columns with a query for the
-    rows in which their cell breaks a rule. ``looks`` counts the dependencies tried on sampled rows.
+    ``tell`` says how far the work is (``PluginContext.progress_in_rows``). ``shadows`` are columns that repeat another one and are
+    left out of later checks. ``suspects`` are columns with a query for the rows in which their cell breaks a rule. ``looks`` counts
+    the dependencies tried on sampled rows, ``left_out`` what was not looked at because the table is too wide.
     """
 
     dataset: Dataset
     settings: Mapping[str, Any]
     fields: Sequence[Field]
+    tell: Callable[[float, float, str], None]
     shadows: set[str] = field(default_factory=set)
     suspects: list[tuple[str, str]] = field(default_factory=list)
     looks: int = 0
+    left_out: dict[str, int] = field(default_factory=dict)
     _answers: dict[str, list[tuple[Any, ...]]] = field(default_factory=dict)
 
     @classmethod
@@ -93,8 +98,8 @@ class Table:
         views = [view for view in view_columns(ctx.dataset) if view.name in facts]
         fields = [Field(view, facts[view.name], position) for position, view in enumerate(views)]
         if ctx.dataset.row_count * len(views) <= KEPT_CELLS:
-            ctx.dataset.connection.execute("CREATE TEMP TABLE data AS SELECT * FROM main.data")
-        return cls(ctx.dataset, ctx.settings, fields)
+            ctx.dataset.hold()
+        return cls(ctx.dataset, ctx.settings, fields, ctx.progress_in_rows)
 
     @property
     def row_count(self) -> int:
@@ -164,6 +169,14 @@ def named(*names: str) -> str:
     """``"a"``, ``"a" and "b"``, ``"a", "b" and "c"``."""
     quoted = [f'"{name}"' for name in names]
     return quoted[0] if len(quoted) == 1 else f"{', '.join(quoted[:-1])} and {quoted[-1]}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """All names as ``named`` has them, or the first ones and how many others there are."""
+    rest = len(names) - NAMED_AT_MOST
+    if rest <= 1:
+        return named(*names)
+    return f"{', '.join(named(name) for name in names[:NAMED_AT_MOST])} and {rest:,} others"
 
 
 def counted(number: int, noun: str) -> str:

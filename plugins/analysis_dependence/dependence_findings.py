@@ -1,10 +1,11 @@
 """Findings from judged edges: single pairs, twins, blocks of columns, and what happens within groups of a third column."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dependence_pairs import Judged
+from dependence_rates import rates_of
 from dependence_sql import within_groups
 from dependence_structure import Conditional, key
 from dependence_words import coefficient, rank_evidence, say
@@ -15,18 +16,21 @@ from harness_core.sdk.statistics.coded import Repeated
 from harness_core.sdk.statistics.wording import listed, rounded
 
 NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
+SERIAL = " The rows follow on from one another, so the interval and the chance of it rest on fewer, independent ones."
 NOTICE_FROM = 0.3
+MOST_NAMES = 6
 PERFECT = 1 - 1e-12
 BY_DEFINITION = 0.9
 
 
 @dataclass(frozen=True)
 class Told:
-    """What the findings are made from."""
+    """What the findings are made from; ``order`` are the axes that say when a row was or where it stands."""
 
     ctx: PluginContext
     axes: Sequence[Axis]
     rows: Repeated[list[Codes]]
+    order: frozenset[int] = frozenset()
 
     @property
     def exact(self) -> bool:
@@ -38,12 +42,13 @@ class Told:
 
 def statistics(edge: Judged) -> dict[str, Any]:
     effect = edge.effect
-    return {
+    parts = {
         "test": edge.test,
         "p_value": rounded(edge.p_value, 4),
         "n": edge.n,
         "effect": {"name": effect.name, "value": rounded(effect.value), "low": rounded(effect.low), "high": rounded(effect.high)},
     }
+    return parts if edge.weight == edge.n else parts | {"independent_rows": rounded(edge.weight, 4)}
 
 
 def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequence[Judged]) -> Finding:
@@ -53,7 +58,9 @@ def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequ
     functional = is_functional(edge, said.numbers)
     numbers = {name: rounded(value, 12) if isinstance(value, float) else value for name, value in said.numbers.items()}
     parts = statistics(edge) | numbers | {"functional": functional}
-    statement, evidence, severity = said.statement, list(said.evidence), "notice" if edge.effect.value >= NOTICE_FROM else "info"
+    rates = rates_of(edge, told.axes[edge.i], told.axes[edge.j])
+    is_large = edge.effect.value >= NOTICE_FROM or (rates is not None and rates.is_large)
+    statement, evidence, severity = said.statement, list(said.evidence), "notice" if is_large else "info"
     if functional:
         statement, severity = statement + _functional_words(edge, names), "info"
     if is_by_definition(edge, told.axes):
@@ -71,9 +78,9 @@ def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequ
         statement=statement,
         columns=names,
         severity=severity,  # type: ignore[arg-type]
-        confidence_note=NOT_CAUSE,
+        confidence_note=NOT_CAUSE if edge.weight == edge.n else NOT_CAUSE + SERIAL,
         statistics=parts,
-        recommendation=_advice(names, told, conditional, functional),
+        recommendation=_advice(names, told, conditional, functional, said.advice),
         evidence=evidence,
         subject="pair",
         figure=said.figure,
@@ -136,14 +143,20 @@ def _conditional_numbers(told: Told, found: Conditional) -> dict[str, Any]:
     }
 
 
-def _advice(names: Sequence[str], told: Told, conditional: Conditional | None, functional: bool) -> str:
+def _advice(names: Sequence[str], told: Told, conditional: Conditional | None, functional: bool, special: str) -> str:
     first, second = names
     if functional:
         return f'Keep one of "{first}" and "{second}" when modelling; rows where they disagree would be errors.'
     if conditional is not None:
         given = told.name(conditional.given)
         return f'Compare "{first}" and "{second}" within each group of "{given}", never over all rows together.'
-    return f'Look at "{first}" and "{second}" together, and ask what stands behind both before acting on either.'
+    return special or f'Look at "{first}" and "{second}" together, and ask what stands behind both before acting on either.'
+
+
+def of_counting(told: Told, edge: Judged) -> Finding:
+    """A number that grows with time, which is what such numbers do."""
+    found = single(told, edge, None, ())
+    return replace(found, severity="info", statistics={**found.statistics, "by_definition": True})
 
 
 def twin(told: Told, edge: Judged) -> Finding:
@@ -159,6 +172,10 @@ def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Ju
     queries = [rank_evidence(told.ctx.dataset, edge, told.axes, exact=told.exact) for edge in (weakest, strongest)]
     low, high = (query["result"][0][0] for query in queries)
     names = [told.name(k) for k in members]
+    against = _against(members, edges)
+    opposite = (
+        f" {listed([told.name(k) for k in against])} {'goes' if len(against) == 1 else 'go'} the other way." if against else ""
+    )
     worst = max(inside, key=lambda edge: edge.p_value)
     return Finding(
         kind="dependence",
@@ -167,13 +184,72 @@ def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Ju
             f"{listed(names)} move together: all {len(inside):,} pairs among these {len(names):,} columns are strongly related. "
             f'The closest are "{told.name(strongest.i)}" and "{told.name(strongest.j)}" '
             f"(rank correlation {coefficient(high)}), "
-            f'the least close "{told.name(weakest.i)}" and "{told.name(weakest.j)}" ({coefficient(low)}).'
+            f'the least close "{told.name(weakest.i)}" and "{told.name(weakest.j)}" ({coefficient(low)}).{opposite}'
         ),
         columns=names,
         severity="notice",
         confidence_note=NOT_CAUSE,
-        statistics=statistics(weakest) | {"p_value": rounded(worst.p_value, 4), "pairs": len(inside), "functional": False},
+        statistics=statistics(strongest) | {"p_value": rounded(worst.p_value, 4), "pairs": len(inside), "functional": False},
         recommendation="They carry largely one piece of information: choose one of them, or their common factor, for further work.",
         evidence=queries,
         subject="block",
     )
+
+
+def _against(members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> list[int]:
+    """The columns of a block that fall where the others rise; of two equal halves the later columns."""
+    first = members[0]
+    falling = [k for k in members[1:] if (edges[key(first, k)].correlation or 0.0) < 0]
+    rising = [k for k in members if k not in falling]
+    return falling if len(falling) <= len(rising) else rising
+
+
+def circle(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> Finding:
+    """Three or more columns, categories among them, of which every pair is strongly related."""
+    inside = [edges[key(i, j)] for position, i in enumerate(members) for j in members[position + 1 :]]
+    strongest = max(inside, key=lambda edge: (edge.effect.value, -edge.i, -edge.j))
+    said = say(told.ctx.dataset, strongest, told.axes, exact=told.exact)
+    names = [told.name(k) for k in members]
+    surest = max(inside, key=lambda edge: edge.p_value)
+    return Finding(
+        kind="dependence",
+        title=f"{len(names):,} columns go together: {listed(names)}",
+        statement=(
+            f"{listed(names)} go together: each of them tells much about every other. "
+            f'The closest are "{told.name(strongest.i)}" and "{told.name(strongest.j)}". {said.statement}'
+        ),
+        columns=names,
+        severity="notice",
+        confidence_note=NOT_CAUSE,
+        statistics=statistics(strongest) | {"p_value": rounded(surest.p_value, 4), "pairs": len(inside), "functional": False},
+        recommendation="Ask which of them decides the others; what differs by one of them differs by all.",
+        evidence=list(said.evidence),
+        subject="circle",
+        figure=said.figure,
+    )
+
+
+def one_of(told: Told, members: Sequence[int]) -> Finding:
+    """Columns of noughts and ones that stand for one column."""
+    names = [told.name(k) for k in members]
+    ones = " + ".join(f"CAST({told.axes[k].sql_name} = 1 AS INTEGER)" for k in members)
+    evidence = told.ctx.dataset.evidence(f"SELECT count(*) AS n, count(*) FILTER (WHERE {ones} = 1) AS exactly_one FROM data")
+    n, exactly_one = evidence["result"][0]
+    return Finding(
+        kind="identity",
+        title=f"{shown(names)} stand for one column",
+        statement=f"In {exactly_one:,} of {n:,} rows exactly one of {shown(names)} is 1: they are one column of categories.",
+        columns=names,
+        severity="notice",
+        statistics={"n": n, "functional": True},
+        recommendation="Read them as one column; that one of them is 0 where another is 1 is no finding.",
+        evidence=[evidence],
+        subject="one_of",
+    )
+
+
+def shown(names: Sequence[str]) -> str:
+    """All of a few names; of many the first and the last."""
+    if len(names) <= MOST_NAMES:
+        return listed(names)
+    return f'{len(names):,} columns from "{names[0]}" to "{names[-1]}"'

@@ -100,6 +100,20 @@ def cell(dataset: Dataset, a: Axis, b: Axis, codes: tuple[int, int]) -> dict[str
     )
 
 
+def rates(dataset: Dataset, by: Axis, of: Axis, code: int) -> dict[str, Any]:
+    """A row per class of ``by``: its number, rows, those in the class ``code`` of ``of``, their share, its first and last value."""
+    source, count = _rows(dataset, by, of)
+    rows = f"sum({count})" if count else "count(*)"
+    classes = f"{by.sql_choice(coarse_cuts(by))} AS class, {of.condition(code)} AS hit, {by.sql_name} AS shown"
+    return dataset.evidence(
+        f"SELECT class, CAST({rows} AS BIGINT) AS n, CAST(coalesce({rows} FILTER (WHERE hit), 0) AS BIGINT) AS hits, "
+        "hits / n AS share, CAST(min(shown) AS VARCHAR) AS least, CAST(max(shown) AS VARCHAR) AS most "
+        f"FROM (SELECT {classes}{', ' + count if count else ''} FROM {source}) "
+        "WHERE class IS NOT NULL AND hit IS NOT NULL GROUP BY class ORDER BY class",
+        TOLERANCE,
+    )
+
+
 def within_groups(dataset: Dataset, a: Axis, b: Axis, given: Axis) -> dict[str, Any]:
     """A row per class of ``given``: its number, its bounds, rows, and Pearson's correlation inside it."""
     shown, group = given.sql_name, given.sql_choice(list(range(given.size)))

@@ -30,6 +30,7 @@ REMAINS_LEAST, REMAINS_SHARE, UNSURE_SHARE = 0.1, 0.25, 0.5
 SURE = 0.001
 UNSURE = 0.01
 STRONG = 0.5
+ALL_BUT_DECIDED = 0.95
 BLOCK_LEAST = 3
 
 Outcome = Literal["vanishes", "reverses", "remains"]
@@ -92,19 +93,23 @@ def condition(edge: Judged, table: Counts, given: int) -> Conditional | None:
     n = int(sum(part.sum() for part in strata))
     if not strata or n < edge.n / 2:
         return None
+    has_rates = min(edge.table.shape) == 2  # correlations with a column of two values are small where one of them is rare
+    least = min(REMAINS_LEAST, REMAINS_SHARE * edge.effect.value) if has_rates else REMAINS_LEAST
     if edge.monotone and edge.correlation is not None:
         value = _pooled_correlation(edge, strata)
         p_value = correlation_p(value, n - len(strata) + 1)
-        return Conditional(given, _outcome(abs(value), abs(edge.correlation), p_value, value * edge.correlation < 0),
+        return Conditional(given, _outcome(abs(value), abs(edge.correlation), p_value, value * edge.correlation < 0, least),
                            abs(value), value, p_value, len(strata), n)  # fmt: skip
     effect, p_value = _pooled_information(edge, strata, n)
-    return Conditional(given, _outcome(effect, edge.effect.value, p_value, False), effect, None, p_value, len(strata), n)
+    outcome = _outcome(effect, edge.effect.value, p_value, False, least)
+    return Conditional(given, outcome, effect, None, p_value, len(strata), n)
 
 
-def _outcome(left: float, before: float, p_value: float, turned: bool) -> Outcome:
-    if turned and left >= REMAINS_LEAST and p_value <= SURE:
+def _outcome(left: float, before: float, p_value: float, turned: bool, least: float) -> Outcome:
+    """What is less than ``least`` is nothing."""
+    if turned and left >= least and p_value <= SURE:
         return "reverses"
-    if left < max(REMAINS_LEAST, REMAINS_SHARE * before) or (p_value > UNSURE and left < UNSURE_SHARE * before):
+    if left < max(least, REMAINS_SHARE * before) or (p_value > UNSURE and left < UNSURE_SHARE * before):
         return "vanishes"
     return "remains"
 
@@ -158,9 +163,53 @@ def is_explained(edge: Judged, found: Conditional, edges: Edges) -> bool:
 
 
 def blocks(edges: Edges) -> list[tuple[int, ...]]:
-    """Groups of three or more ordered axes in which every pair is strongly correlated (complete linkage, strongest first)."""
+    """Groups of three or more ordered axes in which every pair is strongly correlated."""
     strong = {pair: abs(edge.correlation) for pair, edge in edges.items() if edge.correlation is not None and edge.monotone}
-    strong = {pair: size for pair, size in strong.items() if size >= STRONG}
+    return _linked({pair: size for pair, size in strong.items() if size >= STRONG})
+
+
+def circles(edges: Edges, axes: Sequence[Axis]) -> list[tuple[int, ...]]:
+    """Groups of three or more axes, categories among them, in which every pair is strongly related and none all but decided: where
+    one column decides the others, as a product its category, that is told of it."""
+    strong = {
+        pair: edge.effect.value
+        for pair, edge in edges.items()
+        if STRONG <= edge.effect.value < ALL_BUT_DECIDED and any(axes[k].kind == "category" for k in pair)
+    }
+    return _linked(strong)
+
+
+def alternatives(judged: Sequence[Judged], axes: Sequence[Axis]) -> list[tuple[int, ...]]:
+    """Groups of three or more columns of noughts and ones of which exactly one is 1 in every row: one column, spread over several.
+
+    They are sought in column order, as they come from one conversion.
+    """
+    tables = {edge.pair: edge.table for edge in judged}
+    ones = {}
+    for (i, j), table in tables.items():
+        for k, margin in ((i, table.sum(axis=1)), (j, table.sum(axis=0))):
+            if _is_nought_or_one(axes[k]):
+                ones[k] = (int(margin[1]), int(margin.sum()))
+    found: list[tuple[int, ...]] = []
+    used: set[int] = set()
+    for start in sorted(ones):
+        group = [start]
+        for k in sorted(ones):
+            apart = k > start and all((i, k) in tables and tables[i, k][1, 1] == 0 for i in group)
+            if apart and k not in used and sum(ones[i][0] for i in group) < ones[start][1] == ones[k][1]:
+                group.append(k)
+        if start not in used and len(group) >= BLOCK_LEAST and sum(ones[k][0] for k in group) == ones[start][1]:
+            found.append(tuple(group))
+            used |= set(group)
+    return found
+
+
+def _is_nought_or_one(axis: Axis) -> bool:
+    return axis.kind == "number" and axis.discrete and axis.size == 2 and axis.edges[0] == 0 and axis.highest == 1
+
+
+def _linked(strong: Mapping[tuple[int, int], float]) -> list[tuple[int, ...]]:
+    """Groups of three or more in which every pair is strong (complete linkage, strongest first)."""
     groups = [frozenset({k}) for k in sorted({k for pair in strong for k in pair})]
     while True:
         candidates = []

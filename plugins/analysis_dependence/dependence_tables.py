@@ -16,8 +16,8 @@ Triple = tuple[int, int, int]
 
 def pair_tables(ctx: PluginContext, axes: Sequence[Axis], rows: Repeated[list[Codes]], pairs: Sequence[Pair]) -> dict[Pair, Counts]:
     """The table of each pair of axes over the rows where neither is missing."""
-    total = ctx.dataset.row_count * 1.5
-    found = tables(rows, [axis.size + 1 for axis in axes], pairs, lambda done: ctx.progress(done, total, "pairs of columns"))
+    sizes, total = [axis.size + 1 for axis in axes], ctx.dataset.row_count * 1.5
+    found = tables(rows, sizes, pairs, lambda done: ctx.progress_in_rows(done, total, "pairs of columns"))
     return {pair: table[:-1, :-1] for pair, table in found.items()}
 
 

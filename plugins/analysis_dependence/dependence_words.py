@@ -6,39 +6,62 @@ from typing import Any
 
 import numpy as np
 from dependence_pairs import Judged
+from dependence_rates import rates_of
+from dependence_rates import said as said_as_rates
 from dependence_sql import cell, coarse_cuts, correlation, medians
 from dependence_tables import Counts
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.statistics.axes import OTHER, Axis
 from harness_core.sdk.statistics.effects import correlation_ratio, mid_rank_scores
-from harness_core.sdk.statistics.wording import number
+from harness_core.sdk.statistics.wording import number, told_apart
 
 MANY_GROUPS = 20
+FEW_VALUES = 5
+YEARS = (1500, 2200)
 LEAST_GROUP_SHARE = 0.01
 LONGEST_LABEL = 60
 
 
 @dataclass(frozen=True)
 class Said:
-    """Title, statement, evidence, figure, and the numbers that the statistics repeat."""
+    """Title, statement, evidence, figure, the numbers that the statistics repeat, and what to look at next, if it is special."""
 
     title: str
     statement: str
     evidence: tuple[dict[str, Any], ...]
     figure: dict[str, Any] | None
     numbers: dict[str, Any] = field(default_factory=dict)
+    advice: str = ""
 
 
 def say(dataset: Dataset, edge: Judged, axes: Sequence[Axis], *, exact: bool) -> Said:
     """The sentence that fits the shape: rising or falling, differing medians, or over-represented combinations."""
     a, b = axes[edge.i], axes[edge.j]
     said = None
-    if edge.monotone and all(axis.kind != "category" for axis in (a, b)):
-        said = _monotone(dataset, edge, a, b, exact=exact)
-    elif "number" in (a.kind, b.kind):
+    measured = [axis.kind == "number" and not axis.discrete for axis in (a, b)]
+    divided = any(measured) and any(_has_few(axis) for axis in (a, b))
+    if divided:
         said = _by_medians(dataset, edge, a, b)
-    return said or _by_cell(dataset, edge, a, b)
+    elif not any(measured):
+        said = _by_rates(dataset, edge, a, b)
+    if said is None and edge.monotone and all(axis.kind != "category" for axis in (a, b)):
+        said = _monotone(dataset, edge, a, b, exact=exact)
+    elif said is None and "number" in (a.kind, b.kind):
+        said = _by_medians(dataset, edge, a, b)
+    return said or (_by_rates(dataset, edge, a, b) if any(measured) else None) or _by_cell(dataset, edge, a, b)
+
+
+def _by_rates(dataset: Dataset, edge: Judged, a: Axis, b: Axis) -> Said | None:
+    """How often a column of two values is the one of them, by the classes of the other; None where neither has two values."""
+    found = rates_of(edge, a, b)
+    told = (
+        None if found is None else said_as_rates(dataset, found, lambda by, row: _where(by, [row[0], *[None] * 6, row[4], row[5]]))
+    )
+    if told is None:
+        return None
+    title, statement, evidence, figure, numbers, advice = told
+    return Said(title, statement, (evidence,), figure, numbers, advice)
 
 
 def rank_evidence(dataset: Dataset, edge: Judged, axes: Sequence[Axis], *, exact: bool) -> dict[str, Any]:
@@ -63,9 +86,10 @@ def _monotone(dataset: Dataset, edge: Judged, a: Axis, b: Axis, *, exact: bool) 
         table = medians(dataset, by, of)
         first, last = table["result"][0], table["result"][-1]
         evidence = [ranks, table]
+        low, high = told_apart(first[2], last[2])
         statement = (
-            f' The median of "{of.name}" goes from {number(first[2])} where "{by.name}" is lowest ({span(by, first[7], first[8])}) '
-            f"to {number(last[2])} where it is highest ({span(by, last[7], last[8])})."
+            f' The median of "{of.name}" goes from {low} where "{by.name}" is lowest ({span(by, first[7], first[8])}) '
+            f"to {high} where it is highest ({span(by, last[7], last[8])})."
         )
     kind = "Spearman's rank correlation" if exact else "rank correlation of classes"
     return Said(
@@ -104,20 +128,30 @@ def _by_medians(dataset: Dataset, edge: Judged, a: Axis, b: Axis) -> Said | None
     high, low = max(rows, key=lambda row: row[2]), min(rows, key=lambda row: row[2])
     if high[2] == low[2]:
         return None
-    lead = f'"{of.name}" differs between the values of "{by.name}"' if by.kind == "category" else _shape(by, of, rows)
+    is_by_value = by.kind == "category" or _has_few(by)
+    lead = f'"{of.name}" differs between the values of "{by.name}"' if is_by_value else _shape(by, of, rows)
+    highest, lowest = told_apart(high[2], low[2])
     statement = (
-        f"{lead}: its median is highest, {number(high[2])}, {_where(by, high)} ({high[1]:,} rows), "
-        f"and lowest, {number(low[2])}, {_where(by, low)} ({low[1]:,} rows)."
+        f"{lead}: its median is highest, {highest}, {_where(by, high)} ({high[1]:,} rows), "
+        f"and lowest, {lowest}, {_where(by, low)} ({low[1]:,} rows)."
     )
     figure = boxes(by, of, rows) if len(rows) <= MANY_GROUPS else heatmap(edge, a, b)
     return Said(f'"{of.name}" depends on "{by.name}"', statement, (evidence,), figure, {"highest": high[2], "lowest": low[2]})
 
 
 def _first_divides(edge: Judged, a: Axis, b: Axis) -> bool:
-    """Whether the first axis is the one whose classes are compared: categories and times are, else the one that tells more."""
+    """Whether the first axis is the one whose classes are compared: categories, times and numbers of few values are, else the one
+    that tells more."""
+    if a.kind == b.kind == "number" and _has_few(a) != _has_few(b):
+        return _has_few(a)
     if (a.kind == "number") != (b.kind == "number"):
         return b.kind == "number"
     return correlation_ratio(_filled(edge.table)) >= correlation_ratio(_filled(edge.table.T))
+
+
+def _has_few(axis: Axis) -> bool:
+    """Whether a number has so few values that it is rather a name of groups."""
+    return axis.kind == "number" and axis.discrete and axis.size <= FEW_VALUES
 
 
 def _filled(table: Counts) -> Counts:
@@ -155,6 +189,8 @@ def _bound(axis: Axis, text: str) -> str:
     if axis.kind != "number":
         return text
     value = float(text)
+    if axis.edges and axis.edges[0] >= YEARS[0] and axis.highest <= YEARS[1] and value.is_integer():
+        return str(int(value))  # they may be years, and are as readable without a separator if they are not
     return number(int(value) if value.is_integer() and abs(value) < 1e15 else value)
 
 

@@ -1,17 +1,22 @@
 """Dependence: which columns go together, how strongly on one scale, in what shape, and whether a third column is behind it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any
 
 from dependence_axes import build_axes
 from dependence_exact import coefficients
-from dependence_findings import Told, block, single, twin
-from dependence_pairs import Judged, judge
+from dependence_findings import Told, block, circle, of_counting, one_of, single, twin
+from dependence_pairs import Chance, Judged, judge
+from dependence_rates import rates_of
+from dependence_serial import independent_share, memories
+from dependence_small import FEW_ROWS, Shuffles
 from dependence_structure import (
     Conditional,
     Edges,
+    alternatives,
     blocks,
+    circles,
     condition,
     conditioners,
     is_explained,
@@ -24,6 +29,7 @@ from dependence_tables import pair_tables, triple_tables
 from harness_core.sdk import Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.coded import coded
+from harness_core.sdk.statistics.ordering import counts_the_rows, counts_time
 from harness_core.sdk.statistics.wording import rounded
 
 REFERENCES = (
@@ -34,11 +40,14 @@ REFERENCES = (
     "S. Holm, A simple sequentially rejective multiple test procedure, Scand. J. Statist. 6 (1979) 65-70",
     "E. H. Simpson, The interpretation of interaction in contingency tables, J. R. Statist. Soc. B 13 (1951) 238-241",
 )
+LEAST_DRAWS, SPARE = 19_999, 2
+RUNNING_VALUES, RUNNING_SHARE, RUNNING_WITH_TIME = 20, 0.05, 0.98
 
 
 def run(ctx: PluginContext) -> PluginResult:
     profile = ctx.upstream["profile_basic"].metrics.get("columns", []) if "profile_basic" in ctx.upstream else []
-    axes, left_out = build_axes(ctx.dataset, profile, ctx.settings["max_columns"])
+    case = _case_column(ctx.upstream)
+    axes, left_out = build_axes(ctx.dataset, profile, ctx.settings["max_columns"], case)
     if len(axes) < 2:
         return PluginResult.na(
             "too_few_columns", "Fewer than two columns can be compared with each other.", metrics=_left_out(left_out)
@@ -46,24 +55,92 @@ def run(ctx: PluginContext) -> PluginResult:
     pairs = list(combinations(range(len(axes)), 2))
     rows = coded(ctx.dataset, axes)
     tables = pair_tables(ctx, axes, rows, pairs)
-    judged = [judge(pair, (axes[pair[0]], axes[pair[1]]), tables[pair], ctx.rng, ctx.settings) for pair in pairs]
+    chance = _chance(ctx, len(pairs))
+    past = memories(axes, rows) if _is_a_course(profile) else None
+    judged = [
+        judge(pair, (axes[pair[0]], axes[pair[1]]), tables[pair], chance, 1.0 if past is None else _share(past, pair))
+        for pair in pairs
+    ]
     known = [item for item in judged if item is not None]
     if not known:
         return PluginResult.na("too_few_rows", "No two columns have enough rows with a value in both.", metrics=_left_out(left_out))
-    edges = {edge.pair: edge for edge in significant(known, ctx.settings["significance"], ctx.settings["min_effect"])}
-    findings, explained = tell(Told(ctx, axes, rows), edges)
+    running = running_numbers(axes, known, profile)
+    sure = significant(known, ctx.settings["significance"])
+    large = [edge for edge in sure if _is_large(edge, axes, ctx.settings)]
+    counting = {entry["name"] for entry in profile if counts_the_rows(entry)}
+    order = frozenset(k for k, axis in enumerate(axes) if axis.kind == "time" or axis.name in counting)
+    told = Told(ctx, axes, rows, order)
+    spread = alternatives(known, axes) if ctx.dataset.row_count >= FEW_ROWS else []
+    of_one = {pair for group in spread for pair in combinations(group, 2)}
+    edges = {edge.pair: edge for edge in large if edge.pair not in of_one and not running & set(edge.pair)}
+    findings, explained = tell(told, edges)
+    numbered = [of_counting(told, edge) for edge in _beside_their_time(large, axes, running)]
+    findings = [*(one_of(told, group) for group in spread), *findings, *numbered]
     return _result(ctx, axes, known, findings, explained, left_out)
 
 
-def significant(judged: Sequence[Judged], level: float, least_effect: float) -> list[Judged]:
-    """Holm's step-down procedure over all pairs tested; then the floor on the effect."""
+def _case_column(upstream: Mapping[str, Any]) -> str | None:
+    """The column that numbers the cases of an event log: it says which rows belong together, not what they are like."""
+    log = upstream["profile_eventlog"].metrics if "profile_eventlog" in upstream else {}
+    return (log.get("roles") or {}).get("case") if log.get("form") == "cases" else None
+
+
+def _chance(ctx: PluginContext, pairs: int) -> Chance:
+    """As many random tables as can pass the correction for all pairs, twice over; more would only add digits."""
+    level = ctx.settings["significance"]
+    needed = max(LEAST_DRAWS, int(SPARE * pairs / level)) if level > 0 else ctx.settings["permutations"]
+    draws = min(ctx.settings["permutations"], needed)
+    return Chance(ctx.rng, draws, level, Shuffles(ctx.rng, draws))
+
+
+def _is_a_course(profile: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether the rows stand in the order of a time, so that neighbours may resemble each other."""
+    return any((entry.get("role") == "time" and entry.get("is_sorted")) or counts_time(entry) for entry in profile)
+
+
+def _share(past: Sequence[Any], pair: tuple[int, int]) -> float:
+    return independent_share(past[pair[0]], past[pair[1]])
+
+
+def running_numbers(axes: Sequence[Axis], judged: Sequence[Judged], profile: Sequence[Mapping[str, Any]]) -> set[int]:
+    """Axes of many whole numbers that only grow or fall with a time: numbers of records, readings of a meter."""
+    whole = {entry["name"]: int(entry.get("distinct_count") or 0) for entry in profile if entry.get("is_integer_valued")}
+    found = set()
+    for edge in judged:
+        for k, other in (edge.pair, edge.pair[::-1]):
+            many = whole.get(axes[k].name, 0) >= max(RUNNING_VALUES, RUNNING_SHARE * edge.n)
+            if many and axes[other].kind == "time" and edge.correlation is not None and abs(edge.correlation) >= RUNNING_WITH_TIME:
+                found.add(k)
+    return found
+
+
+def _beside_their_time(edges: Sequence[Judged], axes: Sequence[Axis], running: set[int]) -> list[Judged]:
+    """Of each running number the pair with the time that it follows most closely; what else goes with it goes with that time."""
+    found: dict[int, Judged] = {}
+    for edge in sorted(edges, key=lambda edge: (-edge.effect.value, edge.pair)):
+        for k, other in (edge.pair, edge.pair[::-1]):
+            if k in running and axes[other].kind == "time":
+                found.setdefault(k, edge)
+    return [found[k] for k in sorted(found)]
+
+
+def significant(judged: Sequence[Judged], level: float) -> list[Judged]:
+    """Holm's step-down procedure over all pairs tested."""
     ascending = sorted(judged, key=lambda edge: (edge.p_value, edge.pair))
     passed = []
     for position, edge in enumerate(ascending):
         if edge.p_value > level / (len(ascending) - position):
             break
         passed.append(edge)
-    return sorted((edge for edge in passed if edge.effect.value >= least_effect), key=lambda edge: edge.pair)
+    return sorted(passed, key=lambda edge: edge.pair)
+
+
+def _is_large(edge: Judged, axes: Sequence[Axis], settings: Mapping[str, Any]) -> bool:
+    """The floor on the effect; a pair with a column of two values also passes by how far its rates are apart."""
+    if edge.effect.value >= settings["min_effect"]:
+        return True
+    rates = rates_of(edge, axes[edge.i], axes[edge.j])
+    return rates is not None and rates.is_candidate
 
 
 def tell(told: Told, edges: Edges) -> tuple[list[Finding], list[tuple[Judged, int]]]:
@@ -74,13 +151,32 @@ def tell(told: Told, edges: Edges) -> tuple[list[Finding], list[tuple[Judged, in
     explained = [(live[pair], found.given) for pair, found in sorted(conditionals.items()) if _is_shadow(told, live, pair, found)]
     gone = {edge.pair for edge, _ in explained}
     open_edges = {pair: edge for pair, edge in live.items() if pair not in gone}
-    groups = blocks({pair: edge for pair, edge in open_edges.items() if edge.decides is None and pair not in conditionals})
+    free = {
+        pair: edge
+        for pair, edge in open_edges.items()
+        if edge.decides is None and pair not in conditionals and not told.order & set(pair)
+    }
+    groups = blocks(free)
     findings = [(edges[key(i, j)].effect.value, twin(told, edges[key(i, j)])) for j, i in sorted(same.items())]
     findings += [(1.0, block(told, members, open_edges)) for members in groups]
+    grouped = {k for members in groups for k in members}
+    rings = circles({pair: edge for pair, edge in free.items() if not set(pair) & grouped}, told.axes)
+    findings += [(1.0, circle(told, members, open_edges)) for members in rings]
+    groups += rings
     for edge, also in _outside(open_edges, groups):
-        findings.append((edge.effect.value, single(told, edge, conditionals.get(edge.pair), also)))
+        conditional = conditionals.get(edge.pair)
+        if _is_worth_a_sentence(told, edge, conditional):
+            findings.append((edge.effect.value, single(told, edge, conditional, also)))
     ranked = sorted(enumerate(findings), key=lambda item: (-item[1][0], item[0]))
     return [finding for _, (_, finding) in ranked], explained
+
+
+def _is_worth_a_sentence(told: Told, edge: Judged, conditional: Conditional | None) -> bool:
+    """Large by its effect or its rates; what looks different in all rows and is not so within groups is worth one too."""
+    if edge.effect.value >= told.ctx.settings["min_effect"] or conditional is not None:
+        return True
+    rates = rates_of(edge, told.axes[edge.i], told.axes[edge.j])
+    return rates is not None and rates.is_told
 
 
 def _is_shadow(told: Told, edges: Edges, pair: tuple[int, int], found: Conditional) -> bool:

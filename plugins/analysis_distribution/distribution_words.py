@@ -44,7 +44,7 @@ def heap_finding(dataset: Dataset, values: Values, heap: Heap) -> Finding:
             f"are exactly there ({_percent(at / near)}), where an even spread would have {_percent(chance)}."
         ),
         columns=[values.name],
-        severity="notice",
+        severity="notice" if heap.is_coarse else "info",
         confidence_note=DESCRIBES,
         statistics=_statistics("conditional binomial", heap.p_value, near, ("share heaped", heap.share, heap.low, heap.high))
         | {"multiple": heap.multiple * step.size, "at": at, "count": at},

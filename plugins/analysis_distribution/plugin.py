@@ -40,7 +40,7 @@ def run(ctx: PluginContext) -> PluginResult:
     columns, beyond = measures(ctx.dataset, profile, ctx.settings["max_columns"])
     told = Told(ctx.settings["significance"] / max(1, TESTS * len(columns)), _groupings(ctx.dataset, profile))
     for done, values in enumerate(read(ctx.dataset, columns, profile)):
-        ctx.progress(done, len(columns), values.name)
+        ctx.progress_in_rows(done, len(columns), values.name)
         if values.n >= ctx.settings["min_rows"] and len(values.runs[0]) >= FEW_VALUES:
             _describe(ctx, values, told)
     metrics = {

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from drift_judging import Change
+from drift_seasons import Seasons
 from drift_sides import Sides, Tables
 
 from harness_core.sdk import Dataset, Finding
@@ -17,10 +18,11 @@ NAMED = 3
 BARS = 12
 LONGEST_LABEL = 40
 CERTAINTY = "Whether it is the world or only the recording that changed is not said by the numbers."
+SAME_MONTHS = "Compare the same months of two years before anything is concluded from the difference."
 TEST = "blocks of consecutive rows dealt at random"
 
 
-def finding(dataset: Dataset, sides: Sides, change: Change, notice: float) -> Finding:
+def finding(dataset: Dataset, sides: Sides, change: Change, notice: float, seasons: Seasons | None = None) -> Finding:
     title, statement, evidence, figure = WRITERS[change.form](dataset, sides, change)
     name, statistics = EFFECT_NAMES[change.form], change.facts if change.form == "numbers" else {}
     if change.form == "mix":
@@ -29,7 +31,7 @@ def finding(dataset: Dataset, sides: Sides, change: Change, notice: float) -> Fi
     return Finding(
         kind="drift",
         title=title,
-        statement=statement,
+        statement=statement + (seasons.sentence if seasons else ""),
         columns=[change.column.name, *([sides.axis] if sides.axis else [])],
         severity="notice" if change.distance >= notice or change.form in ("new", "gone") else "info",
         confidence=round(max(0.0, 1 - change.p_value), 3),
@@ -41,8 +43,8 @@ def finding(dataset: Dataset, sides: Sides, change: Change, notice: float) -> Fi
             "n": change.n,
             **{key: rounded(value, 9) if isinstance(value, float) else value for key, value in statistics.items()},
         },
-        recommendation=_advice(sides, change),
-        evidence=[evidence],
+        recommendation=SAME_MONTHS if seasons else _advice(sides, change),
+        evidence=[evidence, *([dict(seasons.evidence)] if seasons else [])],
         subject=f"{change.form} / {sides.key}",
         figure=figure,
     )

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from drift_blocks import Dealer
-from drift_choosing import FEWEST_ROWS, earlier_roles, parts_of, tables_of, versions_of
+from drift_choosing import FEWEST_ON_A_SIDE, FEWEST_ROWS, earlier_roles, parts_of, tables_of, versions_of
 from drift_judging import Change, Judge, Judged
+from drift_seasons import Seasons, seasons_of
 from drift_sides import Sides, Tables
 from drift_words import finding, schema_finding
 
@@ -65,7 +66,9 @@ def _compare_tables(
     changed = schema_finding(ctx.dataset, tables, [column.name for column in common], retyped)
     compared.findings += [changed] if changed else []
     same = [column for column in common if column.name not in retyped and column.name.lower() != "row_index"]
-    _compare(ctx, tables, same, profile, dealer, compared)
+    _compare(ctx, tables, same, profile, dealer, compared, seasons_of(ctx.dataset, tables, profile))
+    if min(tables.sizes) < FEWEST_ON_A_SIDE:
+        compared.remark = f" One of two tables has fewer than {FEWEST_ON_A_SIDE} rows, so only their columns were compared."
 
 
 def _alike(one: Column, other: Column) -> bool:
@@ -79,12 +82,13 @@ def _compare(
     profile: Sequence[Mapping[str, Any]],
     dealer: Dealer,
     compared: Compared,
+    seasons: Seasons | None = None,
 ) -> None:
     known = {str(entry.get("name")): entry for entry in profile}
     judged = Judge(ctx.dataset, sides, dealer, known, ctx.settings).judge(columns)
     told = _worth_saying(judged, ctx.settings)
     shown = told[: ctx.settings["max_findings"]]
-    compared.findings += [finding(ctx.dataset, sides, change, ctx.settings["notice_distance"]) for change in shown]
+    compared.findings += [finding(ctx.dataset, sides, change, ctx.settings["notice_distance"], seasons) for change in shown]
     compared.tests += len(judged.changes)
     compared.comparisons.append(_described(sides, judged, len(told) - len(shown), ctx.dataset))
 

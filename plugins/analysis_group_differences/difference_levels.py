@@ -71,20 +71,28 @@ def judge(pair: Pair, counted: Counted, grouping: Axis, least_rows: int) -> Leve
 
 def apart(level: Level, measure: Measure, ranks: FloatArray) -> Apart:
     """The groups beyond the widest gap between neighbouring medians (or, where all medians are one, mean ranks): they stand apart
-    where that gap is wider than all that lies on the other side of it, and they are few."""
+    where that gap is wider than all that lies on the other side of it, and they are few. Of two groups it is the smaller one."""
     everyone = level.table.sum(axis=0)
+    sizes = level.table.sum(axis=1)
     medians = np.array([weighted_median(measure.values, level.table[code]) for code in level.groups])
     centre = medians if medians.max() > medians.min() else ranks
     order = np.argsort(centre, kind="stable")
     gaps = np.diff(centre[order])
     widest = int(np.argmax(gaps))
     sides = order[: widest + 1], order[widest + 1 :]
-    few, many = sorted(sides, key=lambda side: (len(side), -abs(float(centre[side].mean() - np.median(centre)))))
+    few, many = sorted(sides, key=lambda side: _standing(side, centre, sizes[list(level.groups)]))
     few_codes = tuple(sorted(level.groups[int(position)] for position in few))
     if len(few) <= MOST_APART and float(np.ptp(centre[many])) < float(gaps[widest]):
         return Apart(few_codes, _against(level, few_codes, everyone), is_clear=True)
     extreme = max(level.groups, key=lambda code: (abs(_against(level, [code], everyone).value), -code))
     return Apart((extreme,), _against(level, [extreme], everyone), is_clear=False)
+
+
+def _standing(side: NDArray[np.int64], centre: FloatArray, sizes: Counts) -> tuple[int, float]:
+    """The order of the sides of a gap: few groups first, of as many those further off, of two groups the rarer."""
+    if len(centre) == 2:
+        return 1, float(sizes[side].sum())
+    return len(side), -abs(float(centre[side].mean() - np.median(centre)))
 
 
 def _against(level: Level, codes: Sequence[int], everyone: Counts) -> Effect:

@@ -14,6 +14,7 @@ from harness_core.sdk.statistics.ranks import deviations, fligner_killeen, weigh
 DRAWS = 400
 WIDER_TOO = 1.25  # the outer tenth of the distances must say the same as the middle, which alone is coarse for whole numbers
 NEARLY_ALL = 0.9
+FEWEST_STEPS = 2  # between whole numbers a distance of 1 becomes one of 2 by a handful of rows
 
 
 @dataclass(frozen=True)
@@ -51,10 +52,15 @@ def judge(level: Level, measure: Measure) -> Spread | None:
     distances, own, others = _by_distance(table, spread, position)
     middle = [weighted_median(distances, counts) for counts in (own, others)]
     outer = [_quantile(distances, counts, NEARLY_ALL) for counts in (own, others)]
-    if min(*middle, *outer) <= 0:
+    if min(*middle, *outer) <= 0 or abs(middle[0] - middle[1]) < FEWEST_STEPS * _resolution(measure) * (1 - 1e-9):
         return None
     ratios = middle[0] / middle[1], outer[0] / outer[1]
     return Spread(level, level.groups[position], p_value, *ratios, own, others, distances)
+
+
+def _resolution(measure: Measure) -> float:
+    """The least distance between two values, where they are few enough to be told apart; else 0."""
+    return float(np.diff(measure.values).min()) if measure.axis.discrete else 0.0
 
 
 def _by_distance(table: Counts, spread: FloatArray, position: int) -> tuple[FloatArray, Counts, Counts]:

@@ -42,7 +42,7 @@ def count_pairs(ctx: PluginContext, chosen: Chosen, rows: Repeated[list[Codes]])
     first = len(chosen.measures)
     sizes = _sizes(chosen)
     wanted = [(m, first + g) for m in range(first) for g in range(len(chosen.groupings))]
-    found = tables(rows, sizes, wanted, lambda done: ctx.progress(done, ctx.dataset.row_count * 2, "comparing groups"))
+    found = tables(rows, sizes, wanted, lambda done: ctx.progress_in_rows(done, ctx.dataset.row_count * 2, "comparing groups"))
     margins = [found[m, first].sum(axis=1)[:-1] for m in range(first)]
     return Counted({(m, k - first): table[:-1, :-1].T for (m, k), table in found.items()}, margins)
 

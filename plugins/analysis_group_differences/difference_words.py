@@ -12,7 +12,7 @@ from difference_sql import contrast, dominance, four_ways, groups, members, spre
 from harness_core.sdk import Dataset, Finding
 from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.effects import Effect, fisher_interval
-from harness_core.sdk.statistics.wording import listed, number, rounded
+from harness_core.sdk.statistics.wording import listed, number, rounded, told_apart
 
 # Half a standard deviation, Cohen's medium effect, "visible to the naked eye of a careful observer", is 0.276 in normal data; less
 # the error of one estimate. A value of the group is the larger one in five of eight comparisons.
@@ -45,7 +45,8 @@ def level_finding(dataset: Dataset, chosen: Chosen, level: Level, found: Apart, 
         confidence_note=NOT_CAUSE,
         statistics=_statistics(effect, level.p_value, "Kruskal-Wallis", level.n)
         | numbers
-        | {"eta_of_ranks": rounded(level.effect), "also": list(shadows)},
+        | {"eta_of_ranks": rounded(level.effect), "also": list(shadows)}
+        | ({"by_definition": True} if level.is_settled else {}),
         recommendation=_level_advice(measure, grouping, level, found),
         evidence=[*evidence, table],
         subject="level",
@@ -72,9 +73,10 @@ def _apart(
     delta, larger = pairs["result"][0]
     word, more, side = ("higher", "more", "larger") if delta > 0 else ("lower", "less", "smaller")
     where = f"where {_where(grouping, found.groups)}"
+    here, elsewhere = told_apart(median, median_others)
     statement = (
-        f'"{measure.name}" is {word} {where}: its median is {number(median)} there ({n:,} rows) '
-        f"and {number(median_others)} in all other rows ({others:,})"
+        f'"{measure.name}" is {word} {where}: its median is {here} there ({n:,} rows) '
+        f"and {elsewhere} in all other rows ({others:,})"
     )
     if difference is not None and difference * delta > 0 and low is not None:
         ends = sorted((abs(low), abs(high))) if low * high > 0 else None

@@ -94,7 +94,7 @@ def coded_rows(ctx: PluginContext, units: Sequence[Column], found: Sequence[Expl
             places = pyarrow.array(np.arange(start, start + batch.num_rows))
             arrays = [places if explainer.column is None else batch.column(explainer.column.name) for explainer in found]
             start += batch.num_rows
-            ctx.progress(start, ctx.dataset.row_count * 2, "gaps by column")
+            ctx.progress_in_rows(start, ctx.dataset.row_count * 2, "gaps by column")
             codes = [explainer.axis.codes(array) for explainer, array in zip(found, arrays, strict=True)]
             yield codes, [gap_mask(batch.column(column.name), column) for column in units]
 

@@ -29,6 +29,8 @@ HEAPED_SHARE = 0.5
 LOG_GAIN = 0.05
 Z95 = 1.6448536269514722
 NORMALITY_LEVEL = 0.05
+SHAPIRO_MOST_ROWS = 5000  # beyond, the published approximation of its p-value is not tried
+ESD = "generalised ESD"
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,9 @@ def judge(ordered: Ordered, settings: Mapping[str, Any], esd_level: float) -> Ve
     claims = [claim for claim in tests if claim is not None and claim.p_value <= settings["significance"]]
     if not claims and ordered.n <= settings["esd_max_rows"]:
         claims = _esd_claims(ordered.whole, esd_level)
+    elif settings["esd_sure_rows"] <= ordered.n <= SHAPIRO_MOST_ROWS:
+        far = [claim for claim in _esd_claims(ordered.whole, esd_level) if claim.distance[0] >= settings["esd_sure_sds"]]
+        claims = [*(claim for claim in claims if claim.direction not in {item.direction for item in far}), *far]
     p_values = [claim.p_value for claim in (*tests, *claims) if claim is not None]
     back = np.exp if scale == "log" else np.asarray
     beyond = np.searchsorted(work.whole, low, side="left"), ordered.n - np.searchsorted(work.whole, high, side="right")
@@ -86,7 +91,7 @@ def judge(ordered: Ordered, settings: Mapping[str, Any], esd_level: float) -> Ve
 
 def _floor(claim: TailClaim, settings: Mapping[str, Any]) -> float:
     """Rosner's test asks for no minimum distance: its critical values are one already."""
-    return 0.0 if claim.test == "generalised ESD" else float(settings["min_robust_sds"])
+    return 0.0 if claim.test == ESD else float(settings["min_robust_sds"])
 
 
 def better_scale(ordered: Ordered) -> tuple[Scale, float]:
@@ -273,7 +278,7 @@ def _esd_claims(ordered: FloatArray, level: float) -> list[TailClaim]:
         ("low", [step.value for step in chosen if step.value < middle]),
     ):
         if values:
-            claims.append(_claim(ordered, direction, len(values), "linear", "generalised ESD", p_value, None))  # type: ignore[arg-type]
+            claims.append(_claim(ordered, direction, len(values), "linear", ESD, p_value, None))  # type: ignore[arg-type]
     return claims
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from outlier_tails import TailClaim, Verdict
+from outlier_tails import ESD, TailClaim, Verdict
 
 from harness_core.sdk import Column, Dataset, Finding
 from harness_core.sdk.statistics.robust import FloatArray
@@ -25,7 +25,8 @@ def beyond(column: Column, claim: TailClaim) -> str:
     return f"{name} {sign} {claim.fence!r}{finite}"
 
 
-def finding(dataset: Dataset, column: Column, ordered: FloatArray, claim: TailClaim, verdict: Verdict) -> Finding:
+def finding(dataset: Dataset, column: Column, ordered: FloatArray, claim: TailClaim, verdict: Verdict, least_sure: int) -> Finding:
+    """``least_sure`` is the number of values from which on Rosner's test is more than information."""
     condition = beyond(column, claim)
     facts = _facts(dataset, column, condition, claim)
     n, count, least, most, rest_low, rest_high, low, middle, high, distance = facts["result"][0]
@@ -39,7 +40,7 @@ def finding(dataset: Dataset, column: Column, ordered: FloatArray, claim: TailCl
         title=_title(column.name, claim, count),
         statement=statement + (shift.sentence if shift else ""),
         columns=[column.name],
-        severity="info" if claim.test == "generalised ESD" else "warning" if shift else "notice",
+        severity="info" if claim.test == ESD and n < least_sure else "warning" if shift else "notice",
         confidence_note=NOT_A_VERDICT,
         statistics=_statistics(claim, verdict, n, count)
         | {"nearest": nearest, "farthest": farthest}

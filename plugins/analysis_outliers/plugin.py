@@ -10,7 +10,7 @@ from outlier_joint import Joint, joint_finding, measure_joint
 from outlier_tails import TailClaim, Verdict, judge
 from outlier_words import beyond, finding
 
-from harness_core.sdk import Column, Dataset, Finding, PluginContext, PluginResult
+from harness_core.sdk import Column, Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.ordered import Ordered, in_order
 from harness_core.sdk.statistics.wording import rounded
 
@@ -58,18 +58,18 @@ def _each_column(
     ctx: PluginContext, columns: Iterable[tuple[Column, Ordered]], count: int, settings: Mapping[str, Any], examined: Examined
 ) -> Examined:
     for done, (column, ordered) in enumerate(columns):
-        ctx.progress(done, count + 1, column.name)
+        ctx.progress_in_rows(done, count + 1, column.name)
         if reason := unusable(ordered):
             examined.skipped.append(Skipped(column.name, reason))
         else:
-            _one_column(ctx.dataset, column, ordered, judge(ordered, settings, settings["esd_significance"] / count), examined)
+            _one_column(ctx, column, ordered, judge(ordered, settings, settings["esd_significance"] / count), examined)
     return examined
 
 
-def _one_column(dataset: Dataset, column: Column, ordered: Ordered, verdict: Verdict, examined: Examined) -> None:
+def _one_column(ctx: PluginContext, column: Column, ordered: Ordered, verdict: Verdict, examined: Examined) -> None:
     examined.columns.append((column, verdict, ordered.n))
     for claim in verdict.claims:
-        examined.findings.append(finding(dataset, column, ordered.whole, claim, verdict))
+        examined.findings.append(finding(ctx.dataset, column, ordered.whole, claim, verdict, ctx.settings["esd_sure_rows"]))
         examined.told.append((column, claim))
     found = margin(column.name, ordered, verdict.scale == "log")
     if found is not None:

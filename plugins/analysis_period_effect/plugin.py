@@ -67,7 +67,7 @@ def _looked(
     effects: list[Effect] = []
     tried: list[tuple[Quantity, Cycle, Window]] = []
     for done, (quantity, data) in enumerate(each_daily(ctx.dataset, Days(time, days.days), wanted, counts), 1):
-        ctx.progress(done, len(wanted), quantity.name)
+        ctx.progress_in_rows(done, len(wanted), quantity.name)
         windows = _windows(data, days, found, ctx.settings["longest_window"])
         tried += [(quantity, cycle, window) for cycle, window in windows]
         likely = [(cycle, window) for cycle, window in windows if _is_clear(window, ctx.settings["significance"], ctx.settings)]

@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 from pii_forms import FORMS, Form, digits_of
-from pii_names import ANNOUNCED, GENDERS, GIVEN_NAMES, HONORIFICS, WORDS
+from pii_names import ANNOUNCED, GENDERS, GIVEN_NAMES, HONORIFICS, WORDS, WRITTEN
 from scipy.special import bdtrc
 
 from harness_core.sdk import Column, Dataset
@@ -24,7 +24,9 @@ MOST_LABELS, ROWS_PER_LABEL = 12, 20
 MOST_TEXTS = 10_000
 NOT_WORDS = re.compile(r"[^0-9a-zäöüß]+")
 CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-SINGLE_WORDS = frozenset({"rep", "pan", "pin", "tel", "born", "birth", "ip", "sex", "age", "alter", "title", "state", "address"})
+SINGLE_WORDS = frozenset(
+    {"rep", "pan", "pin", "tel", "born", "birth", "ip", "sex", "age", "alter", "title", "state", "country", "address"}
+)
 
 
 @dataclass(frozen=True)
@@ -43,16 +45,23 @@ class Suspicion:
 
 def words_of(name: str) -> tuple[set[str], str]:
     """The words of a column name, and all of them joined: ``customerEmail`` and ``CUSTOMER_EMAIL`` are alike."""
-    words = [word for word in NOT_WORDS.split(CAMEL.sub(" ", name).lower()) if word]
+    words = _parts(name)
     pairs = {first + second for first, second in pairwise(words)}
     return {*words, *pairs}, "".join(words)
+
+
+def _parts(name: str) -> list[str]:
+    return [word for word in NOT_WORDS.split(CAMEL.sub(" ", name).lower()) if word]
 
 
 def announced(name: str) -> tuple[str, float] | None:
     """The kind that a column's name announces. Short and common words must be the whole name."""
     words, joined = words_of(name)
+    place = "".join(word for word in _parts(name) if word not in WRITTEN)
     for kind, confidence, known in ANNOUNCED:
-        if joined in known or any(word in known and (word not in SINGLE_WORDS or kind == "person_name") for word in words):
+        if joined in known or (kind == "location" and place in known):
+            return kind, confidence
+        if any(word in known and (word not in SINGLE_WORDS or kind == "person_name") for word in words):
             return kind, confidence
     if joined == "name":
         return "person_name", 0.4

@@ -20,7 +20,7 @@ password 0.8 | password passwort pwd passwd pin
 gender 0.6 | gender sex geschlecht
 age 0.55 | age alter
 postcode 0.6 | zip zipcode postcode postalcode plz
-location 0.55 | city town state province county hometown municipality
+location 0.55 | city town state province county hometown municipality country residence birthplace suburb village
 title 0.55 | title salutation honorific anrede
 """
 ANNOUNCED: tuple[tuple[str, float, frozenset[str]], ...] = tuple(
@@ -58,6 +58,8 @@ male female m f w man woman männlich weiblich divers nonbinary non-binary other
 """
 HONORIFICS = frozenset(_HONORIFICS.split())
 GENDERS = frozenset(_GENDERS.split())
+# Words that say how a place is written: a StateFull and a country_code are a state and a country.
+WRITTEN = frozenset({"full", "name", "code", "abbr", "abbreviation", "short", "long", "iso", "iso2", "iso3"})
 QUASI = frozenset({"gender", "age", "postcode", "location", "title"})
 GRAVE = frozenset({"credit_card", "card_security", "national_id", "password", "iban"})
 WORDS: dict[str, str] = {

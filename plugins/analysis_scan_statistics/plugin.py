@@ -94,7 +94,7 @@ def _by_group(ctx: PluginContext, order: Order, grid: Grid, name: str, scans: li
     step = grid.step.sql(time)
     query = (
         f"SELECT CAST({quoted} AS VARCHAR) AS g, epoch_us(CAST({step} AS TIMESTAMP)) AS s, count(*) FROM data "
-        f"WHERE {quoted} IS NOT NULL AND {time} IS NOT NULL GROUP BY g, s ORDER BY g, s"
+        f"WHERE {quoted} IS NOT NULL AND {time} IS NOT NULL GROUP BY 1, 2 ORDER BY 1, 2"
     )
     found = ctx.dataset.sql(query).fetchall()
     names = sorted({row[0] for row in found})

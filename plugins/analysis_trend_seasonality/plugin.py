@@ -1,7 +1,7 @@
 """Trend and seasonality: what rises or falls, what comes round, what the month's end changes, and where the calendar has holes."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -120,11 +120,13 @@ def _trend(ctx: PluginContext, series: Series, examined: Examined) -> None:
     plain = mann_kendall(values[np.isfinite(values)], ctx.rng)
     suggested = [period for period, _ in series.scale.step.seasons] if series.scale.step else []
     clean = values - sum((cycle.over(len(values)) for cycle in cycles(values, level, suggested)), np.zeros(len(values)))
-    p_value = mann_kendall(clean, ctx.rng).p_value
+    cleaned = mann_kendall(clean, ctx.rng)  # its cycles are no doubt about the slope
+    p_value = cleaned.p_value
+    told = replace(plain, low=min(plain.slope, cleaned.low), high=max(plain.slope, cleaned.high))
     examined.tests += 1
     examined.trends.append(_as_metrics(series, plain, values) | {"p_value": rounded(p_value, 4)})
     if p_value <= level and abs(plain.tau) >= ctx.settings["min_tau"]:
-        examined.told.append((abs(plain.tau), trend_finding(ctx, series, plain, p_value)))
+        examined.told.append((abs(plain.tau), trend_finding(ctx, series, told, p_value)))
 
 
 def _as_metrics(series: Series, trend: Trend, values: Floats) -> dict[str, Any]:

@@ -64,10 +64,10 @@ def cycle_evidence(dataset: Dataset, series: Series, classes: Classes) -> dict[s
     scale, time = series.scale, series.scale.order.sql_name
     written = f", printf('%02d:00', min({classes.sql})) AS hour" if classes is BY_HOUR else ""
     if series.column is not None:
-        inner = f"SELECT *, {series.sql} AS v FROM data WHERE {time} IS NOT NULL"
+        inner = f"SELECT *, {series.sql} AS _v FROM data WHERE {time} IS NOT NULL"
         sql = (
-            f"SELECT {classes.sql.format(t=time)} AS class, avg(v) AS mean, count(v) AS n{written.format(t=time)} FROM ({inner}) "
-            "WHERE v IS NOT NULL GROUP BY class ORDER BY class"
+            f"SELECT {classes.sql.format(t=time)} AS class, avg(_v) AS mean, count(_v) AS n{written.format(t=time)} FROM ({inner}) "
+            "WHERE _v IS NOT NULL GROUP BY 1 ORDER BY 1"
         )
         return dataset.evidence(sql, tolerance=1e-9)
     if scale.grid is None:
@@ -80,7 +80,7 @@ def cycle_evidence(dataset: Dataset, series: Series, classes: Classes) -> dict[s
         f"WITH steps AS (SELECT unnest(generate_series({first}, {last}, INTERVAL '{interval}')) AS s), counted AS (SELECT "
         f"CAST({step.sql(time)} AS TIMESTAMP) AS s, count(*) AS c FROM data WHERE {time} IS NOT NULL GROUP BY 1) SELECT "
         f"{class_of_step} AS class, avg(coalesce(c, 0)) AS mean, count(*) AS n{written.format(t='steps.s')} FROM steps "
-        f"LEFT JOIN counted ON steps.s = counted.s GROUP BY class ORDER BY class"
+        f"LEFT JOIN counted ON steps.s = counted.s GROUP BY 1 ORDER BY 1"
     )
     return dataset.evidence(sql, tolerance=1e-9)
 
@@ -231,9 +231,9 @@ def month_finding(dataset: Dataset, series: Series, edge: MonthEdge) -> Finding:
         )
     else:
         sql = (
-            f"SELECT {distance} < {EDGE_DAYS} AS edge, avg(v) AS mean, count(v) AS n, "
-            f"count(DISTINCT date_trunc('month', {day})) AS months FROM (SELECT *, {series.sql} AS v FROM data "
-            f"WHERE {time} IS NOT NULL) WHERE v IS NOT NULL GROUP BY edge ORDER BY edge"
+            f"SELECT {distance} < {EDGE_DAYS} AS edge, avg(_v) AS mean, count(_v) AS n, "
+            f"count(DISTINCT date_trunc('month', {day})) AS months FROM (SELECT *, {series.sql} AS _v FROM data "
+            f"WHERE {time} IS NOT NULL) WHERE _v IS NOT NULL GROUP BY 1 ORDER BY 1"
         )
     evidence = dataset.evidence(sql, tolerance=1e-9)
     (_, rest, *_), (_, at_edge, n, months) = evidence["result"]

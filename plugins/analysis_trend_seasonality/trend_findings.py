@@ -82,8 +82,7 @@ def trend_evidence(dataset: Dataset, series: Series) -> dict[str, Any]:
     scale = series.scale
     time = scale.order.sql_name
     value = "count(*)" if series.column is None else f"avg({series.sql})"
-    inner = "" if series.column is not None else f" HAVING k > 0 AND k < {len(scale) - 1}"
-    rows = f"SELECT {scale.sql_step()} AS k, {value} AS y FROM data WHERE {time} IS NOT NULL GROUP BY k{inner}"
+    rows = f"SELECT {scale.sql_step()} AS k, {value} AS y FROM data WHERE {time} IS NOT NULL GROUP BY 1"
     if series.column is None:
         steps = f"SELECT k, coalesce(y, 0) AS y FROM (SELECT unnest(range(1, {len(scale) - 1})) AS k) LEFT JOIN ({rows}) USING (k)"
     else:

@@ -22,8 +22,10 @@ from harness_core.sdk.dataset import quote_name, quote_text
 BATCH_ROWS = 20_000
 SAMPLE_TEXTS = 5_000
 NESTED_NOTE = "Lists and objects are kept as JSON text."
+NO_DAY = time().isoformat()  # what a cell shows of the number 0, which spreadsheets call 0 January 1900
+ELAPSED_NOTE = "Elapsed times, in hours."
 MIXED_NOTE = "Kept as text: the cells hold values of several kinds ({kinds})."
-WORDS = {"integer": "whole numbers", "float": "numbers", "boolean": "true or false", "timestamp": "timestamps"}
+WORDS = {"integer": "whole number", "float": "number", "boolean": "true or false"}
 
 
 class NumberText(str):
@@ -44,6 +46,11 @@ class Kinds:
         """``count`` more values of a kind."""
         if count:
             self.kinds[kind] = self.kinds.get(kind, 0) + count
+
+    @property
+    def are_numbers(self) -> bool:
+        """Whether all values are; tokens are none."""
+        return set(self.kinds) <= {"integer", "float"}
 
     def add(self, later: "Kinds") -> None:
         """Take in what the column held further down."""
@@ -145,7 +152,7 @@ class CellStore:
     def relation(self) -> str:
         """SQL for all rows in order, every column a text."""
         self.flush()
-        names = ", ".join(quote_name(name) for name in self.columns)
+        names = ", ".join(_hours(name) if self._is_elapsed(name) else quote_name(name) for name in self.columns)
         if not self._parts:
             return "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in self.columns) + " WHERE false"
         parts = ", ".join(quote_text(str(path)) for path in sorted(self.folder.glob("part-*.parquet")))
@@ -162,14 +169,23 @@ class CellStore:
             return TEXT
         if kinds == {"text"}:
             return self._temporal(column, tokens)
+        if self._is_elapsed(name):
+            return Typing("float", "DOUBLE", tokens=tokens, note=ELAPSED_NOTE)
+        if "midnight" in kinds and kinds <= {"midnight", "date", "timestamp"} and len(kinds) > 1:
+            kinds, tokens = kinds - {"midnight"}, (*tokens, NO_DAY)
         for typing, allowed in KINDS:
             if kinds <= allowed:
                 wider = Typing("float", "DOUBLE") if forced == "float" and typing.type == "integer" else typing
                 return Typing(wider.type, wider.storage, tokens=tokens)
         if kinds <= {"nested", "text"} and "nested" in kinds:
             return Typing("text", "VARCHAR", note=NESTED_NOTE)
-        spoken = ", ".join(f"{column.kinds[kind]:,} {WORDS.get(kind, kind + 's')}" for kind in sorted(kinds))
+        spoken = ", ".join(_counted(kind, count) for kind, count in sorted(_named(column.kinds).items()))
         return Typing("text", "VARCHAR", note=MIXED_NOTE.format(kinds=spoken))
+
+    def _is_elapsed(self, name: str) -> bool:
+        """Whether the column's values are elapsed times; some of less than a day may be shown as times of the day."""
+        kinds = self.columns[name].kinds
+        return "duration" in kinds and set(kinds) <= {"duration", "time", "midnight"} and self.rules.forced_type(name) != "text"
 
     def _temporal(self, column: Kinds, tokens: tuple[str, ...]) -> Typing:
         """Texts that seem all dates in one format, for the writer to prove; other texts stay what the source says they are."""
@@ -183,8 +199,27 @@ KINDS: tuple[tuple[Typing, frozenset[str]], ...] = (
     (Typing("boolean", "BOOLEAN"), frozenset({"boolean"})),
     (Typing("date", "DATE"), frozenset({"date"})),
     (Typing("timestamp", "TIMESTAMP"), frozenset({"date", "timestamp"})),
-    (Typing("time", "TIME"), frozenset({"time"})),
+    (Typing("time", "TIME"), frozenset({"time", "midnight"})),
 )
+
+
+def _named(kinds: dict[str, int]) -> dict[str, int]:
+    """The kinds that a person tells apart, with their counts."""
+    times = kinds.get("time", 0) + kinds.get("midnight", 0)
+    return {kind: count for kind, count in kinds.items() if kind != "midnight"} | ({"time": times} if times else {})
+
+
+def _counted(kind: str, count: int) -> str:
+    word = WORDS.get(kind, kind)
+    return f"{count:,} {word if count == 1 or kind == 'boolean' else word + 's'}"
+
+
+def _hours(name: str) -> str:
+    """The texts of elapsed times (``-36:30:00.5``) as texts of hours, others as they are."""
+    source = quote_name(name)
+    hours, minutes, seconds = (f"TRY_CAST(split_part(ltrim({source}, '-'), ':', {part}) AS DOUBLE)" for part in (1, 2, 3))
+    sign = f"CASE WHEN starts_with({source}, '-') THEN -3600 ELSE 3600 END"
+    return f"coalesce((({hours} * 3600 + {minutes} * 60 + {seconds}) / ({sign}))::VARCHAR, {source}) AS {source}"
 
 
 def _written_texts(values: Sequence[Any], kinds: Kinds, kind: str, write: Callable[[Any], str]) -> pyarrow.Array:
@@ -253,7 +288,15 @@ def _moment_text(value: Any) -> tuple[str, str | None]:
     if isinstance(value, date):
         return "date", value.isoformat()
     if isinstance(value, time):
-        return "time", value.isoformat()
+        return ("midnight" if value == time() else "time"), value.isoformat()
     if isinstance(value, timedelta):
-        return "duration", str(value)
+        return "duration", _elapsed_text(value)
     return "nested", json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _elapsed_text(value: timedelta) -> str:
+    """Hours, however many, minutes and seconds, as spreadsheets show them: ``36:30:00``."""
+    seconds, microseconds = divmod(abs(value) // timedelta(microseconds=1), 1_000_000)
+    fraction = f".{microseconds:06}".rstrip("0") if microseconds else ""
+    sign = "-" if value < timedelta() else ""
+    return f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}{fraction}"

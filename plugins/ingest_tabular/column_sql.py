@@ -96,21 +96,22 @@ def _moment_proof(text: str, value: str, typing: Typing) -> str:
 
 def _written_back(text: str, value: str, form: str) -> str:
     """The date written again in its format, with and without leading zeros, is the same text but for upper and lower case."""
-    bare = form
-    for code in ("d", "m", "H", "I"):
-        bare = bare.replace(f"%{code}", f"%-{code}")
     fraction = f"rtrim(lower({text}), '0')" if "%f" in form else f"lower({text})"
-    written = [f"lower(strftime({value}, {quote_text(each)}))" for each in dict.fromkeys((form, bare, *_half_bare(form)))]
+    written = [f"lower(strftime({value}, {quote_text(each)}))" for each in _ways(form)]
     if "%f" in form:
         written = [f"rtrim({each}, '0')" for each in written]
     return f"({value} IS NOT NULL AND {fraction} IN ({', '.join(written)}))"
 
 
-def _half_bare(form: str) -> tuple[str, ...]:
-    """Dates padded, hours not, and the other way round."""
+def _ways(form: str) -> list[str]:
+    """The format with and without leading zeros: dates padded and hours not, and the other way round; with them where digits alone
+    say where a part ends."""
+    if "%m%d" in form:
+        return [form]
     dates = form.replace("%d", "%-d").replace("%m", "%-m")
     hours = form.replace("%H", "%-H").replace("%I", "%-I")
-    return dates, hours
+    bare = dates.replace("%H", "%-H").replace("%I", "%-I")
+    return list(dict.fromkeys((form, bare, dates, hours)))
 
 
 def checked_select(columns: Sequence[tuple[str, Typing]], relation: str, *, whole: bool = True) -> str:

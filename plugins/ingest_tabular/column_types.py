@@ -20,6 +20,7 @@ GROUPED = {
     ",": re.compile(r"-?(0|[1-9][0-9]{0,2}(,[0-9]{3})+|[1-9][0-9]*)(\.[0-9]+)?\Z"),
     ".": re.compile(r"-?(0|[1-9][0-9]{0,2}(\.[0-9]{3})+|[1-9][0-9]*)(,[0-9]+)?\Z"),
 }
+SET_APART = (" ", "\u00a0", "\u202f", "'", "\u2019")
 DECIMAL_COMMA = re.compile(r"-?(0|[1-9][0-9]*)?(,[0-9]+)?\Z")
 BOOLEANS = frozenset({"true", "false"})
 TIME = re.compile(r"([01]?[0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]{1,6})?)?\Z")
@@ -28,6 +29,8 @@ ISO_ZONED = ISO_TIMESTAMP + r" ?(Z|UTC|[+-][0-9]{2}(:?[0-9]{2})?)"
 ISO_TIMESTAMP_TEXT = re.compile(ISO_TIMESTAMP + r"\Z")
 ISO_ZONED_TEXT = re.compile(ISO_ZONED + r"\Z")
 ISO_DATE_TEXT = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}\Z")
+COMPACT_DATE = re.compile(r"(19|20)[0-9]{6}\Z")
+COMPACT_DATES = 5  # of so many different numbers of eight digits that begin as a year, not one in a million sets is all days
 DATE_SHAPE = re.compile(
     r"(?P<a>[0-9]{1,4}|[A-Za-z]{3,9})(?P<s>[-/. ]|, )(?P<b>[0-9]{1,2}|[A-Za-z]{3,9})(?P<t>[-/. ]|, )(?P<c>[0-9]{1,4})"
     r"(?P<time>(?P<gap>[ T]|, )[0-9]{1,2}:[0-9]{2}(?P<seconds>:[0-9]{2})?(?P<fraction>\.[0-9]{1,6})?(?P<noon> ?[AaPp][Mm])?)?\Z"
@@ -119,17 +122,27 @@ def _widened(texts: set[str], forced: str | None, tokens: tuple[str, ...], trim:
     """A type asked for may be wider than the one the data would get: integers read as floats, dates as timestamps."""
     if forced == "float" and all(INTEGER.match(text) for text in texts):
         return [Typing("float", "DOUBLE", tokens=tokens, trim=trim)]
+    if forced == "integer" and all(INTEGER.match(text) for text in texts):
+        return [replace(typing, tokens=tokens, trim=trim) for typing in _integer(texts)]
     if forced == "decimal" and all(PLAIN_FLOAT.match(text) for text in texts):
         return [Typing("decimal", f"DECIMAL(38,{_scale(texts)})", scale=_scale(texts), tokens=tokens, trim=trim)]
     return []
 
 
 def _readings(texts: set[str], rules: TypeRules) -> list[Typing]:
-    for attempt in (_boolean, _number, _time, _moment):
+    for attempt in (_boolean, _compact_date, _number, _time, _moment):
         found = attempt(texts, rules)
         if found:
             return found
     return []
+
+
+def _compact_date(texts: set[str], rules: TypeRules) -> list[Typing]:
+    """Days written as one number, 20240131, where there are enough of them to rule out chance."""
+    if rules.date_order not in ("auto", "ymd") or len(texts) < COMPACT_DATES:
+        return []
+    are_days = all(COMPACT_DATE.match(text) and _real_day(f"{text[:4]}-{text[4:6]}-{text[6:]}") for text in texts)
+    return [Typing("date", "DATE", "%Y%m%d")] if are_days else []
 
 
 def _boolean(texts: set[str], rules: TypeRules) -> list[Typing]:
@@ -138,8 +151,7 @@ def _boolean(texts: set[str], rules: TypeRules) -> list[Typing]:
 
 def _number(texts: set[str], rules: TypeRules) -> list[Typing]:
     if rules.decimal != "," and all(INTEGER.match(text) for text in texts):
-        fits = all(-(2**63) <= int(text) < 2**63 and text != "-0" for text in texts)
-        return [Typing("integer", "BIGINT")] if fits else []
+        return _integer(texts)
     if rules.decimal != "," and all(_is_float(text) for text in texts):
         return _plain_float(texts)
     found = []
@@ -147,7 +159,26 @@ def _number(texts: set[str], rules: TypeRules) -> list[Typing]:
         found.append(_grouped(texts, ".", ","))
     if rules.decimal != "." and all(GROUPED["."].match(text) or DECIMAL_COMMA.match(text) for text in texts):
         found += [_grouped(texts, ",", "." if any("." in text for text in texts) else "")]
-    return [typing for typing in found if typing is not None]
+    return [typing for typing in found if typing is not None] or _set_apart(texts, rules)
+
+
+def _integer(texts: Iterable[str]) -> list[Typing]:
+    fits = all(-(2**63) <= int(text) < 2**63 and text != "-0" for text in texts)
+    return [Typing("integer", "BIGINT")] if fits else []
+
+
+def _set_apart(texts: set[str], rules: TypeRules) -> list[Typing]:
+    """Numbers in groups with blanks or apostrophes between them, as 1 341,2 or 1'341.2.
+
+    Texts of one and the same shape, which phone numbers and article numbers have, stay text.
+    """
+    decimal = "," if any("," in text for text in texts) else "."
+    marks = [mark for mark in SET_APART if any(mark in text for text in texts)]
+    if len(marks) != 1 or rules.decimal not in ("auto", decimal) or len({re.sub("[0-9]", "9", text) for text in texts}) < 2:
+        return []
+    shape = re.compile(rf"-?(0|[1-9][0-9]{{0,2}}({marks[0]}[0-9]{{3}})+|[1-9][0-9]*)([{decimal}][0-9]+)?\Z")
+    found = _grouped(texts, decimal, marks[0]) if all(shape.match(text) for text in texts) else None
+    return [] if found is None else [found]
 
 
 def _is_float(text: str) -> bool:

@@ -97,22 +97,22 @@ def _take_in(census: Census, piece: _Piece, seen: "Future[Census]", dialect: Dia
 def _look(chunk: bytes, size: int, dialect: Dialect, *, inside: bool) -> Census:
     """The first ``size`` bytes of ``chunk`` by themselves; ``inside`` says whether they begin within quotes."""
     data = numpy.frombuffer(chunk, dtype=numpy.uint8, count=size)
-    is_end = data == NEWLINE
+    ends = numpy.flatnonzero(data == NEWLINE)
     quotes = numpy.flatnonzero(data == ord(dialect.quote)) if dialect.quote else numpy.zeros(0, dtype=numpy.int64)
-    if size > LONGEST_LINE_BYTES and not is_end.any():
+    if size > LONGEST_LINE_BYTES and not len(ends):
         return Census(line_ends="mixed")
     part = _lesser_part(data, quotes, inside=inside)
-    if size <= CHUNK_BYTES and not _is_unusual(chunk, size, is_end):
-        lines = _count_outside(is_end, NEWLINE, *part)
+    if size <= CHUNK_BYTES and not _is_unusual(chunk, size, ends):
+        lines = _count_outside(len(ends), NEWLINE, *part)
         census = Census(lines, longest_line_bytes=size, line_ends="lf" if lines else "")
     else:
-        census = _look_closer(data, is_end, quotes, inside=inside)
+        census = _look_closer(data, ends, quotes, inside=inside)
     census.ends_inside = bool((len(quotes) + inside) % 2)
     census.has_regular_quotes = not len(quotes) or quotes_belong(data, quotes, dialect, inside=inside)
     census.records += chunk[size - 1] != NEWLINE and not census.ends_inside
     if len(dialect.delimiter) == 1 and dialect.delimiter.isascii():
         mark = ord(dialect.delimiter)
-        census.delimiters = _count_outside(data == mark, mark, *part)
+        census.delimiters = _count_outside(int(numpy.count_nonzero(data == mark)), mark, *part)
     return census
 
 
@@ -127,20 +127,20 @@ def _lesser_part(data: Bytes, quotes: Positions, *, inside: bool) -> tuple[Bytes
     return data[numpy.repeat(starts - before, sizes) + numpy.arange(int(sizes.sum()))], is_within
 
 
-def _count_outside(is_mark: Flags, mark: int, part: Bytes, is_within: bool) -> int:
-    """How often a mark stands outside quotes, from where it stands at all and from :func:`_lesser_part`."""
+def _count_outside(count: int, mark: int, part: Bytes, is_within: bool) -> int:
+    """How often a mark stands outside quotes, from how often it stands at all and from :func:`_lesser_part`."""
     found = int(numpy.count_nonzero(part == mark))
-    return int(numpy.count_nonzero(is_mark)) - found if is_within else found
+    return count - found if is_within else found
 
 
-def _is_unusual(chunk: bytes, size: int, is_end: Flags) -> bool:
-    """Whether a piece holds a carriage return, or two line feeds side by side."""
-    return bool(chunk.find(b"\r", 0, size) >= 0 or is_end[0] or (is_end[1:] & is_end[:-1]).any())
+def _is_unusual(chunk: bytes, size: int, ends: Positions) -> bool:
+    """Whether a piece holds a carriage return, or a line feed right at its head or behind another: ``ends`` are all line feeds."""
+    return chunk.find(b"\r", 0, size) >= 0 or bool((numpy.diff(ends, prepend=-1) == 1).any())
 
 
-def _look_closer(data: Bytes, is_end: Flags, quotes: Positions, *, inside: bool) -> Census:
+def _look_closer(data: Bytes, ends: Positions, quotes: Positions, *, inside: bool) -> Census:
     """Lines one by one: which are blank, how long the longest is, how they end."""
-    ends, returns = numpy.flatnonzero(is_end), numpy.flatnonzero(data == RETURN)
+    returns = numpy.flatnonzero(data == RETURN)
     lengths = numpy.diff(ends, prepend=-1)
     is_real = outside(quotes, ends, inside=inside)
     real_ends = ends[is_real]

@@ -5,7 +5,7 @@ Decided from the head of the file: a header is a row of words above columns of v
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from csv_records import Record
@@ -20,6 +20,7 @@ MAX_HEADER_ROWS = 4
 MAX_PREAMBLE = 25
 MAX_BODY = 400
 YEAR = re.compile(r"\s*(1[89]|20|21)\d\d\s*\Z")
+PERIOD = re.compile(r"\s*(?:(?:1[89]|20|21)\d\d|\d{4}-\d\d-\d\d)\s*\Z")
 TOKENS = frozenset({"na", "n/a", "null", "nan", "none", "nil", "-", "--", "?", ".", "#n/a"})
 
 
@@ -140,10 +141,26 @@ def _header_rows(rows: Sequence[Sequence[str]], width: int) -> tuple[int, bool]:
     typed = [column for column in range(width) if _is_typed([row[column] for row in body])]
     if not typed:
         return _wordy_header(rows, width)
+    if _names_periods(rows[0], typed, body):
+        return 1, True
     count = 0
     while count < min(MAX_HEADER_ROWS, len(rows) - 1) and _is_heading(rows[count], typed, count, len(body)):
         count += 1
     return count, True
+
+
+def _names_periods(row: Sequence[str], typed: Sequence[int], body: Sequence[Sequence[str]]) -> bool:
+    """Rising (or falling) years or days above columns of other values, with words or nothing above the rest."""
+    periods = {column: row[column].strip() for column in typed if PERIOD.match(row[column])}
+    named = list(periods.values())
+    rest = [row[column] for column in range(len(row)) if column not in periods]
+    return (
+        len(named) > 1
+        and named in (sorted(set(named)), sorted(set(named), reverse=True))
+        and bool(rest)
+        and not any(map(_is_value, rest))
+        and not any(PERIOD.match(values[column]) for values in body for column in periods)
+    )
 
 
 def _is_typed(values: Sequence[str]) -> bool:
@@ -209,8 +226,11 @@ def _joined_names(header_fields: Sequence[Sequence[str]], width: int) -> list[st
     return [" ".join(parts) for parts in columns]
 
 
-def usable_names(names: Sequence[str], repairs: Repairs, header_rows: int) -> list[str]:
-    """The names with empty ones numbered and doubled ones (whatever their case) told apart; both are noted."""
+def usable_names(names: Sequence[str], repairs: Repairs, header_rows: int, left_out: Collection[int] = ()) -> list[str]:
+    """The names with empty ones numbered and doubled ones (whatever their case) told apart; both are noted.
+
+    Columns that are left out, by their indices, are numbered like the others and not noted.
+    """
     used: set[str] = set()
     given = Counter(name.strip().lower() for name in names)
     result, numbered, doubled = [], [], []
@@ -220,7 +240,7 @@ def usable_names(names: Sequence[str], repairs: Repairs, header_rows: int) -> li
         while unique.lower() in used or (unique != wanted and given[unique.lower()]):
             unique, suffix = f"{wanted}_{suffix}", suffix + 1
         if not name.strip():
-            numbered.append(unique)
+            numbered += [unique] if index - 1 not in left_out else []
         elif unique != wanted:
             doubled.append(unique)
         used.add(unique.lower())

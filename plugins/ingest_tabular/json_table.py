@@ -8,6 +8,7 @@ from typing import Any
 from cell_store import CellStore, NumberText
 from csv_layout import usable_names
 from csv_table import Table, too_many_columns, too_many_rows
+from json_lines import read_lines
 from repair_notes import Repairs, counted
 from table_settings import Settings
 from typed_table import connect, write_typed
@@ -23,26 +24,48 @@ DECODER = json.JSONDecoder(parse_float=NumberText)
 
 def read_json(path: Path, settings: Settings, work: Path, memory_mb: int, repairs: Repairs, progress: Progress) -> Table:
     """Objects become rows, their keys columns in the order in which they first appear; a key that is absent is null."""
-    size = max(1, path.stat().st_size)
-    store, names = CellStore(work / "parts", settings.type_rules), _Names()
-    layout = _layout(path)
-    for value, done in _values(path, layout, repairs):
-        record = value if isinstance(value, dict) else {"value": value}
-        store.add([names.of(key) for key in record], record.values())
-        if len(store.columns) > settings.max_columns:
-            raise too_many_columns(len(store.columns), settings.max_columns)
-        if store.row_count > settings.max_rows:
-            raise too_many_rows(store.row_count, settings.max_rows)
-        if store.row_count % 2_000 == 0:
-            progress(0.7 * done / size, "reading objects")
-    if not store.columns:
-        raise InputRejected("The JSON holds no objects with keys.", remedy="Upload a list of objects.", code="not_a_table")
+    layout, names = _layout(path), _Names()
+
+    def report(done: int, whole: int) -> None:
+        progress(0.7 * done / max(1, whole), "reading objects")
+
+    lines = read_lines(path, settings.type_rules, work / "parts", report) if layout == "jsonl" else None
+    if lines is not None:
+        typings = {names.of(key): typing for key, typing in lines.typings.items()}
+        relation, row_count = lines.relation(list(typings)), lines.row_count
+        _check_size(len(typings), row_count, settings)
+    else:
+        store = _one_by_one(path, layout, names, settings, work / "parts", repairs, report)
+        relation, typings, row_count = store.relation(), store.typings(), store.row_count
     names.say(repairs)
     target = work / "table.parquet"
     with connect(work, memory_mb) as connection:
-        columns = write_typed(connection, store.relation(), {}, store.rules, target, repairs, fixed=store.typings())
+        columns = write_typed(connection, relation, {}, settings.type_rules, target, repairs, fixed=typings)
     reading = {"format": layout, "columns": [{"name": column.name, **typing.as_reading()} for column, typing in columns]}
-    return Table(target, [column for column, _ in columns], store.row_count, reading, repairs)
+    return Table(target, [column for column, _ in columns], row_count, reading, repairs)
+
+
+def _one_by_one(
+    path: Path, layout: str, names: "_Names", settings: Settings, folder: Path, repairs: Repairs, report: Callable[[int, int], None]
+) -> CellStore:
+    """The objects by Python's reader, whatever their keys and values."""
+    store, size = CellStore(folder, settings.type_rules), path.stat().st_size
+    for value, done in _values(path, layout, repairs):
+        record = value if isinstance(value, dict) else {"value": value}
+        store.add([names.of(key) for key in record], record.values())
+        _check_size(len(store.columns), store.row_count, settings)
+        if store.row_count % 2_000 == 0:
+            report(done, size)
+    if not store.columns:
+        raise InputRejected("The JSON holds no objects with keys.", remedy="Upload a list of objects.", code="not_a_table")
+    return store
+
+
+def _check_size(columns: int, rows: int, settings: Settings) -> None:
+    if columns > settings.max_columns:
+        raise too_many_columns(columns, settings.max_columns)
+    if rows > settings.max_rows:
+        raise too_many_rows(rows, settings.max_rows)
 
 
 class _Names:

@@ -98,7 +98,7 @@ def _hand_over(ctx: PluginContext, entry: _Named) -> dict[str, Any]:
     )
     table.path.replace(target)
     return {
-        "role": entry.role, "row_count": table.row_count, "column_count": len(table.columns),
+        "role": entry.role, "filename": entry.source.filename, "row_count": table.row_count, "column_count": len(table.columns),
         "format": table.reading["format"], "reading": table.reading, "repairs": repairs,
     }  # fmt: skip
 
@@ -114,5 +114,6 @@ def _mentioned(repairs: Repairs) -> str:
     sentences = [raw["sentence"].rstrip(".") for raw in repairs.as_list()]
     if not sentences:
         return ""
-    more = f"; {len(sentences) - 2} more notes" if len(sentences) > 2 else ""
+    left = len(sentences) - 2
+    more = f"; {left} more {'note' if left == 1 else 'notes'}" if left > 0 else ""
     return "; " + "; ".join(sentences[:2]) + more

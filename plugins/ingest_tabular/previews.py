@@ -8,7 +8,7 @@ from typing import Any
 
 import duckdb
 import table_files
-import workbook
+import workbook_file
 from column_sql import violation_sql
 from column_types import TypeRules, candidates, nearly
 from csv_table import Table
@@ -71,7 +71,7 @@ def _head_of(path: Path, target: Path, found: str) -> Path:
 def _estimate(table: Table, part: InputFile, source: InputFile, found: str, work: Path) -> int:
     """The number of rows by the share of the file that was read; of a workbook, by the height of the sheet."""
     if found == "workbook":
-        book = workbook.open_workbook(source.path, 1 << 62, work)
+        book = workbook_file.open_workbook(source.path, 1 << 62, work)
         return max(table.row_count, book.get_sheet_by_name(table.title or "").total_height - 1)
     ratio = source.size_bytes / max(1, part.path.stat().st_size)
     return round(table.row_count * ratio * (GUESSED_PACKING if found == "gzip" else 1))
@@ -80,7 +80,7 @@ def _estimate(table: Table, part: InputFile, source: InputFile, found: str, work
 def _sheets(source: InputFile, found: str, work: Path) -> list[str]:
     if found != "workbook":
         return []
-    return workbook.sheet_names(workbook.open_workbook(source.path, 1 << 62, work))
+    return workbook_file.sheet_names(workbook_file.open_workbook(source.path, 1 << 62, work))
 
 
 def _described(table: Table, settings: Settings, work: Path, memory_mb: int) -> list[dict[str, Any]]:

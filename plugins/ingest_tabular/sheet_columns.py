@@ -12,12 +12,13 @@ import pyarrow
 import pyarrow.compute
 from cell_store import SAMPLE_TEXTS, Kinds
 from sheet_cells import Cells, Flags, Form, Places, UnusualSheet, find_cells, whole_numbers
+from sheet_texts import plain_texts, strings_between, token_flags
 
 FIRST_SERIAL, LAST_SERIAL = 61.0, 2_958_465.0  # from 1 March 1900, which all agree upon, to 9999
+LAST_ROW = 1 << 40
 DAY_MS = 86_400_000
 EPOCH_MS = 25_569 * DAY_MS  # 1 January 1970, in milliseconds since serial 0
-ENTITIES = (("&lt;", "<"), ("&gt;", ">"), ("&quot;", '"'), ("&apos;", "'"), ("&amp;", "&"))
-SORTS = {"b": "truth", "s": "shared", "str": "text", "inlineStr": "inline", "e": "error"}
+SORTS = {"b": "truth", "s": "shared", "str": "text", "inlineStr": "inline", "e": "text"}  # errors are texts as #DIV/0!
 TYPES = {"n": pyarrow.float64(), "t": pyarrow.string(), "b": pyarrow.bool_(), "d": pyarrow.timestamp("us")}
 
 
@@ -32,7 +33,7 @@ class Lookup:
     null_tokens: frozenset[str]
 
     def sort_of(self, form: Form) -> str:
-        """``number``, ``date``, ``truth``, ``shared``, ``text``, ``inline`` or ``error``."""
+        """``number``, ``date``, ``truth``, ``shared``, ``text`` or ``inline``."""
         found = self.style_sorts.get(form.style) if form.type == "n" else SORTS.get(form.type)
         if found is None or found == "other":
             raise UnusualSheet("a value of an unusual type")
@@ -67,8 +68,6 @@ class _Gathered:
         if sort in ("shared", "text", "inline"):
             self._texts(column, sort, chosen, rows, kinds)
             return
-        if sort == "error":
-            return
         self.is_real[rows] = True
         start, stop = self.cells.start[chosen], self.cells.stop[chosen]
         if sort == "truth":
@@ -98,9 +97,10 @@ class _Gathered:
             is_empty, is_token = self.lookup.is_empty[places], self.lookup.is_token[places]
             found = self.lookup.texts.take(pyarrow.array(places))
         else:
-            found = _own_texts(self.cells, chosen, is_inline=sort == "inline")
+            is_spaced = self.cells.is_spaced[chosen] if sort == "inline" and self.cells.is_spaced is not None else None
+            found = plain_texts(self.cells.data, self.cells.start[chosen], self.cells.stop[chosen], is_spaced)
             is_empty = pyarrow.compute.equal(found, "").to_numpy(zero_copy_only=False)
-            is_token = _tokens(found, self.lookup.null_tokens) & ~is_empty
+            is_token = token_flags(found, self.lookup.null_tokens) & ~is_empty
         if is_empty.any():
             rows, is_token, found = rows[~is_empty], is_token[~is_empty], found.filter(pyarrow.array(~is_empty))
         self.is_real[rows] = True
@@ -132,8 +132,8 @@ class _Gathered:
         self.arrays[name] = found if before is None else pyarrow.compute.coalesce(before, found)
 
 
-def read_stretch(data: bytes, lookup: Lookup, first_number: int) -> Stretch:
-    """The rows of ``data`` from the row with ``first_number`` on; see :func:`sheet_cells.find_cells`. Raises UnusualSheet."""
+def read_stretch(data: bytes, lookup: Lookup, first_number: int, end: int = LAST_ROW) -> Stretch:
+    """The rows of ``data`` from the row ``first_number`` to before ``end``; see :func:`find_cells`. Raises UnusualSheet."""
     cells = find_cells(data)
     sorts = [lookup.sort_of(form) for form in cells.forms]
     is_text = numpy.array([sort in ("text", "inline") for sort in sorts], numpy.bool_)
@@ -142,7 +142,8 @@ def read_stretch(data: bytes, lookup: Lookup, first_number: int) -> Stretch:
     span = cells.column[is_shown]
     columns = (int(span.min()), int(span.max())) if len(span) else None
     last = int(cells.row_numbers[cells.row[is_shown][-1]]) if len(span) else 0
-    is_wanted = is_shown & (cells.row_numbers[cells.row] >= first_number)
+    numbers = cells.row_numbers[cells.row]
+    is_wanted = is_shown & (numbers >= first_number) & (numbers < end)
     gathered = _Gathered(cells, lookup, numpy.zeros(len(cells.row_numbers), numpy.bool_))
     wanted = numpy.flatnonzero(is_wanted)
     order = wanted[numpy.argsort(cells.column[wanted].astype(numpy.uint16), kind="stable")]
@@ -177,20 +178,12 @@ def _put_column(gathered: _Gathered, column: int, chosen: Places, sorts: Sequenc
         gathered.put(column, sort, chosen if len(of_sort) == len(present) else chosen[numpy.isin(forms, of_sort)])
 
 
-def _strings(data: bytes, start: Places, stop: Places) -> pyarrow.StringArray:
-    """The texts between the places, which rise: every other one of the texts between all of them."""
-    offsets = numpy.empty(2 * len(start), numpy.int32)
-    offsets[::2], offsets[1::2] = start, stop
-    between = pyarrow.StringArray.from_buffers(len(offsets) - 1, pyarrow.py_buffer(offsets), pyarrow.py_buffer(data))
-    return between.take(pyarrow.array(numpy.arange(0, len(offsets), 2)))
-
-
 def _numbers(data: bytes, start: Places, stop: Places) -> numpy.typing.NDArray[numpy.float64]:
     whole = whole_numbers(data, start, stop)
     if whole is not None:
         return whole.astype(numpy.float64)
     try:
-        found: numpy.typing.NDArray[numpy.float64] = _strings(data, start, stop).cast(pyarrow.float64()).to_numpy()
+        found: numpy.typing.NDArray[numpy.float64] = strings_between(data, start, stop).cast(pyarrow.float64()).to_numpy()
     except pyarrow.ArrowInvalid as reason:
         raise UnusualSheet("a number of an unusual make") from reason
     if not numpy.isfinite(found).all():
@@ -206,34 +199,3 @@ def _instants(numbers: numpy.typing.NDArray[numpy.float64], is_whole: Flags) -> 
     if ((ms % DAY_MS == 0) & ~is_whole).any():
         raise UnusualSheet("a time that is next to midnight")
     return ((ms - EPOCH_MS) * 1000).view("datetime64[us]")
-
-
-def _own_texts(cells: Cells, chosen: Places, *, is_inline: bool) -> pyarrow.StringArray:
-    """The texts that cells hold themselves, with the five entities of XML resolved."""
-    found = _strings(cells.data, cells.start[chosen], cells.stop[chosen])
-    try:
-        found.validate(full=True)
-    except pyarrow.ArrowInvalid as reason:
-        raise UnusualSheet("a text that is not UTF-8") from reason
-    if is_inline and cells.is_spaced is not None:
-        trimmed = pyarrow.compute.equal(pyarrow.compute.ascii_trim_whitespace(found), found).to_numpy(zero_copy_only=False)
-        if not (trimmed | cells.is_spaced[chosen]).all():
-            raise UnusualSheet("blanks around a text")
-    every = found.buffers()[2]
-    held = every.to_pybytes() if every is not None else b""
-    if b"\r" in held or b"_x" in held:
-        raise UnusualSheet("a text with marks of its own")
-    if b"&" in held:
-        if held.count(b"&") != sum(held.count(entity.encode()) for entity, _ in ENTITIES):
-            raise UnusualSheet("a text with entities of its own")
-        for entity, sign in ENTITIES:
-            found = pyarrow.compute.replace_substring(found, entity, sign)
-    return found
-
-
-def _tokens(texts: pyarrow.StringArray, tokens: frozenset[str]) -> Flags:
-    """Which texts mean no value."""
-    encoded = texts.dictionary_encode()
-    flags = numpy.array([text.strip().lower() in tokens for text in encoded.dictionary.to_pylist()], numpy.bool_)
-    found: Flags = flags[encoded.indices.to_numpy()] if len(flags) else numpy.zeros(len(texts), numpy.bool_)
-    return found

@@ -1,24 +1,26 @@
 """The parts of an XLSX package that a sheet is made of: its XML as a stream of whole rows, and what its cells refer to.
 
-Shared texts and styles are not read here: a small workbook with the same parts, whose only sheet names each of them once, is
-given to the general reader, whose answers they are.
+Styles, and shared texts that are not plain, are not read here: a small workbook with the same parts, whose only sheet names each
+of them once, is given to the general reader, whose answers they are.
 """
 
 import io
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 from xml.etree import ElementTree
 
-import numpy
 import pyarrow
+import pyarrow.compute
 import python_calamine as calamine
 from sheet_cells import PAD, UnusualSheet
 from sheet_columns import Lookup
+from sheet_texts import shared_texts, token_flags
 
 PIECE_BYTES = 1 << 20
 MAX_HEAD_BYTES = 16 << 20
@@ -32,6 +34,14 @@ RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships
 BOOK, LINKS, TEXTS, STYLES = "xl/workbook.xml", "xl/_rels/workbook.xml.rels", "xl/sharedStrings.xml", "xl/styles.xml"
 NEEDED = ("[Content_Types].xml", "_rels/.rels", BOOK, LINKS, STYLES)
 PROBE, PROBED = "45000.5", datetime(2023, 3, 15, 12)
+MERGED = re.compile(rb'<mergeCell ref="\$?[A-Z]+\$?([0-9]+):\$?[A-Z]+\$?([0-9]+)"')
+WIDE_CELL = re.compile(rb' r="[A-Z]{2}')
+ANY_CELL = (re.compile(rb'\sr="([A-Z]{1,3})[0-9]'), re.compile(rb'\sr="([0-9]{1,7})"'))
+FILLED_CELL = (
+    re.compile(rb'<(?:\w+:)?c\s(?:[^<>]*?\s)?r="([A-Z]{1,3})[0-9]{1,7}"[^<>]*(?<!/)>\s*<(?!/)'),
+    re.compile(rb'<(?:\w+:)?c\s(?:[^<>]*?\s)?r="[A-Z]{1,3}([0-9]{1,7})"[^<>]*(?<!/)>\s*<(?!/)'),
+)
+MAX_TAG_BYTES = 512
 ROW_END, SHEET_END = b"</row>", b"</sheetData>"
 
 
@@ -78,8 +88,11 @@ def _small_part(package: zipfile.ZipFile, name: str) -> bytes:
     return package.read(name)
 
 
-def stretches(package: zipfile.ZipFile, part: SheetPart) -> Iterator[tuple[bytes, int]]:
-    """The rows as XML, some whole ones at a time, each piece with ``PAD`` behind it; and how many bytes are done."""
+def stretches(package: zipfile.ZipFile, part: SheetPart, merged: list[int]) -> Iterator[tuple[bytes, int]]:
+    """The rows as XML, some whole ones at a time, each piece with ``PAD`` behind it; and how many bytes are done.
+
+    At the end ``merged`` is given the numbers of the rows from which cells are merged downwards.
+    """
     with package.open(part.name) as file:
         held, searched = _behind_head(file), 0
         while (end := held.find(SHEET_END, searched)) < 0:
@@ -94,6 +107,13 @@ def stretches(package: zipfile.ZipFile, part: SheetPart) -> Iterator[tuple[bytes
             held += piece
         if held.find(b"<", 0, end) >= 0:
             yield held[:end] + PAD, file.tell()
+        behind = held[end:] + file.read(MAX_SMALL_PART_BYTES)
+        if file.read(1):
+            raise UnusualSheet("more behind the rows than usual")
+        found = [tuple(map(int, rows)) for rows in MERGED.findall(behind)]
+        if len(found) != behind.count(b"mergeCell "):
+            raise UnusualSheet("merged cells of an unusual make")
+        merged += [top for top, bottom in found if bottom > top]
 
 
 def _behind_head(file: Any) -> bytes:
@@ -105,37 +125,115 @@ def _behind_head(file: Any) -> bytes:
             raise UnusualSheet("a sheet without rows")
         head += piece
     before, _, behind = head.partition(b"<sheetData>")
+    _check_declaration(before)
+    return behind
+
+
+def _check_declaration(before: bytes) -> None:
     told = re.search(rb'encoding=["\']([^"\']*)', before[:200])
     if b"<!" in before or (told and told[1].lower() != b"utf-8"):
-        raise UnusualSheet("a sheet with a declaration of its own")
-    return behind
+        raise UnusualSheet("a part with a declaration of its own")
+
+
+def spans_too_much(path: Path, sheet: str, limit: int) -> bool:
+    """Whether the rectangle around all values of the sheet has more cells; False for one of an unusual make.
+
+    Only a sheet with cells beyond column Z can, and only one whose cells, empty ones too, span too much is looked at closely.
+    """
+    try:
+        with zipfile.ZipFile(path) as package:
+            name = find_part(package, sheet).name
+            return _is_wide(package, name) and all(
+                _spanned(package, name, *patterns) > limit for patterns in (ANY_CELL, FILLED_CELL)
+            )
+    except (UnusualSheet, zipfile.BadZipFile, OSError, KeyError, EOFError, zlib.error):
+        return False
+
+
+def _is_wide(package: zipfile.ZipFile, name: str) -> bool:
+    before = b""
+    with package.open(name) as file:
+        while piece := file.read(PIECE_BYTES):
+            if WIDE_CELL.search(before + piece):
+                return True
+            before = piece[-len(b' r="AA') :]
+    return False
+
+
+def _spanned(package: zipfile.ZipFile, name: str, column: re.Pattern[bytes], row: re.Pattern[bytes]) -> int:
+    """The cells from A1 to the last column and row that the patterns find."""
+    held, letters, last = b"", set[bytes](), 1
+    with package.open(name) as file:
+        while piece := file.read(PIECE_BYTES):
+            held += piece
+            letters.update(column.findall(held))
+            last = max(last, max(map(int, row.findall(held)), default=1))
+            held = held[-MAX_TAG_BYTES:]
+    return last * max(map(_column_number, letters), default=1)
+
+
+def _column_number(letters: bytes) -> int:
+    """A is 1, Z is 26, AA is 27."""
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
 
 
 def look_up(package: zipfile.ZipFile, part: SheetPart, work: Path, null_tokens: frozenset[str]) -> Lookup:
     """What the cells of the sheet may refer to. Raises UnusualSheet."""
     names = set(package.namelist())
-    texts, count = _texts_part(package) if TEXTS in names else (b"", 0)
+    raw, count, texts = b"", 0, None
+    if TEXTS in names:
+        try:
+            with package.open(TEXTS) as file:
+                texts = shared_texts(_items(file))
+        except UnusualSheet:  # rich texts and the like, which the general reader knows
+            raw, count = _texts_part(package)
     styles = _style_count(_small_part(package, STYLES)) if STYLES in names else 0
     path = work / "referred.xlsx"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as small:
         for name in NEEDED:
             if name in names:
                 small.writestr(name, _small_part(package, name))
-        if texts:
-            small.writestr(TEXTS, texts)
+        if raw:
+            small.writestr(TEXTS, raw)
         small.writestr(part.name, _probe_sheet(styles, count))
-    del texts
+    del raw
     try:
         rows = iter(calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_name(part.sheet).iter_rows())
         shown = next(rows)
         sorts = dict(zip([None, *range(styles)], map(_sort, shown), strict=False))
-        return _lookup(rows, count, sorts, null_tokens)
+        texts = texts if texts is not None else _probed(rows, count)
     except UnusualSheet:
         raise
     except Exception as reason:  # whatever the general reader finds amiss, it shall say itself
         raise UnusualSheet("parts of an unusual make") from reason
     finally:
         path.unlink(missing_ok=True)
+    is_empty = pyarrow.compute.equal(texts, "").to_numpy(zero_copy_only=False)
+    return Lookup(texts, is_empty, token_flags(texts, null_tokens) & ~is_empty, sorts, null_tokens)
+
+
+def _items(file: IO[bytes]) -> Iterator[bytes]:
+    """The shared texts as XML, some whole ones at a time."""
+    head = file.read(PIECE_BYTES)
+    begin = re.search(rb"<sst(?:\s[^<>]*)?>", head)
+    if begin is None:
+        raise UnusualSheet("shared texts of an unusual make")
+    _check_declaration(head[: begin.start()])
+    held = b"" if begin[0].endswith(b"/>") else head[begin.end() :]
+    while held and (end := held.find(b"</sst>")) != 0:
+        cut = end if end > 0 else held.rfind(b"</si>") + len(b"</si>")
+        if cut >= len(b"</si>"):
+            yield held[:cut]
+            held = held[cut:]
+            if end > 0:
+                return
+        piece = file.read(PIECE_BYTES)
+        if not piece or len(held) > MAX_ROW_BYTES:
+            raise UnusualSheet("shared texts that are cut off")
+        held += piece
 
 
 def _texts_part(package: zipfile.ZipFile) -> tuple[bytes, int]:
@@ -173,18 +271,11 @@ def _sort(shown: Any) -> str:
     return "date" if shown == PROBED else "other"
 
 
-def _lookup(rows: Iterator[list[Any]], count: int, sorts: dict[int | None, str], null_tokens: frozenset[str]) -> Lookup:
-    arrays, empty, tokens = [], [], []
+def _probed(rows: Iterator[list[Any]], count: int) -> pyarrow.StringArray:
+    arrays = []
     while batch := [row[0] for _, row in zip(range(BATCH), rows, strict=False)]:
         arrays.append(pyarrow.array(batch, pyarrow.string()))
-        empty.append(_flags(text == "" for text in batch))
-        tokens.append(_flags(text != "" and text.strip().lower() in null_tokens for text in batch))
     texts = pyarrow.concat_arrays(arrays) if arrays else pyarrow.array([], pyarrow.string())
     if len(texts) != count:
         raise UnusualSheet("shared texts that cannot be counted")
-    none: Sequence[Any] = [_flags(())]
-    return Lookup(texts, numpy.concatenate(empty or none), numpy.concatenate(tokens or none), sorts, null_tokens)
-
-
-def _flags(found: Any) -> Any:
-    return numpy.fromiter(found, numpy.bool_)
+    return texts

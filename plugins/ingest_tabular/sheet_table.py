@@ -9,7 +9,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from typing import Any
 import duckdb
 import numpy
 import pyarrow
+import pyarrow.compute
 import pyarrow.parquet
 from cell_store import Kinds, cell_text
 from column_sql import texts_of, value_sql
@@ -25,6 +26,7 @@ from csv_layout import Layout, lay_out
 from csv_records import Record
 from sheet_cells import UnusualSheet
 from sheet_columns import Lookup, Stretch, read_stretch
+from sheet_end import HELD_ROWS, End, find_end, summed_columns
 from sheet_package import SheetPart, find_part, look_up, stretches
 from table_settings import Settings
 from typed_table import survivors
@@ -32,6 +34,7 @@ from typed_table import survivors
 from harness_core.sdk.dataset import quote_name, quote_text
 
 THREADS, WAITING = 2, 3
+HELD_STRETCHES = 2  # until it is known what stands behind the table
 PART_ROWS = 60_000
 SMALLEST_BYTES = 4 << 20
 MAX_HEAD_STRETCHES = 16
@@ -40,7 +43,7 @@ Told = Callable[[float, int], None]
 
 @dataclass
 class SheetRows:
-    """A sheet's rows in typed parts on disk; ``kinds`` and ``columns`` (the first and the last) count from sheet column 0."""
+    """A sheet's rows in typed parts on disk; ``columns`` (the first and the last), as all others, count from sheet column 0."""
 
     layout: Layout
     columns: tuple[int, int]
@@ -49,6 +52,9 @@ class SheetRows:
     last_number: int
     row_count: int = 0
     blank: list[int] = field(default_factory=list)
+    end: End = field(default_factory=End)
+    summed: list[int] = field(default_factory=list)
+    sums: dict[int, float] = field(default_factory=dict)
     _waiting: list[pyarrow.Table] = field(default_factory=list)
     _parts: int = 0
 
@@ -63,6 +69,10 @@ class SheetRows:
             before = int(stretch.numbers[place - 1]) if place else self.last_number
             self.blank += range(before + 1, int(stretch.numbers[place]))
         self.last_number = int(stretch.numbers[-1])
+        for name in stretch.table.column_names:
+            if name[0] == "n":
+                total = pyarrow.compute.sum(stretch.table[name]).as_py() or 0.0
+                self.sums[int(name[1:])] = self.sums.get(int(name[1:]), 0.0) + total
         self._waiting.append(stretch.table)
         self.row_count += stretch.table.num_rows
         if sum(table.num_rows for table in self._waiting) >= PART_ROWS:
@@ -86,9 +96,9 @@ class SheetRows:
         return f"SELECT * FROM read_parquet([{parts}], union_by_name=true)"
 
     def items(self, names: Sequence[str], typings: dict[str, Typing]) -> dict[str, str]:
-        """Per column of the table, its value as SQL over :meth:`relation`; texts of mixed columns are written first."""
+        """Per column that has a typing, its value as SQL over :meth:`relation`; texts of mixed columns are written first."""
         self.flush()
-        sheet_columns = dict(zip(names, range(self.columns[0], self.columns[1] + 1), strict=True))
+        sheet_columns = {name: column for column, name in enumerate(names, start=self.columns[0]) if name in typings}
         mixed = [
             column
             for name, column in sheet_columns.items()
@@ -102,9 +112,14 @@ class SheetRows:
     def _kinds(self, column: int) -> Kinds:
         return self.kinds.get(column, Kinds())
 
+    def sums_of_numbers(self) -> dict[int, float]:
+        """The sums of the columns that hold numbers only."""
+        return {column: total for column, total in self.sums.items() if self._kinds(column).are_numbers}
+
     def proved(self, connection: duckdb.DuckDBPyConnection, names: Sequence[str], typings: dict[str, Typing]) -> dict[str, Typing]:
         """The typings, text instead where some text is not the date that it is to be."""
-        texts = {f"t{column}": name for column, name in enumerate(names, start=self.columns[0]) if typings[name].format}
+        formats = {name: typing.format for name, typing in typings.items()}
+        texts = {f"t{column}": name for column, name in enumerate(names, start=self.columns[0]) if formats.get(name)}
         found = survivors(connection, self.relation(), {column: typings[name] for column, name in texts.items()}) if texts else {}
         return typings | {texts[column]: typing for column, typing in found.items()}
 
@@ -160,7 +175,11 @@ def read_rows(path: Path, sheet: str, settings: Settings, head_rows: int, work: 
             if part.size_bytes < SMALLEST_BYTES:
                 raise UnusualSheet("a sheet that is read as quickly cell by cell")
             lookup = look_up(package, part, work, settings.type_rules.null_tokens)
-            return _read(stretches(package, part), part, lookup, settings, head_rows, folder, told)
+            merged: list[int] = []
+            rows = _read(stretches(package, part, merged), part, lookup, settings, head_rows, folder, told)
+            if settings.header is not False and any(number >= rows.layout.body_line for number in merged):
+                raise UnusualSheet("cells that are merged downwards within the table")
+            return rows
     except (UnusualSheet, zipfile.BadZipFile, OSError, ValueError, KeyError, RuntimeError, EOFError, zlib.error) as reason:
         shutil.rmtree(folder, ignore_errors=True)
         if isinstance(reason, UnusualSheet):
@@ -192,7 +211,7 @@ def _read(
     layout = _layout(cells, columns, settings)
     first_number = settings.skip_rows + 1 + layout.body
     rows = SheetRows(layout, columns, {}, folder, first_number - 1)
-    spans = _fill(rows, chain(first, pieces), part, lookup, first_number, settings.max_rows, told)
+    spans = _fill(rows, chain(first, pieces), part, lookup, first_number, settings, told)
     rows.columns = _span([columns, *spans])
     if rows.columns != columns:
         rows.layout = _layout(cells, rows.columns, settings)
@@ -236,27 +255,63 @@ def _layout(cells: Sequence[dict[int, Any]], columns: tuple[int, int], settings:
 
 
 def _fill(
-    rows: SheetRows, pieces: Iterator[tuple[bytes, int]], part: SheetPart, lookup: Lookup, first_number: int, max_rows: int,
+    rows: SheetRows, pieces: Iterator[tuple[bytes, int]], part: SheetPart, lookup: Lookup, first_number: int, settings: Settings,
     told: Told,
 ) -> list[tuple[int, int] | None]:  # fmt: skip
     """Take in all stretches in their order; returns which columns each has cells in."""
     spans: list[tuple[int, int] | None] = []
-    waiting: deque[tuple[Future[Stretch], int]] = deque()
+    waiting: deque[tuple[Future[Stretch], bytes, int]] = deque()
+    last: deque[tuple[Stretch, bytes]] = deque()
 
     def take() -> None:
-        seen, done = waiting.popleft()
+        seen, data, done = waiting.popleft()
         stretch = seen.result()
-        rows.add(stretch)
+        last.append((stretch, data))
+        if len(last) > HELD_STRETCHES:
+            rows.add(last.popleft()[0])
         spans.append(stretch.columns)
         told(done / part.size_bytes, part.last_row or round(stretch.last_number * part.size_bytes / done))
 
     with ThreadPoolExecutor(THREADS) as pool:
         for data, done in pieces:
-            waiting.append((pool.submit(read_stretch, data, lookup, first_number), done))
+            waiting.append((pool.submit(read_stretch, data, lookup, first_number), data, done))
             if len(waiting) > WAITING:
                 take()
-            if rows.row_count > max_rows:
+            if rows.row_count > settings.max_rows:
                 return spans
         while waiting:
             take()
+    _close(rows, last, lookup, first_number, is_bounded=settings.header is not False)
     return spans
+
+
+def _close(rows: SheetRows, last: deque[tuple[Stretch, bytes]], lookup: Lookup, first_number: int, *, is_bounded: bool) -> None:
+    """Take in the last stretches, without the rows behind the table where those may be told."""
+    end = _end_of(rows, [stretch for stretch, _ in last]) if is_bounded else End()
+    for stretch, data in last:
+        is_cut = end.begins is not None and stretch.last_number >= end.begins
+        rows.add(read_stretch(data, lookup, first_number, end.begins or 0) if is_cut else stretch)
+    rows.end = end
+    if end.total is None:
+        return
+    number, cells = end.total
+    rows.summed = summed_columns(cells, rows.sums_of_numbers())
+    if not rows.summed:
+        rows.end = replace(end, total=None)
+        for stretch, data in last:
+            if number in stretch.numbers:
+                rows.add(read_stretch(data, lookup, number, number + 1))
+
+
+def _end_of(rows: SheetRows, stretches: Sequence[Stretch]) -> End:
+    found: list[tuple[int, dict[int, Any]]] = []
+    for stretch in stretches:
+        held = stretch.table.slice(max(0, stretch.table.num_rows - HELD_ROWS))
+        cells: list[dict[int, Any]] = [{} for _ in range(held.num_rows)]
+        for column in sorted({int(name[1:]) for name in held.column_names}):
+            for row, value in zip(cells, _values(held, column), strict=True):
+                if value is not None:
+                    row[column] = value
+        found += zip(stretch.numbers[len(stretch.numbers) - held.num_rows :].tolist(), cells, strict=True)
+    height = rows.row_count + sum(len(stretch.numbers) for stretch in stretches)
+    return find_end(found[-HELD_ROWS:], height - len(found[-HELD_ROWS:]))

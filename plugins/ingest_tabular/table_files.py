@@ -7,6 +7,7 @@ from pathlib import Path
 import json_table
 import parquet_table
 import workbook
+import workbook_file
 from csv_table import Table, read_table
 from reading_progress import Progress
 from repair_notes import Repairs
@@ -22,6 +23,8 @@ UNSUPPORTED = (
     (b"BZh", "a bzip2 archive"), (b"\xfd7zXZ", "an xz archive"), (b"\x28\xb5\x2f\xfd", "a Zstandard archive"),
     (b"ARROW1", "an Arrow file"), (b"ORC", "an ORC file"), (b"Obj\x01", "an Avro file"), (b"{\\rtf", "an RTF document"),
     (b"\x7fELF", "a program"), (b"MZ\x90", "a program"), (b"PGDMP", "a PostgreSQL archive"),
+    (b"\x09\x00\x04\x00", "a worksheet of Excel 2"), (b"\x09\x02\x06\x00", "a worksheet of Excel 3"),
+    (b"\x09\x04\x06\x00", "a worksheet of Excel 4"),
 )  # fmt: skip
 
 
@@ -33,7 +36,7 @@ def tell_format(path: Path) -> str:
         raise InputRejected("The file is empty.", remedy="Check the export that made it, and upload it again.", code="empty_file")
     if head.startswith((b"PAR1", b"PARE")):
         return "parquet"
-    if head.startswith(workbook.OLE):
+    if head.startswith(workbook_file.OLE):
         return "workbook"
     if head.startswith(b"PK\x03\x04"):
         return _package_format(path)

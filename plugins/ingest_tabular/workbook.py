@@ -1,10 +1,9 @@
 """Reads the sheets of a workbook (XLSX, XLSM, XLSB, XLS, ODS) into typed Parquet; encrypted and damaged ones are refused."""
 
-import shutil
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
+from datetime import date
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -14,139 +13,103 @@ from column_types import Typing
 from csv_layout import Layout, lay_out, say_layout, usable_names
 from csv_records import Record
 from csv_table import Table, too_many_columns, too_many_rows
+from package_mending import ERRORS
 from reading_progress import Progress
 from repair_notes import Repairs, counted
 from sheet_cells import UnusualSheet
+from sheet_end import HELD_ROWS, End, find_end, say_end, summed_columns
 from sheet_table import read_rows
 from table_settings import Settings
-from text_source import MAX_RATIO, RATIO_FLOOR_BYTES, too_large
-from typed_table import connect, write_converted, write_typed
+from typed_table import connect, one_row, write_converted, write_typed
+from workbook_file import Book, is_package, open_file, readable, sheet_names
+from xls_records import Found
 
 from harness_core.sdk import Column, InputRejected
+from harness_core.sdk.dataset import quote_name
 
 HEAD_ROWS = 500
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
+COVER_SHARE = 1 / 20  # a first sheet with so small a share of the largest one's cells is a cover or a legend
 
 
-def check_package(path: Path, max_bytes: int) -> None:
-    """Raise for a damaged zip package, and for one whose parts would grow beyond all reason when unpacked."""
-    try:
-        with zipfile.ZipFile(path) as package:
-            parts = package.infolist()
-            manifest = package.read("META-INF/manifest.xml") if "META-INF/manifest.xml" in package.namelist() else b""
-    except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, RuntimeError) as reason:
-        raise corrupt() from reason
-    expanded, packed = sum(part.file_size for part in parts), max(1, path.stat().st_size)
-    if expanded > max_bytes or (expanded > RATIO_FLOOR_BYTES and expanded > MAX_RATIO * packed):
-        raise too_large(expanded, packed)
-    if any(part.flag_bits & 1 for part in parts) or b"encryption-data" in manifest:
-        raise encrypted()
-
-
-def encrypted() -> InputRejected:
-    return InputRejected(
-        "The workbook is protected by a password.",
-        remedy="Save it without the password and upload it again.",
-        code="encrypted_workbook",
-    )
-
-
-def corrupt() -> InputRejected:
-    return InputRejected(
-        "The workbook is damaged or cut off.", remedy="Open it in a spreadsheet program and save it again.", code="corrupt_workbook"
-    )
-
-
-def open_workbook(path: Path, max_bytes: int, work: Path) -> "calamine.CalamineWorkbook":
-    """The opened workbook; the reader tells some formats by the name only, so that an unreadable one is tried as XLS, too."""
-    with path.open("rb") as file:
-        head = file.read(8)
-    if head.startswith(b"PK"):
-        check_package(path, max_bytes)
-    try:
-        with path.open("rb") as file:
-            return calamine.CalamineWorkbook.from_filelike(file)
-    except Exception as reason:  # the reader's own errors, and what its parsers raise for rubbish
-        if isinstance(reason, calamine.PasswordError) or (head.startswith(OLE) and _is_encrypted(path, work)):
-            raise encrypted() from reason
-        raise corrupt() from reason
-
-
-def _is_encrypted(path: Path, work: Path) -> bool:
-    """Office wraps an encrypted workbook in an OLE file with a stream of this name; older ones say so when read as XLS."""
-    if "EncryptedPackage".encode("utf-16-le") in path.read_bytes():
-        return True
-    named = work / "workbook.xls"
-    shutil.copyfile(path, named)
-    try:
-        calamine.CalamineWorkbook.from_path(str(named))
-    except calamine.PasswordError:
-        return True
-    except Exception:  # damaged in another way, which the caller says
-        return False
-    finally:
-        named.unlink()
-    return False
-
-
-def sheet_names(workbook: "calamine.CalamineWorkbook") -> list[str]:
-    """The sheets that hold cells (no charts, no macros), in the workbook's order."""
-    kept = (calamine.SheetTypeEnum.WorkSheet, calamine.SheetTypeEnum.MacroSheet)
-    return [sheet.name for sheet in workbook.sheets_metadata if sheet.typ in kept]
-
-
-def _wanted(names: Sequence[str], wanted: str | int) -> list[str]:
+def _wanted(tabs: Sequence[str], names: Sequence[str], wanted: str | int) -> list[str]:
+    """The names of the sheets that are asked for; an index counts all tabs, charts too, as a person sees them."""
     if wanted == "all":
         return list(names)
     if isinstance(wanted, int) or (wanted not in names and wanted.isdigit()):
-        if 0 <= int(wanted) < len(names):
-            return [names[int(wanted)]]
+        if 0 <= int(wanted) < len(tabs) and tabs[int(wanted)] in names:
+            return [tabs[int(wanted)]]
     elif wanted in names:
         return [wanted]
     raise InputRejected(
-        f"The workbook has no sheet {wanted!r}; it has {', '.join(names)}.", remedy="Name one of these.", code="no_such_sheet"
+        f"The workbook has no sheet {wanted!r} with cells; it has {', '.join(names)}.",
+        remedy="Name one of these.",
+        code="no_such_sheet",
     )
 
 
 def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, progress: Progress) -> tuple[list[Table], Repairs]:
-    """One table per sheet that is not empty, and the notes about the workbook as a whole."""
-    workbook, notes = open_workbook(path, settings.max_expanded_bytes, work), Repairs()
-    tables, names, empty = [], _wanted(sheet_names(workbook), settings.sheet), []
+    """One table per sheet that is not empty, the main one first, and the notes about the workbook as a whole."""
+    path, notes = readable(path, settings.max_expanded_bytes, work), Repairs()
+    opened = open_file(path)
+    names = _wanted(opened.sheet_names, sheet_names(opened), settings.sheet)
+    hidden = {sheet.name for sheet in opened.sheets_metadata if sheet.visible != calamine.SheetVisibleEnum.Visible}
+    del opened  # before a large sheet is read: it holds the shared texts
+    book, settings = Book(path), _with_error_tokens(settings)
+    tables, empty = list[Table](), list[str]()
     for index, name in enumerate(names):
         folder = work / f"sheet-{index}"
         folder.mkdir(parents=True, exist_ok=True)
         heard = _part_of(progress, index, len(names))
-        table = None if settings.stop_after_rows else _read_large(path, name, settings, folder, memory_mb, heard)
+        is_glimpse = settings.stop_after_rows is not None
+        table = None if is_glimpse else _read_large(path, name, settings, folder, memory_mb, heard)
         if table is None:
-            table = _read_sheet(_sheet(workbook, name), settings, folder, memory_mb, heard)
+            sheet, errors = book.sheet(name, work, is_glimpse=is_glimpse)
+            table = _read_sheet(sheet, errors, settings, folder, memory_mb, heard)
         if table is None:
             empty.append(name)
         else:
             tables.append(table)
         if tables and settings.stop_after_rows:
             break
+    if not tables:
+        raise InputRejected("The workbook holds no cells.", remedy="Check the export that made it.", code="empty_file")
+    tables = _main_first(tables, hidden)
+    _say_sheets(tables, hidden, empty, notes)
+    return tables, notes
+
+
+def _main_first(tables: list[Table], hidden: set[str]) -> list[Table]:
+    """Visible sheets before hidden ones, in the order of their tabs, but for covers and legends before the first real table."""
+    ordered = sorted(tables, key=lambda table: table.title in hidden)
+    visible = [table for table in ordered if table.title not in hidden] or ordered
+    sizes = [table.row_count * len(table.columns) for table in visible]
+    main = next(table for table, size in zip(visible, sizes, strict=True) if size >= COVER_SHARE * max(sizes))
+    return [main, *(table for table in ordered if table is not main)]
+
+
+def _say_sheets(tables: Sequence[Table], hidden: set[str], empty: Sequence[str], notes: Repairs) -> None:
+    if len(tables) > 1:
+        words = counted(len(tables) - 1, "more sheet is a dataset of its own", "more sheets are datasets of their own")
+        listed = ", ".join(f"“{table.title}”{' (hidden)' if table.title in hidden else ''}" for table in tables[1:])
+        notes.add("more_sheets", len(tables) - 1, f"“{tables[0].title}” is the main table; {words}: {listed}.")
     if empty:
         listed = ", ".join(f"“{name}”" for name in empty)
         notes.add("empty_sheets", len(empty), f"{counted(len(empty), 'empty sheet was', 'empty sheets were')} left out: {listed}.")
-    if not tables:
-        raise InputRejected("The workbook holds no cells.", remedy="Check the export that made it.", code="empty_file")
-    return tables, notes
+
+
+def _with_error_tokens(settings: Settings) -> Settings:
+    """The errors of cells mean no value."""
+    rules = settings.type_rules
+    return replace(settings, type_rules=replace(rules, null_tokens=rules.null_tokens | {text.lower() for text in ERRORS.values()}))
 
 
 def _part_of(progress: Progress, index: int, count: int) -> Progress:
     return lambda share, what, rows=0: progress((index + share) / count, what, rows if count == 1 else 0)
 
 
-def _sheet(workbook: "calamine.CalamineWorkbook", name: str) -> "calamine.CalamineSheet":
-    try:
-        return workbook.get_sheet_by_name(name)
-    except Exception as reason:  # any of the reader's errors means that this part of the package is damaged
-        raise corrupt() from reason
-
-
 def _read_large(path: Path, name: str, settings: Settings, work: Path, memory_mb: int, progress: Progress) -> Table | None:
     """The table of a large XLSX sheet, read many rows at once; None for any other, and where something in it is unusual."""
-    if not zipfile.is_zipfile(path):
+    if not is_package(path):
         return None
     try:
         rows = read_rows(
@@ -155,12 +118,14 @@ def _read_large(path: Path, name: str, settings: Settings, work: Path, memory_mb
         repairs = Repairs()
         if rows.row_count > settings.max_rows:
             raise too_many_rows(settings.max_rows + 1, settings.max_rows)
-        names = usable_names(rows.layout.names, repairs, rows.layout.header_rows)
+        names = usable_names(rows.layout.names, Repairs(), rows.layout.header_rows)
         store = CellStore(work / "parts", settings.type_rules, rows.kinds_of(names))
     except UnusualSheet:
         return None
+    _leave_empty_out(store, names, rows.layout, rows.row_count, repairs)
     _say_blank(rows.blank, repairs)
     say_layout(rows.layout, repairs, "row")
+    say_end(rows.end, [names[column - rows.columns[0]] for column in rows.summed], repairs)
     tokens = {column: sum(kinds.tokens.values()) for column, kinds in store.columns.items()}
     target = work / "table.parquet"
     with connect(work, memory_mb) as connection:
@@ -170,12 +135,12 @@ def _read_large(path: Path, name: str, settings: Settings, work: Path, memory_mb
             connection, rows.relation(), items, typings, target, tokens, repairs,
             lambda share: progress(0.7 + 0.3 * share, "writing", rows.row_count),
         )  # fmt: skip
-    reading = _reading(name, rows.layout, rows.columns[0], columns)
+    reading = _reading(name, rows.layout, rows.end, rows.columns[0], columns)
     return Table(target, [column for column, _ in columns], rows.row_count, reading, repairs, name)
 
 
 def _read_sheet(
-    sheet: "calamine.CalamineSheet", settings: Settings, work: Path, memory_mb: int, progress: Progress
+    sheet: "calamine.CalamineSheet", errors: Found, settings: Settings, work: Path, memory_mb: int, progress: Progress
 ) -> Table | None:
     if sheet.start is None or sheet.end is None:
         return None
@@ -183,60 +148,146 @@ def _read_sheet(
     if width > settings.max_columns:
         raise too_many_columns(width, settings.max_columns)
     repairs = Repairs()
-    rows = _rows(sheet, settings.skip_rows)
+    rows = _rows(sheet, errors, settings.skip_rows)
     head = list(islice(rows, HEAD_ROWS))
     if not any(any(cell_text(value)[1] for value in values) for _, values in head):
         return None
     layout = lay_out(
         [Record([cell_text(value)[1] or "" for value in values], line) for line, values in head], width, settings.header
     )
-    names = usable_names(layout.names, repairs, layout.header_rows)
+    names = usable_names(layout.names, Repairs(), layout.header_rows)
     store = CellStore(work / "parts", settings.type_rules, {})
     for name in names:
         store.add_column(name)
-    _fill(store, names, _body(head, rows, layout), settings, height, repairs, progress)
+    body: Iterable[tuple[int, list[Any]]] = chain(head[layout.body :], rows)
+    if settings.header is not False:
+        body = _repeated(body, sheet, layout.body_line, repairs)
+    end = _fill(store, names, body, settings, height, repairs, progress)
+    end, summed = _proved(end, store, names, work, memory_mb)
+    noted = Repairs()
+    _leave_empty_out(store, names, layout, store.row_count, noted)
+    repairs.notes[:0] = noted.notes
     say_layout(layout, repairs, "row")
-    return _typed(store, sheet, layout, work, memory_mb, repairs)
+    say_end(end, summed, repairs)
+    return _typed(store, sheet, layout, end, work, memory_mb, repairs)
 
 
-def _rows(sheet: "calamine.CalamineSheet", skip: int) -> Iterator[tuple[int, list[Any]]]:
+def _leave_empty_out(store: CellStore, names: Sequence[str], layout: Layout, row_count: int, repairs: Repairs) -> None:
+    """Forget the columns beside a table with a header that have neither a name nor a value, and note how the others are called."""
+    empty = [
+        place
+        for place, name in enumerate(names)
+        if layout.header_rows and row_count and not layout.names[place].strip()
+        and not store.columns[name].kinds and not store.columns[name].tokens
+    ]  # fmt: skip
+    usable_names(layout.names, repairs, layout.header_rows, empty)
+    for place in empty:
+        del store.columns[names[place]]
+    if empty:
+        words = counted(len(empty), "column without a name or a value was", "columns without a name or a value were")
+        repairs.add("empty_columns", len(empty), f"{words} left out.")
+
+
+def _proved(end: End, store: CellStore, names: Sequence[str], work: Path, memory_mb: int) -> tuple[End, list[str]]:
+    """The end, and the columns whose sums its row of totals holds; one without sums is a row as any other, and stored."""
+    if end.total is None:
+        return end, []
+    cells = end.total[1]
+    asked = [column for column in cells if store.columns[names[column]].are_numbers]
+    items = ", ".join(f"coalesce(sum(TRY_CAST({quote_name(names[column])} AS DOUBLE)), 0)" for column in asked)
+    with connect(work, memory_mb) as connection:
+        sums = one_row(connection, f"SELECT {items} FROM ({store.relation()})") if asked else ()
+    proved = summed_columns(cells, dict(zip(asked, sums, strict=True)))
+    if not proved:
+        store.add_rows(names, [[cells.get(column) for column in range(len(names))]])
+        end = replace(end, total=None)
+    return end, [names[column] for column in proved]
+
+
+def _rows(sheet: "calamine.CalamineSheet", errors: Found, skip: int) -> Iterator[tuple[int, list[Any]]]:
     """The rows with their numbers (from 1); they begin at the first used column."""
+    first = sheet.start[1] if sheet.start else 0
     for number, values in enumerate(sheet.iter_rows(), start=1):
+        for column, text in errors.get(number - 1, {}).items():
+            values[column - first] = text
         if number > skip:
             yield number, values
 
 
-def _body(
-    head: Sequence[tuple[int, list[Any]]], rest: Iterator[tuple[int, list[Any]]], layout: Layout
+def _repeated(
+    body: Iterable[tuple[int, list[Any]]], sheet: "calamine.CalamineSheet", first_number: int, repairs: Repairs
 ) -> Iterator[tuple[int, list[Any]]]:
-    yield from head[layout.body :]
-    yield from rest
+    """The rows of the table, with the label of a cell that is merged downwards in each row beside it.
+
+    A label is a text or a date: an amount that stands for several rows must not be added up more than once.
+    """
+    spans = {
+        (column - (sheet.start or (0, 0))[1], top + 1): bottom + 1
+        for (top, column), (bottom, _) in sheet.merged_cell_ranges or ()
+        if bottom > top and top + 1 >= first_number
+    }
+    filled: list[int] = []
+    held: dict[int, tuple[int, Any]] = {}
+    for number, values in body:
+        held = {column: label for column, label in held.items() if number <= label[0]}
+        missing = [column for column in held if not _is_filled(values[column])]
+        if missing and any(map(_is_filled, values)):
+            filled.append(number)
+            for column in missing:
+                values[column] = held[column][1]
+        if spans:
+            begun = [column for column, value in enumerate(values) if (column, number) in spans and isinstance(value, str | date)]
+            held |= {column: (spans[column, number], values[column]) for column in begun if values[column]}
+        yield number, values
+    if filled:
+        words = counted(len(filled), "row lies", "rows lie")
+        sentence = f"{words} beside labels that are merged downwards; these were repeated there."
+        repairs.add("merged_cells", len(filled), sentence, lines=filled)
 
 
 def _fill(
-    store: CellStore, names: Sequence[str], body: Iterator[tuple[int, list[Any]]], settings: Settings, height: int,
+    store: CellStore, names: Sequence[str], body: Iterable[tuple[int, list[Any]]], settings: Settings, height: int,
     repairs: Repairs, progress: Progress,
-) -> None:  # fmt: skip
+) -> End:  # fmt: skip
+    """Store the rows of the table but for those behind it, which are returned; a row of totals is still to be proved."""
     blank: list[int] = []
     pending: list[int] = []
-    rows: list[list[Any]] = []
+    held: list[tuple[int, list[Any]]] = []
     for number, values in body:
-        if not any(values) and not any(value is not None and value != "" for value in values):
+        if not any(values) and not any(map(_is_filled, values)):
             pending.append(number)
             continue
         if pending:
             blank, pending = blank + pending, []
-        rows.append(values)
-        if settings.stop_after_rows and len(rows) >= settings.stop_after_rows:
+        held.append((number, values))
+        if settings.stop_after_rows and len(held) >= settings.stop_after_rows:
             break
-        if len(rows) == BATCH_ROWS:
-            store.add_rows(names, rows)
-            rows = []
+        if len(held) == BATCH_ROWS + HELD_ROWS:
+            store.add_rows(names, [values for _, values in held[:BATCH_ROWS]])
+            held = held[BATCH_ROWS:]
             progress(0.7 * number / max(1, height), "reading cells", height)
-        if store.row_count + len(rows) > settings.max_rows:
-            raise too_many_rows(store.row_count + len(rows), settings.max_rows)
-    store.add_rows(names, rows)
-    _say_blank(blank, repairs)
+        if store.row_count + len(held) > settings.max_rows:
+            raise too_many_rows(store.row_count + len(held), settings.max_rows)
+    end = _end_of(held, store.row_count, settings)
+    kept = [(number, values) for number, values in held if end.begins is None or number < end.begins]
+    store.add_rows(names, [values for _, values in kept])
+    _say_blank([number for number in blank if end.begins is None or number < kept[-1][0]], repairs)
+    return end
+
+
+def _is_filled(value: Any) -> bool:
+    return value is not None and value != ""
+
+
+def _end_of(held: Sequence[tuple[int, list[Any]]], row_count: int, settings: Settings) -> End:
+    """What stands behind the table; nothing where rows are to be taken as they come, or the rest is not read."""
+    if settings.header is False or settings.stop_after_rows:
+        return End()
+    last = [
+        (number, {column: value for column, value in enumerate(values) if _is_filled(value)})
+        for number, values in held[-HELD_ROWS:]
+    ]
+    return find_end(last, row_count + len(held) - len(last))
 
 
 def _say_blank(blank: list[int], repairs: Repairs) -> None:
@@ -245,19 +296,22 @@ def _say_blank(blank: list[int], repairs: Repairs) -> None:
 
 
 def _typed(
-    store: CellStore, sheet: "calamine.CalamineSheet", layout: Layout, work: Path, memory_mb: int, repairs: Repairs
+    store: CellStore, sheet: "calamine.CalamineSheet", layout: Layout, end: End, work: Path, memory_mb: int, repairs: Repairs
 ) -> Table:
     path = work / "table.parquet"
     with connect(work, memory_mb) as connection:
         columns = write_typed(connection, store.relation(), {}, store.rules, path, repairs, fixed=store.typings())
-    reading = _reading(sheet.name, layout, sheet.start[1] if sheet.start else 0, columns)
+    reading = _reading(sheet.name, layout, end, sheet.start[1] if sheet.start else 0, columns)
+    if any(note.code == "merged_cells" for note in repairs.notes):
+        reading["labels_repeated"] = True
     return Table(path, [column for column, _ in columns], store.row_count, reading, repairs, sheet.name)
 
 
-def _reading(title: str, layout: Layout, first_column: int, columns: Sequence[tuple[Column, Typing]]) -> dict[str, Any]:
+def _reading(title: str, layout: Layout, end: End, first_column: int, columns: Sequence[tuple[Column, Typing]]) -> dict[str, Any]:
     return {
         "format": "workbook", "sheet": title, "header": bool(layout.header_rows), "header_rows": layout.header_rows,
         "skip_rows": layout.body_line - 1,
         "columns": [{"name": column.name, **typing.as_reading()} for column, typing in columns],
         "first_column": first_column,
+        **({"end_row": end.begins} if end.begins else {}),
     }  # fmt: skip

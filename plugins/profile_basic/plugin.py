@@ -1,8 +1,11 @@
 """Profiles a dataset version: one exact description per column, and the candidate keys. No sampling, no sketches."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any
 
+import profile_meaning
 import profile_numbers
 import profile_semantics
 import profile_texts
@@ -15,6 +18,7 @@ from harness_core.sdk.statistics.series import time_places, usual_time_columns
 from harness_core.sdk.view_columns import ViewColumn, view_columns
 
 CELLS_AT_ONCE = 12_000_000  # so many numbers are in memory side by side; one column of a larger table
+WORTH_SHARING = 500_000  # tables with so many rows are described by two threads, a chunk each; the largest by one, for their memory
 COLUMNS_AT_ONCE = 50
 COPIED_ROWS = 250_000  # tables with fewer rows are copied into the engine in slices of columns: wide files are opened less often
 WIDE_TABLE = 300
@@ -26,8 +30,8 @@ def run(ctx: PluginContext) -> PluginResult:
     views = view_columns(dataset)
     limits = _limits(ctx.settings, len(views))
     columns: list[dict[str, Any]] = []
-    for chunk in _chunks(views, dataset.row_count):
-        columns += _profile_chunk(dataset, chunk, limits)
+    for described in _described(dataset, list(_chunks(views, dataset.row_count)), limits):
+        columns += described
         ctx.progress_in_rows(len(columns), len(views) + KEYS_AND_TIMES, "columns profiled")
     columns = [_with_role(column, ctx.settings["roles"]) for column in columns]
     names = {view.name: view.sql for view in views}
@@ -67,8 +71,38 @@ def _limits(settings: Mapping[str, Any], width: int) -> dict[str, int]:
     return {"bins": min(shown["bins"], 12), "top": min(shown["top"], 5), "patterns": min(shown["patterns"], 3)}
 
 
+def _described(
+    dataset: Dataset, chunks: Sequence[Sequence[ViewColumn]], limits: dict[str, int]
+) -> Iterator[Sequence[dict[str, Any]]]:
+    """The columns of each chunk, in order. Nothing else runs beside the profile of a run, so a large table keeps two cores busy."""
+    if len(chunks) < 2 or not _is_shared(dataset.row_count):
+        yield from (_profile_chunk(dataset, chunk, limits) for chunk in chunks)
+        return
+    other = dataset.alongside()
+    free = SimpleQueue[Dataset]()
+
+    def one(chunk: Sequence[ViewColumn]) -> list[dict[str, Any]]:
+        mine = free.get()
+        try:
+            return _profile_chunk(mine, chunk, limits)
+        finally:
+            free.put(mine)
+
+    for each in (dataset, other):
+        free.put(each)
+    with ThreadPoolExecutor(2) as threads:
+        yield from threads.map(one, chunks)
+    dataset.rows_read += other.rows_read
+    other.close()
+
+
+def _is_shared(row_count: int) -> bool:
+    return WORTH_SHARING <= row_count <= CELLS_AT_ONCE
+
+
 def _chunks(views: Sequence[ViewColumn], row_count: int) -> Iterator[Sequence[ViewColumn]]:
-    width = max(1, min(COLUMNS_AT_ONCE, CELLS_AT_ONCE // max(1, row_count)))
+    cells = CELLS_AT_ONCE // 2 if _is_shared(row_count) else CELLS_AT_ONCE
+    width = max(1, min(COLUMNS_AT_ONCE, cells // max(1, row_count)))
     for start in range(0, len(views), width):
         yield views[start : start + width]
 
@@ -93,36 +127,13 @@ def _profile_chunk(dataset: Dataset, views: Sequence[ViewColumn], limits: dict[s
             facts |= profile_numbers.describe(arrays[index], values.pop(index), limits)
             if arrays[index].is_wide:
                 facts |= profile_numbers.exact_extremes(dataset, relation, arrays[index], name)
-            facts |= _number_meaning(view, facts)
+            facts |= profile_meaning.of_numbers(view.name, view.column.type, facts)
         elif count:
             facts |= _values(dataset, relation, view, name, facts, limits)
         else:
             facts |= {"distinct_count": 0, "semantic_type": "empty", "role": "empty", "semantic_share": 1.0, "is_sorted": None}
         columns.append(_column(view, facts))
     return columns
-
-
-def _number_meaning(view: ViewColumn, facts: Mapping[str, Any]) -> dict[str, Any]:
-    if facts["distinct_count"] == 1:
-        return {**_single_value(facts), "semantic_share": 1.0}
-    if view.column.type not in {"integer", "float", "decimal"}:
-        kind = "time_of_day" if view.column.type == "time" else view.column.type
-        return {"semantic_type": kind, "role": "time", "semantic_share": 1.0}
-    if "min" not in facts:  # nothing but infinities and not-a-numbers
-        return {"semantic_type": "decimal_number", "role": "measure", "semantic_share": 1.0}
-    semantic = profile_semantics.number_semantic(view.name, view.column.type, facts)
-    role = profile_semantics.number_role(view.name, semantic, facts)
-    meaning: dict[str, Any] = {"semantic_type": semantic, "role": role, "semantic_share": 1.0}
-    if role == "identifier" and semantic == "integer":
-        meaning["semantic_type"] = "identifier"
-    if profile_semantics.is_personal(view.name, semantic) and "top_values" in facts:
-        meaning |= {"top_values": None, "top_values_withheld": "may_be_personal"}
-    return meaning
-
-
-def _single_value(facts: Mapping[str, Any]) -> dict[str, str]:
-    """One value throughout is constant; one value or nothing is a mark that is set or not."""
-    return {"semantic_type": "constant", "role": "flag" if facts["null_count"] else "constant"}
 
 
 def _values(
@@ -135,7 +146,7 @@ def _values(
         return found | _opaque(groups, view, {**facts, **found}, limits)
     walked = profile_texts.walk(dataset, relation, name)
     found |= walked.facts()
-    meaning = _text_meaning(view.name, groups, {**facts, **found}, groups.seen())
+    meaning = profile_meaning.of_texts(view.name, {**facts, **found}, groups.seen(), groups.matching)
     if meaning["semantic_type"] != "free_text":
         found |= profile_texts.patterns(walked.shapes, limits["patterns"])
     if profile_semantics.is_personal(view.name, meaning["semantic_type"]):
@@ -145,29 +156,12 @@ def _values(
     return found | meaning | {"top_values": groups.top(limits["top"])}
 
 
-def _text_meaning(
-    name: str, groups: profile_texts.Groups, facts: Mapping[str, Any], seen: Sequence[tuple[str, int]]
-) -> dict[str, Any]:
-    if facts["distinct_count"] == 1:
-        return {**_single_value(facts), "semantic_share": 1.0}
-    if profile_semantics.is_truth(seen, facts["distinct_count"]):
-        return {"semantic_type": "boolean", "role": "flag", "semantic_share": 1.0}
-    formed = profile_semantics.guess(name, seen)
-    if formed is not None:
-        semantic, expression = formed
-        share = groups.matching(expression) / facts["count"]
-        return {"semantic_type": semantic, "role": profile_semantics.role_of_form(semantic, facts), "semantic_share": share}
-    countries = profile_semantics.country_share(name, seen)
-    if countries >= profile_semantics.CLEAR_MAJORITY:
-        return {"semantic_type": "country", "role": "category", "semantic_share": countries}
-    semantic, role = profile_semantics.text_semantic_and_role(facts, seen)
-    return {"semantic_type": semantic, "role": role, "semantic_share": 1.0}
-
-
 def _opaque(groups: profile_texts.Groups, view: ViewColumn, facts: Mapping[str, Any], limits: dict[str, int]) -> dict[str, Any]:
     if view.column.type == "boolean":
         top = [{"value": entry["value"] == "true", "count": entry["count"]} for entry in groups.top(limits["top"])]
-        single = _single_value(facts) if facts["distinct_count"] == 1 else {"semantic_type": "boolean", "role": "flag"}
+        single = (
+            profile_meaning.of_one_value(facts) if facts["distinct_count"] == 1 else {"semantic_type": "boolean", "role": "flag"}
+        )
         return {**single, "semantic_share": 1.0, "top_values": top, "is_sorted": None}
     role = "constant" if facts["distinct_count"] == 1 and not facts["null_count"] else "text"
     withheld = {"is_sorted": None, "lengths": groups.lengths(), "top_values_withheld": "not_plain_values"}

@@ -16,32 +16,15 @@ from name_words import (
     PHONE_WORDS,
     SHARE_WORDS,
 )
+from profile_forms import EXPRESSIONS, is_value, list_expression
 
 FREE_TEXT_LENGTH = 64
 CLEAR_MAJORITY = 0.9  # a semantic type is given where at least this share of the values has its form
 IDENTIFIER_SHARE = 0.95
 FEW_LEVELS = 200
 SMALL_TABLE = 20
+PROSE_WORDS = 5  # on average more words than these are sentences; names, titles and addresses have fewer
 
-# Read as a whole, by Python over a few values and then by DuckDB (RE2) over all rows: only what both understand alike.
-EXPRESSIONS: tuple[tuple[str, str], ...] = (
-    ("uuid", r"\{?[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}\}?"),
-    ("email", r"[^@\s,;:<>\"]+@[^@\s,;]+\.[A-Za-z]{2,24}"),
-    ("url", r"((https?|ftp|HTTPS?|FTP)://|www\.)[^\s]+"),
-    ("ip_address", r"([0-9]{1,3}\.){3}[0-9]{1,3}"),
-    (
-        "timestamp",
-        r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}[T ][0-9]{1,2}:[0-9]{2}(:[0-9]{2}([.,][0-9]+)?)?( ?(Z|[+-][0-9]{2}:?[0-9]{2}))?",
-    ),
-    ("date", r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.]([0-9]{4}|[0-9]{2})"),
-    ("year_month", r"(1[5-9]|2[01])[0-9]{2}[-/](0[1-9]|1[0-2])"),
-    ("time_of_day", r"[0-9]{1,2}:[0-9]{2}(:[0-9]{2})?( ?[aApP]\.?[mM]\.?)?"),
-    ("currency", r"-?([$€£¥]|USD|EUR|GBP|CHF|JPY) ?-?[0-9][0-9.,' ]*|-?[0-9][0-9.,' ]* ?([$€£¥]|USD|EUR|GBP|CHF|JPY)"),
-    ("percentage", r"[+-]?[0-9]+([.,][0-9]+)? ?%"),
-    ("phone", r"\+[0-9][0-9 ()./-]{6,20}|\([0-9]{2,5}\) ?[0-9][0-9 ./-]{4,14}"),
-    ("decimal_number", r"[+-]?([0-9]+|[0-9]{1,3}([,'][0-9]{3})+)?\.[0-9]+([eE][+-]?[0-9]+)?|[+-]?[0-9]+,[0-9]{1,2}"),
-    ("integer", r"[+-]?(0|[1-9][0-9]*)"),
-)
 SMALLEST_PHONE = 100_000  # fewer digits are a code
 NAMED_PHONE = r"[+0-9][0-9 ()./x-]{5,24}"
 _TRUTH = "yes no, true false, y n, t f, ja nein, oui non, si no, on off, 0 1"
@@ -61,14 +44,23 @@ def guess(name: str, seen: Sequence[tuple[str, int]]) -> tuple[str, str] | None:
     expressions = [*EXPRESSIONS]
     if PHONE_WORDS & set(words_of(name)):
         expressions.insert(0, ("phone", NAMED_PHONE))
-    values = [(value.strip(), count) for value, count in seen if value.strip()]
-    rows = sum(count for _, count in values)
+    values = [(text, count) for value, count in seen if is_value(text := value.strip())]
     for semantic, expression in expressions:
-        matches = re.compile(expression).fullmatch
-        matching = [count for value, count in values if matches(value)]
-        if matching and (len(matching) >= CLEAR_MAJORITY * len(values) or sum(matching) >= CLEAR_MAJORITY * rows):
+        if _are_mostly(expression, values):
             return semantic, expression
-    return None
+    listed = list_expression([value for value, _ in values], CLEAR_MAJORITY)
+    return None if listed is None else ("list", listed)
+
+
+def _are_mostly(expression: str, values: Sequence[tuple[str, int]]) -> bool:
+    """Whether a clear majority of the values, or of their rows, has the form; given up as soon as too many have not."""
+    rows, missed, missed_rows, matches = sum(count for _, count in values), 0, 0, re.compile(expression).fullmatch
+    for value, count in values:
+        if not matches(value):
+            missed, missed_rows = missed + 1, missed_rows + count
+            if len(values) - missed < CLEAR_MAJORITY * len(values) and rows - missed_rows < CLEAR_MAJORITY * rows:
+                return False
+    return bool(values)
 
 
 def is_truth(seen: Sequence[tuple[str, int]], distinct: int) -> bool:
@@ -137,19 +129,27 @@ def number_role(name: str, semantic: str, facts: Mapping[str, Any]) -> str:
 
 
 def text_semantic_and_role(facts: Mapping[str, Any], seen: Sequence[tuple[str, int]]) -> tuple[str, str]:
-    """For text whose form says nothing: category, identifier, code or free text, from repetition, length and blanks."""
+    """For text whose form says nothing: category, identifier, code or text, from repetition, length, blanks and words."""
     distinct, present, mean = facts["distinct_count"], facts["count"], facts["lengths"]["mean"]
     share = distinct / present
     spaced = sum(1 for value, _ in seen if " " in value.strip()) / max(1, len(seen))
+    prose = "free_text" if _is_prose(mean, [value for value, _ in seen]) else "short_text"
     if share >= IDENTIFIER_SHARE and present >= SMALL_TABLE and spaced < 0.1 and mean <= 40:
         return "identifier", "identifier"
     if distinct <= FEW_LEVELS and share <= 0.5:
-        return "category", "category"
+        return ("free_text" if mean > FREE_TEXT_LENGTH else "category"), "category"
     if mean > 40 or (spaced > 0.5 and share > 0.5 and mean > 20):
-        return "free_text", "text"
+        return prose, "text"
     if spaced < 0.1 and mean <= 24 and any(character.isdigit() for value, _ in seen[:50] for character in value):
         return "code", "category" if share <= 0.5 else "identifier"
-    return ("category", "category") if share <= 0.5 else ("free_text", "text")
+    return ("category", "category") if share <= 0.5 else (prose, "text")
+
+
+def _is_prose(mean: float, values: Sequence[str]) -> bool:
+    """Sentences rather than names, titles and addresses: long, or of several words and ending as sentences do."""
+    words = sum(len(value.split()) for value in values) / max(1, len(values))
+    ended = sum(value.rstrip().endswith((".", "!", "?")) for value in values) / max(1, len(values))
+    return mean > FREE_TEXT_LENGTH or words > PROSE_WORDS or (words > 3 and ended > 0.5)
 
 
 def role_of_form(semantic: str, facts: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow
 import pyarrow.compute as compute
 from numpy.typing import NDArray
+from profile_forms import SEEN_LENGTH
 from profile_semantics import FREE_TEXT_LENGTH
 
 from harness_core.sdk import Dataset
@@ -64,7 +65,7 @@ class Groups:
         groups = self.relation
         if not self.are_kept:  # hashes below twice the share that is wanted: about two thousand values, never the whole column
             groups = f"({self._counted} AND hash(v) % {self._one_in} < 2 GROUP BY ALL)"
-        query = f"SELECT left(v, 400), n FROM {groups} ORDER BY hash(v), v LIMIT {SEEN_VALUES}"
+        query = f"SELECT left(v, {SEEN_LENGTH}), n FROM {groups} ORDER BY hash(v), v LIMIT {SEEN_VALUES}"
         return [(str(value), int(count)) for value, count in self._dataset.sql(query).fetchall()]
 
     def matching(self, expression: str) -> int:

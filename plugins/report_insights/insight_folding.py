@@ -3,6 +3,7 @@
 A symptom stays in the report as a finding; it only loses its own place among the insights.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,6 +14,7 @@ from harness_core.sdk.contract import KINDS
 
 DESCRIPTIONS = ("distribution_shape", "heavy_tail", "multimodality", "digit_preference", "benford")
 PAIRS = ("dependence", "group_difference", "association_rule", "interaction", "functional_dependency", "duplicate_columns")
+NO_FORMULA = frozenset({"order", "one_of"})  # identities that give no column from the others
 CLEARLY_STRONGER = 0.1
 
 
@@ -20,10 +22,14 @@ CLEARLY_STRONGER = 0.1
 class Table:
     """What the relations may ask about the table beside the two findings.
 
-    ``determines`` holds pairs (column, the column it decides); ``formulas`` holds, per result of an identity, the inputs.
+    ``time_columns`` say when a row was or, as running numbers, only where it stands; ``measures`` hold measured numbers.
+    ``determines`` holds pairs (column, the column it decides); ``formulas`` holds, per result of an identity, the inputs;
+    ``trends`` holds the strength of each column's trend.
     """
 
     time_columns: frozenset[str] = frozenset()
+    measures: frozenset[str] = frozenset()
+    trends: Mapping[str, float] = field(default_factory=dict)
     determines: frozenset[tuple[str, str]] = frozenset()
     formulas: Mapping[str, Sequence[frozenset[str]]] = field(default_factory=dict)
 
@@ -51,10 +57,30 @@ def same_measure(cause: Claim, symptom: Claim, table: Table) -> bool:
     return bool(measures) and symptom.columns - table.time_columns == measures
 
 
+def same_days(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """The same measure, or the number of rows by the same time, when both speak of the same part of the month."""
+    if cause.columns and cause.columns == symptom.columns and cause.columns <= table.time_columns:
+        return " month " in f" {symptom.raw.get('subject') or ''} "
+    return same_measure(cause, symptom, table)
+
+
+def both_rise(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """Two columns go together hardly more than two lines through time do when each of them has a trend of its own."""
+    measures = symptom.columns - table.time_columns
+    if len(measures) != 2 or not measures <= table.trends.keys() or not cause.columns & measures:
+        return False
+    return symptom.strength <= math.prod(table.trends[name] for name in measures) + CLEARLY_STRONGER
+
+
 def same_value(cause: Claim, symptom: Claim, table: Table) -> bool:
     """The same column, and a number that both name, or a row that both cite."""
     shared = cause.numbers & symptom.numbers - {0.0, 1.0}
     return same_columns(cause, symptom, table) and bool(shared or cause.rows & symptom.rows)
+
+
+def of_numbers(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """The same measured number, whose means and ranges stand-ins for a missing one pull towards them."""
+    return cause.columns <= table.measures and same_measure(cause, symptom, table)
 
 
 def same_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
@@ -70,7 +96,10 @@ def linked_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
 
 
 def same_count(cause: Claim, symptom: Claim, table: Table) -> bool:
-    """The same number of rows in both, or the same rows, as when whole rows that stand twice break a key."""
+    """The same number of rows in both, or the same rows, as when whole rows that stand twice break a key; not a key of another
+    table, whose rows have numbers of their own."""
+    if symptom.raw.get("subject") in ("reference", "one to one"):
+        return False
     return any(number == int(number) and number > 2 for number in cause.numbers & symptom.numbers) or bool(
         cause.rows & symptom.rows
     )
@@ -96,12 +125,28 @@ def of_all_rows(cause: Claim, symptom: Claim, table: Table) -> bool:
 
 
 def by_proxy(cause: Claim, symptom: Claim, table: Table) -> bool:
-    """The same claim with one column replaced by another that stands for it (a city for its region), and hardly stronger."""
+    """The same claim with one column replaced by another that stands for it (a city for its region), and hardly stronger.
+
+    Not where a measured number stands for a group that is cut out of it: there the number is what was seen first.
+    """
+    gone, come = _exchanged(cause, symptom)
+    stands_for = (come, gone) in table.determines and not (come in table.measures and gone not in table.measures)
+    return stands_for and symptom.strength <= cause.strength + CLEARLY_STRONGER
+
+
+def by_cut(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """The same claim with a measured number replaced by groups that are cut out of it (a score by passed or failed)."""
+    gone, come = _exchanged(cause, symptom)
+    is_cut = (gone, come) in table.determines and gone in table.measures and come not in table.measures
+    return is_cut and symptom.strength <= cause.strength + CLEARLY_STRONGER
+
+
+def _exchanged(cause: Claim, symptom: Claim) -> tuple[str | None, str | None]:
+    """(the column that only the cause names, the one that only the symptom names), where it is one each and they share another."""
     gone, come = cause.columns - symptom.columns, symptom.columns - cause.columns
     if len(gone) != 1 or len(come) != 1 or not cause.columns & symptom.columns:
-        return False
-    stands_for = (next(iter(come)), next(iter(gone))) in table.determines
-    return stands_for and symptom.strength <= cause.strength + CLEARLY_STRONGER
+        return None, None
+    return next(iter(gone)), next(iter(come))
 
 
 def known_as(cause: Claim, symptom: Claim, table: Table) -> bool:
@@ -137,16 +182,19 @@ RULES: tuple[Rule, ...] = (
     Rule("sentinel",              ("heavy_tail", "distribution_shape", "multimodality", "benford"),         same_columns),
     Rule("sentinel",              ("anomaly",),                                                             same_rows),
     Rule("sentinel",              ("control_signal",),                                                      same_measure),
+    Rule("sentinel",              ("changepoint", "drift", "trend"),                                        of_numbers),
     Rule("outlier",               ("outlier",),                                                             linked_rows),
     Rule("outlier",               ("anomaly", "control_signal"),                                            same_rows),
     Rule("outlier",               ("heavy_tail", "distribution_shape", "benford"),                          same_columns),
     Rule("changepoint",           ("drift", "trend", "control_signal", "dependence", "group_difference",
                                    "scan_cluster", "multimodality", "distribution_shape", "anomaly"),       same_measure),
-    Rule("period_effect",         ("seasonality", "burst", "scan_cluster", "control_signal"),               same_measure),
+    Rule("period_effect",         ("seasonality", "burst", "scan_cluster", "control_signal"),               same_days),
     Rule("seasonality",           ("control_signal", "dependence", "group_difference", "burst", "gap"),     same_measure),
     Rule("trend",                 ("drift", "control_signal", "dependence"),                                same_measure),
+    Rule("trend",                 ("dependence",),                                                          both_rise),
     Rule("drift",                 ("control_signal", "dependence", "group_difference"),                     same_measure),
     Rule("anomaly",               ("anomaly",),                                                             same_rows),
+    Rule("control_signal",        ("control_signal",),                                                      same_columns),
     Rule("gap",                   ("burst", "scan_cluster"),                                                same_columns),
     Rule("interaction",           ("group_difference",),                                                    by_slice),
     Rule("group_difference",      ("dependence", "association_rule"),                                       same_columns),
@@ -157,6 +205,8 @@ RULES: tuple[Rule, ...] = (
     Rule("missingness",           ("missingness",),                                                         within),
     Rule("seasonality",           ("seasonality",),                                                         same_columns),
     Rule("dependence",            ("dependence", "group_difference", "association_rule"),                   by_proxy),
+    Rule("dependence",            ("dependence", "group_difference", "association_rule"),                   by_cut),
+    Rule("group_difference",      ("dependence", "group_difference"),                                       by_cut),
     Rule("dependence",            ("association_rule",),                                                    within),
     Rule("heavy_tail",            ("distribution_shape", "concentration"),                                  same_columns),
     Rule("multimodality",         ("distribution_shape",),                                                  same_columns),
@@ -177,14 +227,20 @@ def fold(claims: Sequence[Claim], table: Table) -> dict[str, str]:
     nearest = _index(by_kind)
     parents: dict[str, str] = {}
     for symptom in sorted(claims, key=_order, reverse=True):  # the weaker of two that explain each other is the symptom
-        for cause in _causes(symptom, rules[symptom.kind], nearest, table):
+        open_to = [rule for rule in rules[symptom.kind] if rule.cause == "known_issue" or not _stands_alone(symptom)]
+        for cause in _causes(symptom, open_to, nearest, table):
             if _root(parents, cause.id) != symptom.id:
                 parents[symptom.id] = cause.id
                 break
     return {symptom: _root(parents, symptom) for symptom in parents}
 
 
-def known_relations(claims: Sequence[Claim], time_columns: Iterable[str]) -> Table:
+def _stands_alone(symptom: Claim) -> bool:
+    """A measure that stands still was probably not measured: no course of its own explains that."""
+    return symptom.kind == "control_signal" and symptom.raw.get("subject") == "still"
+
+
+def known_relations(claims: Sequence[Claim], time_columns: Iterable[str], measures: Iterable[str] = ()) -> Table:
     """What the findings themselves say about how columns hang together: which stands for which, which follow a formula.
 
     The first column of an identity is its result; the first of a functional dependency decides the second, or each the other.
@@ -192,8 +248,8 @@ def known_relations(claims: Sequence[Claim], time_columns: Iterable[str]) -> Tab
     determines: set[tuple[str, str]] = set()
     formulas: dict[str, list[frozenset[str]]] = defaultdict(list)
     for claim in claims:
-        if claim.kind == "identity" and claim.raw.get("subject") == "order":
-            continue  # one column is never above the other: that gives neither from the other
+        if claim.kind == "identity" and claim.raw.get("subject") in NO_FORMULA:
+            continue
         names = [str(name) for name in claim.raw.get("columns") or ()]
         pair = (names[0], names[1]) if len(names) == 2 else None
         mutual = claim.kind in ("identity", "duplicate_columns") or claim.raw.get("subject") == "one_to_one"
@@ -201,7 +257,9 @@ def known_relations(claims: Sequence[Claim], time_columns: Iterable[str]) -> Tab
             formulas[names[0]].append(frozenset(names[1:]))
         if pair and claim.kind in ("functional_dependency", "identity", "duplicate_columns"):
             determines |= {pair, pair[::-1]} if mutual else {pair}
-    return Table(frozenset(time_columns), frozenset(determines), formulas)
+    times = frozenset(time_columns)
+    trends = {name: claim.strength for claim in claims if claim.kind == "trend" for name in claim.columns - times}
+    return Table(times, frozenset(measures), trends, frozenset(determines), formulas)
 
 
 def _index(by_kind: Mapping[str, Sequence[Claim]]) -> dict[tuple[str, str | None], list[Claim]]:

@@ -7,6 +7,7 @@ from typing import Any
 from insight_claims import FACTS, RELATIONS, SHAPES, Claim
 from insight_folding import fold, known_relations
 from insight_ranking import Ranked, rank, why
+from insight_structure import Structure
 from insight_suppression import suppressed
 
 from harness_core.sdk import SEVERITIES, PluginContext, PluginResult
@@ -32,8 +33,11 @@ def run(ctx: PluginContext) -> PluginResult:
     claims = [Claim(raw, q.get(raw["id"]), row_count) for raw in findings]
     discovered = [claim for claim in claims if claim.q_value is None or claim.q_value <= settings["alpha"]]
     silenced = suppressed(discovered, settings["suppressed"])
-    parents = fold(discovered, known_relations(discovered, _time_columns(ctx))) if settings["fold_symptoms"] else {}
-    worthy = [claim for claim in _worthy(discovered, parents, settings) if claim.id not in silenced]
+    structure = Structure.of(ctx.upstream)
+    relations = known_relations(discovered, structure.order_columns, structure.measures)
+    parents = fold(discovered, relations) if settings["fold_symptoms"] else {}
+    news = [claim for claim in discovered if not structure.explains(claim)]
+    worthy = [claim for claim in _worthy(news, parents, settings) if claim.id not in silenced]
     ranked = rank(worthy, _beneath(discovered, parents), settings["max_insights"])
     if not worthy:
         ranked = rank(
@@ -96,18 +100,9 @@ def _tests_made(metrics: Mapping[str, Any]) -> int:
     return made if isinstance(made, int) and not isinstance(made, bool) else 0
 
 
-def _profile(ctx: PluginContext) -> Mapping[str, Any]:
-    return ctx.upstream["profile_basic"].metrics if "profile_basic" in ctx.upstream else {}
-
-
 def _row_count(ctx: PluginContext) -> int | None:
-    count = _profile(ctx).get("row_count")
+    count = ctx.upstream["profile_basic"].metrics.get("row_count") if "profile_basic" in ctx.upstream else None
     return count if isinstance(count, int) else (ctx.dataset.row_count if ctx.datasets else None)
-
-
-def _time_columns(ctx: PluginContext) -> list[str]:
-    columns = _profile(ctx).get("columns") or []
-    return [str(column["name"]) for column in columns if column.get("role") == "time"]
 
 
 def _worthy(claims: Sequence[Claim], parents: Mapping[str, str], settings: Mapping[str, Any]) -> list[Claim]:
@@ -115,8 +110,8 @@ def _worthy(claims: Sequence[Claim], parents: Mapping[str, str], settings: Mappi
     by_id = {claim.id: claim for claim in claims}
     qualified = {claim.id for claim in claims if claim.id not in parents and _is_strong(claim, settings)}
     for claim in claims:
-        root = by_id[parents.get(claim.id, claim.id)]
-        if _is_severe(claim, settings) and (root is claim or not _is_mere_structure(root, claim)):
+        root = by_id.get(parents.get(claim.id, claim.id))
+        if root is not None and _is_severe(claim, settings) and (root is claim or not _is_mere_structure(root, claim)):
             qualified.add(root.id)
     return [claim for claim in claims if claim.id in qualified]
 

@@ -53,7 +53,8 @@ def orders(rows: int = 800) -> pa.Table:
 
 
 def closes(rows: int = 2500, months: int = 14) -> pa.Table:
-    """Postings by day; in the last three days of a month there are twice as many, and they take longer."""
+    """Postings by day, with when they were begun and done and which other one they belong to; in the last three days of a month
+    there are twice as many, and they take longer."""
     rng = np.random.default_rng(5)
     days = np.arange(np.datetime64("2023-01-01"), np.datetime64("2023-01") + months)
     left = ((days.astype("datetime64[M]") + 1).astype("datetime64[D]") - days).astype(int)
@@ -61,14 +62,20 @@ def closes(rows: int = 2500, months: int = 14) -> pa.Table:
     day = np.sort(rng.choice(len(days), rows, p=weight / weight.sum()))
     at = days[day].astype("datetime64[us]") + rng.integers(0, 86_400, rows).astype("timedelta64[s]").astype("timedelta64[us]")
     minutes = rng.lognormal(3, 0.6, rows) * np.where(left[day] <= 3, 1.8, 1.0)
-    return pa.table({"posted": at, "minutes": minutes, "amount": rng.normal(100, 20, rows)})
+    done = at + (90e6 * minutes).astype("timedelta64[us]")
+    number = 1000 + 3 * np.arange(rows)
+    other = np.where(rng.random(rows) < 0.01, 17, rng.choice(number, rows))
+    return pa.table(
+        {"id": number, "parent_id": other, "posted": at, "done": done, "minutes": minutes, "amount": rng.normal(100, 20, rows)}
+    )
 
 
 def readings(rows: int = 800) -> pa.Table:
-    """A sensor by the hour: a day's rhythm, a shift, a burst, spikes, NaN, both infinities, gaps that depend, and awkward columns."""
+    """A sensor by the hour: a day's rhythm, a shift, a standstill, spikes, NaN, both infinities, gaps that depend, and awkward columns."""
     rng = np.random.default_rng(6)
     hour = np.arange(rows)
     level = 20 + 5 * np.sin(hour * 2 * math.pi / 24) + np.where(hour > 500, 6.0, 0.0) + rng.normal(0, 1, rows)
+    level[600:636] = level[600]
     level[[17, 700]], level[40], level[41], level[42] = 400.0, math.nan, math.inf, -math.inf
     place = rng.choice(["Çeşme", "İzmir", "straße", "日本", "a b"], rows, p=[0.4, 0.3, 0.2, 0.07, 0.03])
     lost = (place == "İzmir") & (rng.random(rows) < 0.7)

@@ -18,7 +18,7 @@ from harness_core.adapters.db.events import ADD_EVENT, NEXT_EVENTS
 from harness_core.adapters.db.jobs import SqlJobs
 from harness_core.adapters.db.leases import END, RENEW, START_EXECUTION, START_RUN, claim_statement
 from harness_core.adapters.db.migrate import Migrations
-from harness_core.adapters.db.opening import ADD_JOB, OPEN_JOBS, STEPS
+from harness_core.adapters.db.opening import ADD_JOB, OPEN_JOBS, STEPS, TOOK
 from harness_core.adapters.db.runs import SqlRuns
 from harness_core.bootstrap import product_folder
 from harness_core.domain.errors import LeaseLost
@@ -128,6 +128,20 @@ def test_a_job_is_claimed_by_one_worker_only(state: State) -> None:
     state.submit("run_a", *CHAIN)
     assert state.claim(ME).execution_id == "run_a.ingest"
     assert state.jobs.claim(OTHER) is None
+
+
+def test_what_took_longest_before_is_begun_first(state: State) -> None:
+    """A run begins with what was long in the runs before it, so that no long plugin is left for the end; the first by name."""
+    side_by_side = (("a", "analysis", ()), ("b", "analysis", ()), ("c", "analysis", ()))
+    state.submit("run_a", *side_by_side)
+    for took_s in (1.0, 9.0, 4.0):
+        job = state.claim()
+        state.jobs.commit_execution(job, Commit(ExecutionStatus.OK, replace(state.attempt(job), wall_s=took_s)))
+    closing = state.claim()
+    state.jobs.begin_closing(closing)
+    state.jobs.commit_closing(closing, Closing(RunStatus.COMPLETED))
+    state.submit("run_b", *side_by_side)
+    assert [state.claim().execution_id for _ in side_by_side] == ["run_b.b", "run_b.c", "run_b.a"]
 
 
 def test_claiming_marks_run_and_execution_running(state: State) -> None:
@@ -446,6 +460,16 @@ def test_a_claim_is_answered_from_an_index(state: State, which: str) -> None:
         assert which == "one run's" or "TEMP B-TREE" not in plan, plan
 
 
+def test_what_took_how_long_is_asked_of_the_newest_runs_only(state: State) -> None:
+    """However many runs a home has kept: the index of the newest leads to a few, and these to their attempts."""
+    compiled = TOOK.on(state.database.engine.dialect)
+    with state.database.engine.connect() as connection:
+        values = tuple(compiled.values({}))
+        plan = " ".join(str(row[3]) for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {compiled.sql}", values))
+    assert "SCAN run USING INDEX ix_run_newest" in plan
+    assert "USING INDEX ix_attempt_run_id" in plan
+
+
 def test_the_statements_are_the_same_on_postgresql() -> None:
     """What is prepared is written over the tables in one language: another dialect needs no other code, and skips locked rows."""
     dialect = PGDialect()
@@ -453,5 +477,5 @@ def test_the_statements_are_the_same_on_postgresql() -> None:
     assert "FOR UPDATE SKIP LOCKED" in claim.sql
     given = {"worker": ME, "now": 1.0, "of_run": "r", "of_job": None, "new_lease_until": 2.0, "new_lease_boot_id": "b"}
     assert claim.values(given)["new_lease_until"] == 2.0
-    for statement in (RENEW, END, START_RUN, START_EXECUTION, NEXT_EVENTS, ADD_EVENT, CONCLUDE, ADD_ATTEMPT, ADD_JOB, STEPS):
+    for statement in (RENEW, END, START_RUN, START_EXECUTION, NEXT_EVENTS, ADD_EVENT, CONCLUDE, ADD_ATTEMPT, ADD_JOB, STEPS, TOOK):
         assert "?" not in statement.on(dialect).sql

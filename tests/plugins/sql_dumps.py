@@ -44,6 +44,17 @@ def read_dump(folder: Path, content: str | bytes, name: str = "dump.sql", **sett
     return ReadDump(path, **settings)
 
 
+def dataset_folders(answer: dict[str, Any], target: Path) -> dict[str, Path]:
+    """The tables that the plugin declared, moved to folders of dataset versions below ``target``, by role."""
+    folders = {}
+    for place, found in enumerate(answer["datasets"]):
+        folder = folders[found["role"]] = target / found["role"]
+        folder.mkdir(parents=True)
+        Path(answer["scratch"], "datasets", str(place), "data.parquet").rename(folder / "data.parquet")
+        (folder / "schema.json").write_text(json.dumps({"dataset_version_id": f"dv_{place}", **found}), encoding="utf-8")
+    return folders
+
+
 def json_of(path: Path) -> dict[str, Any]:
     return dict(json.loads(path.read_text("utf-8")))
 

@@ -26,7 +26,17 @@ def scores() -> Iterator[ModuleType]:
     sys.path.insert(0, str(FOLDER))
     yield importlib.import_module("conformal_scores")
     sys.path.remove(str(FOLDER))
-    del sys.modules["conformal_scores"]
+    sys.modules.pop("conformal_scores", None)
+
+
+@pytest.fixture(scope="module")
+def windows() -> Iterator[ModuleType]:
+    """The plugin's own module of windows, forgotten afterwards."""
+    sys.path.insert(0, str(FOLDER))
+    yield importlib.import_module("conformal_windows")
+    sys.path.remove(str(FOLDER))
+    for name in ("conformal_windows", "conformal_scores"):
+        sys.modules.pop(name, None)
 
 
 def examine(table: pa.Table, seed: int = 1, **settings: Any) -> dict[str, Any]:
@@ -101,9 +111,9 @@ def test_false_alarms_keep_their_rate_whatever_the_law(draw: str, scores: Module
         alarms = total = 0
         for seed in range(8):
             matrix = np.clip(np.column_stack([getattr(rng, draw)(size=1500) for _ in range(3)]), -8, 8)
-            references = scores.choose(lambda: iter([matrix]), np.eye(3), scores.by_hash, seed)  # noqa: B023
-            fold = scores.by_hash(0, scores.hashed(matrix, seed))
-            found = scores.p_values(references.scores(matrix, fold), fold)
+            chooser = scores.Chooser(scores.by_hash, seed)
+            fold = chooser.add(matrix)
+            found = scores.p_values(chooser.references(np.eye(3)).scores(matrix, fold), fold)
             alarms, total = alarms + int((found <= level).sum()), total + len(found)
         assert alarms <= level * total
         assert alarms >= level * total * 0.5
@@ -162,7 +172,78 @@ def test_a_stretch_that_runs_as_no_other_is_found(tmp_path: Path) -> None:
     assert all(2495 <= row <= 2535 for row in rows_of(answer))
     assert finding["statistics"]["time"].startswith("2024-01-27")
     assert finding["figure"]["marks"]
-    assert run_again(answer, table, tmp_path) == 1
+    assert run_again(answer, table, tmp_path) == 2
+
+
+@pytest.mark.parametrize("n", [1500, 4000])
+def test_a_day_without_its_rush_is_found(n: int, tmp_path: Path) -> None:
+    """Guards the comparison at the same point of a cycle: the quiet day holds nothing but what every night holds."""
+    rng = np.random.default_rng(3)
+    times, hour = np.datetime64("2024-01-01", "us") + np.arange(n) * np.timedelta64(900, "s"), np.arange(n) % 96 / 4
+    rush = (hour >= 8) & (hour < 18)
+    day = n // 96 // 2
+    values = np.where(rush & (np.arange(n) // 96 != day), 80.0, 20.0) + rng.normal(0, 2, n)
+    table = pa.table({"at": times, "load": values})
+    answer = examine(table)
+    (finding,) = answer["findings"]
+    assert "cycle of 96 values" in finding["statement"]
+    assert all(96 * day + 32 <= row <= 96 * day + 72 + 12 for row in rows_of(answer))
+    assert finding["statistics"]["count"] == 1
+    assert answer["metrics"]["searched"][0]["period"] == 96
+    assert run_again(answer, table, tmp_path) == 2
+
+
+def test_a_series_that_rests_at_one_value_is_searched() -> None:
+    """Guards the spread of series of which more than half is one number."""
+    rng = np.random.default_rng(4)
+    values = np.where(np.arange(3000) % 5 == 0, rng.normal(5, 0.5, 3000), 0.0)
+    values[1500:1540] = 9.0
+    table = pa.table({"at": np.datetime64("2024-01-01", "us") + np.arange(3000) * np.timedelta64(1, "m"), "load": values})
+    answer = examine(table)
+    assert 1500 <= answer["findings"][0]["statistics"]["row_index"] <= 1552
+
+
+def test_infinite_values_within_an_odd_stretch_are_left_out_of_what_is_said() -> None:
+    """Guards the range that is told against infinities, which JSON cannot hold."""
+    times, values = series()
+    values[2500:2510] = 5.0 * (-1.0) ** np.arange(10)
+    values[2505] = np.inf
+    (finding,) = examine(pa.table({"at": times, "load": values}))["findings"]
+    assert "its values are from " in finding["statement"]
+
+
+def test_a_run_of_missing_values_is_not_odd() -> None:
+    """Guards against taking what stands in for missing values, one number throughout, for a stretch that never moved."""
+    rng, n = np.random.default_rng(8), 3000
+    times = np.datetime64("2024-01-01", "us") + np.arange(n) * np.timedelta64(900, "s")
+    values = 100 * (-1.0) ** np.arange(n) + rng.normal(0, 1, n)
+    values[1500:1530] = np.nan
+    assert examine(pa.table({"at": times, "load": values}))["status"] == "na"
+
+
+def test_distances_of_windows_are_those_by_hand(windows: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Guards both quick ways to the nearest window against comparing every pair, and that few references leave none too near."""
+    rng, width, n, period = np.random.default_rng(5), 4, 700, 60
+    whole = np.rint(rng.normal(0, 256, n))
+    padded = np.concatenate([np.full(width - 1, whole[0]), whole])
+    rows = np.array([padded[k : k + width] for k in range(n)])
+    squared = ((rows[:, None, :] - rows[None, :, :]) ** 2).sum(axis=2)
+    lag = np.abs(np.arange(n)[:, None] - np.arange(n)[None, :])
+    free = np.where(lag >= 4 * width, squared, np.inf)
+    assert (windows.anywhere(whole, width, 1) == free.min(axis=1)).all()
+    at_point = (np.minimum(lag % period, period - lag % period) <= width) & (lag >= period - width)
+    assert (windows.in_phase(whole, width, period) == np.where(at_point, squared, np.inf).min(axis=1)).all()
+    monkeypatch.setattr(windows, "COMPARISONS", 0)
+    few = windows.anywhere(whole, width, 1)
+    chosen = windows._references(n, 1)
+    assert len(chosen) == 256
+    assert (few == free[:, chosen].min(axis=1)).all()
+
+
+def test_events_have_one_peak_each(windows: ModuleType) -> None:
+    """Guards against one event told as two where it lies on the border of two stretches."""
+    peaks, largest = np.array([3, 11, 12, 35, 40]), np.array([1.0, 5.0, 4.0, 2.0, 2.0])
+    assert windows.events(peaks, largest, 10).tolist() == [1, 3]
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.9, 0.99])

@@ -148,3 +148,43 @@ def test_huge_values_are_charted_without_overflow() -> None:
     answer = run_plugin(PLUGINS / NAME, {"v": list(np.random.default_rng(1).normal(size=80) * 1e150)})
     assert answer["status"] in {"ok", "na"}
     assert answer["metrics"]["charts"][0]["points"] == 80
+
+
+def stuck(at: int, length: int) -> dict[str, Any]:
+    """A measure with a daily wave that repeats its value in ``length`` rows from ``at`` on, and one that never does."""
+    rng = np.random.default_rng(8)
+    wave = 20 + 3 * np.sin(np.arange(2000) * 2 * np.pi / 24)
+    level, calm = (np.round(wave + rng.normal(0, 1, 2000), 1) for _ in range(2))
+    level[at : at + length] = level[at]
+    return {"at": days(2000), "level": level, "calm": calm}
+
+
+def still(answer: dict[str, Any]) -> list[dict[str, Any]]:
+    return [finding for finding in answer["findings"] if finding["subject"] == "still"]
+
+
+@pytest.mark.parametrize("length", [15, 120])
+def test_a_sensor_that_stands_still_is_found(length: int, tmp_path: Path) -> None:
+    """Guards the longest run: told with its place, its value and its length, as stock DuckDB finds them."""
+    table = stuck(700, length)
+    (finding,) = still(analysed(NAME, table))
+    assert finding["columns"] == ["level", "at"]
+    assert finding["severity"] == "warning"
+    assert finding["statistics"]["row_index"] in (699, 700)
+    assert f"in {finding['statistics']['count']:,} rows one after the other" in finding["statement"]
+    assert length <= finding["statistics"]["count"] <= length + 2
+    assert_evidence_holds(analysed(NAME, table), table, tmp_path)
+
+
+def test_values_that_often_repeat_do_not_stand_still() -> None:
+    """Guards against rest taken for a fault: nights at nought, whole numbers, slow steps, and values drawn at random."""
+    rng = np.random.default_rng(3)
+    hours = np.arange(2000)
+    table = {
+        "at": days(2000),
+        "sun": np.round(np.maximum(0, np.sin(hours * 2 * np.pi / 24)) * rng.uniform(5, 9, 2000), 2),
+        "count": rng.poisson(1.5, 2000),
+        "battery": np.round(4.2 - hours / 4000, 2),
+        "noise": np.round(rng.normal(size=2000), 2),
+    }
+    assert still(analysed(NAME, table)) == []

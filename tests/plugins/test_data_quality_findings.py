@@ -394,3 +394,52 @@ def test_a_code_that_looks_like_a_word_for_missing_is_a_code():
     assert not found({"region": regions}, "sentinel")
     (finding,) = found({"region": with_values(regions, [4, 5], "unknown")}, "sentinel")
     assert rows_of(finding) == [4, 5]
+
+
+def test_few_negative_numbers_where_things_are_counted():
+    """A stock below nought is told with its rows; a balance, many returns, and one mark for missing are not."""
+    draw = draws()
+    counts = draw.poisson(40, ROWS)
+    stock, returned, marked = counts.copy(), counts.copy(), counts.copy()
+    stock[[7, 70, 700]] = [-3, -12, -5]
+    returned[: ROWS // 10] *= -1
+    marked[5:9] = -1
+    table = pa.table({
+        "stock_on_hand": draw.normal(size=ROWS), "quantity": stock, "returned_qty": returned, "hours": marked,
+        "balance": draw.normal(90, 40, ROWS).round(2),
+    })  # fmt: skip
+    told = [f for f in check(table)["findings"] if f["subject"] == "negative"]
+    assert [f["columns"] for f in told] == [["quantity"]]
+    assert told[0]["statement"] == '"quantity" is below 0 in 3 of 4,000 rows (0.075 %), down to -12; all others are 0 or more.'
+    assert rows_of(told[0]) == [7, 70, 700]
+
+
+def test_dates_in_two_ways_of_writing():
+    """A text column of dates that are written in two ways is said not to be readable as dates; one way is no fault."""
+    day = np.array([f"2024-{1 + k % 12:02d}-{1 + k % 28:02d}" for k in range(ROWS)])
+    other = np.array([f"{text[8:]}/{text[5:7]}/{text[:4]}" for text in day])
+    mixed = np.where(np.arange(ROWS) % 10 == 0, other, day)
+    answer = check(pa.table({"one": day.tolist(), "two": mixed.tolist()}))
+    (finding,) = (f for f in answer["findings"] if f["subject"] == "date forms")
+    assert finding["columns"] == ["two"]
+    assert "3,600 like 2024-01-01 and 400 like " in finding["statement"]
+    assert rows_of(finding)[:2] == [0, 10]
+    assert assert_numbers_have_evidence(answer) > 0
+
+
+def test_addresses_that_are_none():
+    """Of a column of e-mail addresses those without the form of one are told with their rows."""
+    mails = [f"user{k}@example.com" for k in range(ROWS)]
+    mails[30] = "user30example.com"
+    mails[31] = "user31@"
+    (finding,) = (f for f in check(pa.table({"mail": mails, "x": draws().normal(size=ROWS)}))["findings"] if f["subject"] == "form")
+    assert finding["statement"].startswith('3,998 of 4,000 values of "mail" have the form of an e-mail address; 2 values')
+    assert rows_of(finding) == [30, 31]
+
+
+def test_a_tax_of_two_rates_is_part_of_the_rule():
+    """Two rates of a tax are enough to say how the gross amount comes about."""
+    draw = draws()
+    net, vat = draw.uniform(5, 500, ROWS).round(2), draw.choice([0.07, 0.19], ROWS)
+    told = found(pa.table({"net": net, "vat": vat, "gross": (net * (1 + vat)).round(2)}), "identity", "gross", "net", "vat")
+    assert [f["title"] for f in told] == ['"gross" = "net" × (1 + "vat")']

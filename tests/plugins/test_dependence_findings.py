@@ -68,12 +68,15 @@ def test_the_planted_pairs_are_found_and_no_others(answer: dict[str, Any]) -> No
 
 
 def test_each_shape_has_its_sentence(answer: dict[str, Any]) -> None:
-    """Guards the words: falling, highest in the middle, highest in a group, over-represented together."""
+    """Guards the words: falling, highest in the middle, highest in a group, more often in a group."""
     found = told(answer)
     assert '"line" falls with "x": Spearman\'s rank correlation -0.7' in found[frozenset({"x", "line"})]["statement"]
     assert '"effect" is highest in the middle of "dose"' in found[frozenset({"dose", "effect"})]["statement"]
     assert 'where "shop" is O\'Hara' in found[frozenset({"shop", "price"})]["statement"]
-    assert '"colour" blue and "size" large occur together' in found[frozenset({"colour", "size"})]["statement"]
+    assert (
+        '"size" is small most often, in 51.2 % of the rows where "colour" is red'
+        in found[frozenset({"colour", "size"})]["statement"]
+    )
 
 
 def test_every_number_comes_from_a_query(answer: dict[str, Any], tmp_path: Path) -> None:

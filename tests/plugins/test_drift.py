@@ -251,3 +251,34 @@ def test_distances_by_hand() -> None:
     assert jensen_shannon(np.array([1.0, 2.0]), np.array([2.0, 4.0])) == 0.0
     p, q = np.array([60.5, 40.5]) / 101, np.array([50.5, 50.5]) / 101
     assert population_stability(np.array([60.0, 40.0]), np.array([50.0, 50.0])) == pytest.approx(((q - p) * np.log(q / p)).sum())
+
+
+def year_part(first: str, count: int, shift: float) -> pa.Table:
+    rng = np.random.default_rng(17)
+    at = np.datetime64(first) + np.arange(count) * np.timedelta64(1, "h")
+    return pa.table({"at": pa.array(at.astype("datetime64[us]")), "sold": rng.normal(shift, 1, count)})
+
+
+def test_versions_of_other_months_are_said_to_differ_by_season(tmp_path: Path) -> None:
+    """Guards like with like: a spring beside a winter may differ by that alone; two springs may not."""
+    old = {"old": version(tmp_path / "winter", year_part("2025-01-01", 1500, 0), "2" * 64)}
+    answer = drift(year_part("2025-04-01", 1500, 0.8), old, earlier_inputs=[{"sha256": "2" * 64, "filename": "q1.csv"}])
+    finding = next(item for item in answer["findings"] if item["columns"] == ["sold"] and "earlier file" in item["subject"])
+    assert "other months of the year" in finding["statement"]
+    assert "from 2025-01-01 to 2025-03-04" in finding["statement"]
+    assert assert_numbers_have_evidence(answer) > 0
+    old = {"old": version(tmp_path / "spring", year_part("2024-04-01", 1500, 0), "3" * 64)}
+    same = drift(year_part("2025-04-01", 1500, 0.8), old, earlier_inputs=[{"sha256": "3" * 64, "filename": "q2.csv"}])
+    assert all("months" not in item["statement"] for item in same["findings"])
+
+
+def test_small_files_are_compared_with_their_earlier_version(tmp_path: Path) -> None:
+    """Guards --against below eighty rows: columns always, values from thirty rows on each side on, and what was not done is said."""
+    names = {"a": 0.0, "b": 2.5}
+    rng = np.random.default_rng(8)
+    old, new = (pa.table({name: rng.normal(shift * later, 1, 40) for name, shift in names.items()}) for later in (0, 1))
+    earlier = {"old": version(tmp_path / "old", old.append_column("gone", pa.array([1] * 40)), "4" * 64)}
+    answer = drift(new, earlier, earlier_inputs=[{"sha256": "4" * 64}])
+    assert [item["columns"] for item in answer["findings"]] == [["gone"], ["b"]]
+    few = drift(new.slice(0, 12), earlier, earlier_inputs=[{"sha256": "4" * 64}])
+    assert "fewer than 30 rows" in few["summary"]

@@ -113,7 +113,7 @@ CELLS: dict[str, Callable[[random.Random], tuple[str, str]]] = {
     "computed": lambda draw: ("", f'<f t="shared" si="0"/><v>{_number(draw)}</v>'),
     "inline": lambda draw: (' t="inlineStr"', f"<is><t>{draw.choice(['x', 'NA', 'a &amp; b', '', '2024-01-05'])}</t></is>"),
     "spaced": lambda draw: (' t="inlineStr"', f'<is><t xml:space="preserve">{draw.choice([" x", "n/a ", " "])}</t></is>'),
-    "error": lambda draw: (' t="e"', "<v>#N/A</v>"),
+    "error": lambda draw: (' t="e"', f"<v>{draw.choice(['#N/A', '#DIV/0!', '#REF!'])}</v>"),
     "no value": lambda draw: (' s="2"', ""),
 }
 ODD: dict[str, str] = {
@@ -224,6 +224,100 @@ def test_settings_mean_the_same(reader: ModuleType, tmp_path: Path, chosen: dict
     rows = _rows(random.Random(5), [["whole"], ["shared"], ["day"], ["number"]], 600)
     quick, general, _ = both(reader, package(tmp_path / "set.xlsx", rows), tmp_path, **chosen)
     assert quick == general
+
+
+ENDS: dict[str, tuple[str | None, tuple[float, float], tuple[int, ...]]] = {
+    "a total": ("Total", (1, 1), ()),
+    "a total with a mean": ("Grand total:", (1, 0.25), ()),
+    "no total": ("Total", (3, 7), ()),
+    "a sum without a word": (None, (1, 1), ()),
+    "remarks behind a blank row": ("Total", (1, 1), (2, 3)),
+    "a remark": ("north", (1, 0.25), (1,)),
+    "many remarks": ("north", (1, 0.25), tuple(range(2, 30))),
+}
+
+
+@pytest.mark.parametrize("count", [2, 40, 900])
+@pytest.mark.parametrize("name", sorted(ENDS))
+def test_the_end_of_a_table_is_the_same(reader: ModuleType, tmp_path: Path, name: str, count: int) -> None:
+    """Totals and remarks are told alike by both readers, wherever the pieces of the sheet begin, and only where they are."""
+    sys.modules["sheet_package"].PIECE_BYTES = 5_000  # type: ignore[attr-defined]
+    word, factors, remarks = ENDS[name]
+    draw, rows = random.Random(count), [HEADER.replace("</row>", '<c r="D1" t="str"><v>three</v></c></row>')]
+    amounts = [[draw.randrange(1, 10**5) / 100, draw.randrange(1, 90)] for _ in range(count)]
+    totals = [factor * sum(values) for factor, values in zip(factors, zip(*amounts, strict=True), strict=True)]
+    labels = [*(f"item {place % 7}" for place in range(count)), word]
+    for place, (label, values) in enumerate(zip(labels, [*amounts, totals], strict=True)):
+        texts = f'<c r="B{place + 2}" t="str"><v>{label}</v></c>' if label else ""
+        cells = "".join(f'<c r="{column}{place + 2}"><v>{value}</v></c>' for column, value in zip("CD", values, strict=True))
+        rows.append(f'<row r="{place + 2}">{texts}{cells}</row>')
+    rows += [f'<row r="{count + 2 + n}"><c r="B{count + 2 + n}" t="str"><v>Source: {n}</v></c></row>' for n in remarks]
+    quick, general, given_up = both(reader, package(tmp_path / "end.xlsx", "".join(rows)), tmp_path)
+    assert quick == general
+    assert not given_up
+    repairs = {repair["code"]: repair for repair in quick[0][0][3]}
+    is_total = count > 2 and name not in ("no total", "a remark", "many remarks")
+    assert ("total_row" in repairs) == is_total
+    assert repairs.get("trailer_lines", {"count": 0})["count"] == (0 if count == 2 or len(remarks) > 11 else len(remarks))
+
+
+SHARED_ITEMS = {
+    "plain": "<si><t>a &amp; b</t></si>",
+    "rich": '<si><r><t>a</t></r><r><rPr><b/></rPr><t xml:space="preserve"> b</t></r></si>',
+    "phonetic": '<si><t>東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh><phoneticPr fontId="1"/></si>',
+    "empty": "<si><t/></si>",
+    "no text": "<si/>",
+    "blanks": "<si><t> a </t></si>",
+    "an escaped sign": "<si><t>a_x000D_b</t></si>",
+    "an entity": "<si><t>a&#10;b</t></si>",
+    "a larger sign": "<si><t>a > b</t></si>",
+    "spread out": "<si>\n  <t>a</t>\n</si>",
+    "another attribute": '<si><t xml:space="default">a</t></si>',
+    "many": "".join(f"<si><t>text {n}</t></si>" for n in range(5000)),
+}
+
+
+@pytest.mark.parametrize("name", sorted(SHARED_ITEMS))
+def test_shared_texts_are_the_same(reader: ModuleType, tmp_path: Path, name: str) -> None:
+    """However a shared text is written, both readers show the same one, and the quick one does not give up for it."""
+    sys.modules["sheet_package"].PIECE_BYTES = 5_000  # type: ignore[attr-defined]
+    items = f'<si><t>x</t></si>{SHARED_ITEMS[name]}<si><t xml:space="preserve"> y</t></si>'
+    count = items.count("<si")
+    rows = "".join(
+        f'<row r="{n + 2}"><c r="B{n + 2}"><v>{n}</v></c><c r="C{n + 2}" t="s"><v>{n}</v></c></row>' for n in range(count)
+    )
+    path = package(tmp_path / "shared.xlsx", HEADER + rows)
+    with zipfile.ZipFile(path) as whole:
+        parts = {part: whole.read(part) for part in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as out:
+        for part, data in parts.items():
+            out.writestr(part, f'<sst xmlns="{MAIN}">{items}</sst>'.encode() if "sharedStrings" in part else data)
+    quick, general, given_up = both(reader, path, tmp_path)
+    assert quick == general
+    assert quick[0][0][0]["two"][-1] == " y"
+    assert not given_up
+
+
+@pytest.mark.parametrize("merged", ["B1:C1", "B1:B2", "B5:C5", "B5:B9"])
+def test_merged_cells_are_the_same(reader: ModuleType, tmp_path: Path, merged: str) -> None:
+    """Only cells that are merged downwards within the table ask for the general reader, which repeats their labels."""
+    rows = HEADER + "".join(
+        f'<row r="{n}"><c r="B{n}" t="str"><v>b</v></c><c r="C{n}"><v>{n}</v></c></row>'
+        if n not in (2, 6, 7, 8)
+        else f'<row r="{n}"><c r="C{n}"><v>{n}</v></c></row>'
+        for n in range(2, 40)
+    )
+    path = package(tmp_path / "merged.xlsx", rows)
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as out:
+        for name, data in parts.items():
+            ends = f'</sheetData><mergeCells count="1"><mergeCell ref="{merged}"/></mergeCells>'.encode()
+            out.writestr(name, data.replace(b"</sheetData>", ends) if "sheet1" in name else data)
+    quick, general, given_up = both(reader, path, tmp_path)
+    assert quick == general
+    assert given_up == (merged == "B5:B9")
+    assert ("merged_cells" in {repair["code"] for repair in quick[0][0][3]}) == (merged == "B5:B9")
 
 
 def test_a_sheet_that_is_cut_off_is_refused(reader: ModuleType, tmp_path: Path) -> None:

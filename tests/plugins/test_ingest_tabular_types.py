@@ -50,6 +50,9 @@ def read_column(folder: Path, texts: list[str], **chosen: Any) -> tuple[dict[str
         (["1.234,56", "12,5", "-1.000.000,0"], "float", [1234.56, 12.5, -1000000.0]),
         (["1,234", "12,345,678", "5"], "integer", [1234, 12345678, 5]),
         (["0,123", "1,234"], "float", [0.123, 1.234]),
+        (["1 341,2", "580,8", "-1 002 341,0"], "float", [1341.2, 580.8, -1002341.0]),
+        (["1'341", "580", "1'002'341"], "integer", [1341, 580, 1002341]),
+        (["1\u202f341.25", "580"], "float", [1341.25, 580.0]),
     ],
 )  # fmt: skip
 def test_values_are_converted(tmp_path: Path, texts: list[str], expected: str, values: list[Any]) -> None:
@@ -66,6 +69,7 @@ def test_values_are_converted(tmp_path: Path, texts: list[str], expected: str, v
         ["-0", "1"], ["inf", "1.5"], ["1,234", "5,678"], ["01/02/2024", "03/04/2024"], ["2024-02-30", "2024-02-01"],
         ["25:00", "24:00"],
         ["2024-02-01T10:00:00Z", "2024-02-01T10:00:00"], ["2024-02-01 10:00:00.1234567", "2024-02-01 10:00:00"], ["yes", "no"],
+        ["212 555 123", "413 555 987"], ["1 341,2", "1 5"], ["1 341", "1\u00a0341 000"],
         ["007.5", "1.5"], ["infinity", "2024-01-01"], ["1.5", "1,5"], ["1.2.3", "1.2"], ["5 kg", "6 kg"], ["", ""],
     ],
 )  # fmt: skip
@@ -95,6 +99,27 @@ def test_one_day_beyond_twelve_settles_the_order(tmp_path: Path) -> None:
     assert "day-month-year and as month-day-year" in column["note"]
     column, found, _ = read_column(tmp_path, ambiguous[:200], date_order="mdy")
     assert (column["type"], found[1]) == ("date", datetime.date(2024, 1, 2))
+
+
+def test_days_written_as_one_number(tmp_path: Path) -> None:
+    """Numbers of eight digits are dates where at least five different ones are, and whole numbers as soon as one row is no day."""
+    days = [f"202401{day:02}" for day in range(1, 29)]
+    column, found, _ = read_column(tmp_path, [*days, "NA"])
+    assert (column["type"], found[0], found[-1]) == ("date", datetime.date(2024, 1, 1), None)
+    for late in ("20241301", "2024111", "20240230"):
+        column, found, _ = read_column(tmp_path, [*days * 1_000, late])
+        assert (column["type"], found[0], found[-1]) == ("integer", 20240101, int(late))
+    assert read_column(tmp_path, days[:4])[0]["type"] == "integer"
+    assert read_column(tmp_path, days, types={"x": "integer"})[1] == [int(day) for day in days]
+    assert read_column(tmp_path, days, date_order="dmy")[0]["type"] == "integer"
+
+
+def test_words_for_nothing_among_numbers(tmp_path: Path) -> None:
+    """Words for a missing value are null in a column of numbers and told with their count; among words they stay."""
+    column, found, repairs = read_column(tmp_path, ["1.5", "#NULL!", "unknown", "..", "3"])
+    assert (column["type"], found) == ("float", [1.5, None, None, None, 3.0])
+    assert [repair["count"] for repair in repairs if repair["code"] == "null_tokens"] == [3]
+    assert read_column(tmp_path, ["red", "unknown", ".."])[1] == ["red", "unknown", ".."]
 
 
 def test_null_tokens_are_counted(tmp_path: Path) -> None:

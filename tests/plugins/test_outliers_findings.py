@@ -108,6 +108,20 @@ def test_rosners_published_outliers_are_the_three() -> None:
     assert finding["statistics"]["p_value"] == pytest.approx(0.0429, abs=5e-3)
 
 
+def test_what_a_normal_column_cannot_have_is_told_for_sure() -> None:
+    """Guards Rosner's test in larger columns: three far values beside normal ones, and none where the tails are heavy or it is near."""
+    rng = np.random.default_rng(7)
+    values = rng.normal(100, 15, 800)
+    values[[5, 300, 700]] += 15 * 8
+    (finding,) = outliers({"x": values})["findings"]
+    assert (finding["statistics"]["count"], finding["severity"]) == (3, "notice")
+    assert rows_of(finding) == {5, 300, 700}
+    assert finding["statistics"]["p_value"] < 1e-6
+    near = np.append(rng.normal(size=799), 4.9)
+    heavy = [rng.standard_t(5, 800) for _ in range(40)]
+    assert outliers({"near": near, **{f"t{k}": column for k, column in enumerate(heavy)}})["reason_code"] == "no_outliers"
+
+
 def test_heavy_tails_are_no_list_of_outliers() -> None:
     """Guards the tail awareness: a column where the boxplot would name hundreds of values yields none."""
     values = np.random.default_rng(8).standard_t(3, 20_000)

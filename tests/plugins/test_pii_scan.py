@@ -120,6 +120,16 @@ def test_towns_alone_are_nobodys_data() -> None:
     assert scan(table)["reason_code"] == "none_recognised"
 
 
+def test_places_by_whatever_name_they_are_written() -> None:
+    """Guards names such as StateFull and country_code, which are a state and a country; where goods come from is nobody's home."""
+    table = planted()
+    places = ["Ulm", "Kiel", "Bonn"]
+    for name in ("StateFull", "country_code", "Country", "country_of_origin", "order_state"):
+        table = table.append_column(name, pa.array([places[k % 3] for k in range(table.num_rows)]))
+    found = {entry["name"] for entry in scan(table)["metrics"]["columns"] if entry["kind"] == "location"}
+    assert found == {"city", "StateFull", "country_code", "Country"}
+
+
 def test_confidence_grows_with_what_speaks_for_it(answer: dict[str, Any]) -> None:
     """Guards the confidence: form with check digits and a telling name above the form alone, above a name alone."""
     sure = {entry["name"]: entry["confidence"] for entry in answer["metrics"]["columns"]}

@@ -3,6 +3,8 @@
 import datetime
 import json
 import math
+import re
+import shutil
 from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
@@ -257,6 +259,13 @@ def test_shapes_of_letters_without_case_and_beyond_ascii():
             "uuid",
         ),
         (["+49 30 1234567", "(030) 123 4567", "+1 555-123-4567"], "phone"),
+        (["12 Jun 1998", "Monday, 7 May 2018", "March 3rd, 2020"], "date"),
+        (["6/3/15 1:00", "12 Jun 1998 - 14:30", "Fri Oct 16 00:00:00 UTC 2015"], "timestamp"),
+        (["2,683,000", "754", "(1,200)"], "decimal_number"),
+        (["5.25 oz", "188 grams", "18 - 24 years old"], "quantity"),
+        (["$395K", "$1.2 million", "€ 40"], "currency"),
+        (["['a', 'b']", "[1, 2, 3]", '{"a": 1}'], "list"),
+        (["example.com/a", "www.b.org", "c.co.uk"], "url"),
     ],
 )
 def test_semantic_types_of_text(values, semantic):
@@ -264,6 +273,59 @@ def test_semantic_types_of_text(values, semantic):
     column = columns({"field": [*(values * 10), "?"]})["field"]
     assert column["semantic_type"] == semantic
     assert column["semantic_share"] == pytest.approx(30 / 31)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [["jump;fly", "fly", "hide;jump;fly"], ["red, blue", "red", "blue, green, red"], [f"[{'1, ' * k}2]" for k in range(200)]],
+)
+def test_lists_in_one_cell(values):
+    """Several items in a cell are a list, with cells of one item among them, and however long they are."""
+    column = columns({"field": values * 10})["field"]
+    assert (column["semantic_type"], column["semantic_share"]) == ("list", 1.0)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"{k:05}" for k in range(900)],  # leading zeros: a code, and no number
+        [f"{k}{'ABCDEFGHJ'[k % 9]}" for k in range(900)],  # letters that are no units
+        [f"{k} Main Street, Springfield" for k in range(900)],  # always two parts: an address, and no list
+    ],
+)
+def test_codes_and_addresses_are_neither_numbers_nor_lists(values):
+    """Forms are not read into codes and addresses."""
+    assert columns({"field": values})["field"]["semantic_type"] in {"identifier", "code", "short_text"}
+
+
+def test_words_for_nothing_do_not_hide_a_form():
+    """A form is judged over the values that say something; the share is that of all rows."""
+    column = columns({"field": ["12 %", "7 %", "######", "not found", "unknown"] * 8})["field"]
+    assert (column["semantic_type"], column["semantic_share"]) == ("percentage", 0.4)
+
+
+def test_names_are_told_from_sentences():
+    """Short texts that hardly repeat are no prose; long ones are, even where they come back as the values of a category."""
+    names = [f"Harbour {k} Trading House" for k in range(60)]
+    remarks = [f"The delivery {k} was late because the lorry broke down twice." for k in range(60)]
+    found = columns({"name": names, "remark": remarks, "note": [remarks[k % 6] + remarks[k % 2] for k in range(60)]})
+    assert [found[name]["semantic_type"] for name in ("name", "remark", "note")] == ["short_text", "free_text", "free_text"]
+    assert found["note"]["role"] == "category"
+
+
+def test_expressions_mean_the_same_to_python_and_to_the_engine(monkeypatch):
+    """Every form is recognised by the engine that counts it exactly where it is by Python, which chooses it."""
+    monkeypatch.syspath_prepend(str(PLUGIN))
+    import profile_forms
+
+    texts = [
+        "2024-01-05", "1.2.24", "7 May 2018", "Oct. 3rd, 2020", "6/3/15 1:00 PM GMT+5", "2024-01-05T10:00:00Z", "1 341,2", "1\u202f341",
+        "1'341.5", "(1,234)", "12-", "$4,85,873", "€ 3 Mio", "3 m²", "5 km/h", "18 to 24 years", "+3 °C", "12,5 %", "a.b.co", "[]",
+        "a;b", "x" * 50, "é", "\u00a0", "01234", "-.5", "5.", "1.234.567", "", "10:15 a.m.", "2024-07", "5 k", "5 kg/m²", "½", "٣",
+    ]  # fmt: skip
+    for semantic, expression in profile_forms.EXPRESSIONS:
+        by_engine = duckdb.execute("SELECT [regexp_full_match(t, ?) FOR t IN ?]", [expression, texts]).fetchall()[0][0]
+        assert by_engine == [re.fullmatch(expression, text) is not None for text in texts], semantic
 
 
 def test_words_for_yes_and_no_are_a_flag():
@@ -302,3 +364,19 @@ def test_order_and_shapes_hold_across_batches():
     broken = columns({"c": [*names, "000000"]})["c"]
     assert broken["is_sorted"] is None
     assert broken["patterns"] == [{"pattern": "999999", "count": 65_537}]
+
+
+def test_two_threads_say_what_one_says(tmp_path):
+    """A large table is shared by two threads, which see the same columns in the same order, and read as many rows."""
+    draw, n = np.random.default_rng(9), 500_000
+    names = pa.array(["North", "South", "Müller"]).dictionary_encode().dictionary
+    wide = {f"m{k}": draw.normal(size=n).round(2) for k in range(14)}
+    table = pa.table({"region": names.take(pa.array(draw.integers(0, 3, n))), **wide, "n": np.arange(n)})
+    alone = tmp_path / "profile_basic"
+    shutil.copytree(PLUGIN, alone)
+    source = (alone / "plugin.py").read_text(encoding="utf-8")
+    assert "WORTH_SHARING = 500_000 " in source
+    (alone / "plugin.py").write_text(source.replace("WORTH_SHARING = 500_000 ", "WORTH_SHARING = 500_001 "), encoding="utf-8")
+    dataset = write_dataset(tmp_path / "data", table)
+    by_two, by_one = (run_plugin(folder, datasets={"data": dataset}) for folder in (PLUGIN, alone))
+    assert canonical_bytes(by_two["metrics"]) == canonical_bytes(by_one["metrics"])

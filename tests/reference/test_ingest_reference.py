@@ -161,24 +161,34 @@ def test_encodings(data: Path) -> None:
 def test_workbooks_against_excel(data: Path) -> None:
     """Cells stand where Excel's own export has them, with the same values but for their format."""
     folder = data / "05-xlsx"
-    places: Counter[str] = Counter()
+    places: dict[str, Counter[str]] = {"XLSX and XLSM": Counter(), "others": Counter()}
     for entry in json.loads((folder / "sheetjs_manifest.json").read_text("utf-8")):
         path = folder / entry["file"]
         if path.exists():
             for name in set(entry["golden"]) - {MISPLACED}:
-                places += _compare(path, folder / name)
-    precision, recall = places["hit"] / max(1, places["found"]), places["hit"] / max(1, places["expected"])
-    f1 = 2 * precision * recall / max(1e-9, precision + recall)
-    say(f"\nWorkbooks: filled cells F1 {f1:.4f}, equal values {places['equal'] / max(1, places['hit']):.4f}")
-    say(f"  unread {places['unread']}; {MISPLACED} left out, whose golden file is of another workbook")
-    say("  anchors: openpyxl on 33 workbooks 1 failure, 0.994 and 0.888")
-    assert f1 >= 0.98
+                places["XLSX and XLSM" if path.suffix in (".xlsx", ".xlsm") else "others"] += _compare(path, folder / name)
+    for kind, count in places.items():
+        equal, shown = (count[key] / max(1, count["hit"]) for key in ("equal", "shown"))
+        say(
+            f"\n{kind}: {count['expected']} filled cells, F1 {_f1(count):.4f}, equal values {equal:.4f}, or equal as shown {shown:.4f}"
+        )
+    say(f"  {MISPLACED} left out, whose golden file is of another workbook; the others are mostly samples of number formats")
+    say("  anchors: openpyxl on 33 XLSX and XLSM 1 failure, 0.994 and 0.888")
+    usual, rest = places.values()
+    assert not usual["unread"] + rest["unread"]
+    assert _f1(usual) >= 0.994
+    assert _f1(rest) >= 0.99
+    assert usual["equal"] >= 0.95 * usual["hit"]
+    assert rest["shown"] >= 0.95 * rest["hit"]
+
+
+def _f1(count: Counter[str]) -> float:
+    return 2 * count["hit"] / max(1, count["found"] + count["expected"])
 
 
 def _compare(path: Path, golden: Path) -> Counter[str]:
     index = int(golden.name.split(".")[-2])
-    text = golden.read_text("utf-8-sig", "replace").splitlines(keepends=True)
-    expected = [row for row in ([value.strip() for value in row] for row in csv.reader(text)) if any(row)]
+    expected = [row for row in ([value.strip() for value in row] for row in csv.reader(_exported(golden))) if any(row)]
     wanted = {(row, column): value for row, values in enumerate(expected) for column, value in enumerate(values) if value}
     answer, tables = ingest(path, sheet=index, header=False)
     if not tables:
@@ -187,9 +197,20 @@ def _compare(path: Path, golden: Path) -> Counter[str]:
     dataset = answer["datasets"][0]
     aside = next((repair["count"] for repair in dataset["repairs"] if repair["code"] == "preamble_lines"), 0)
     found = _placed(tables[0], dataset["reading"]["first_column"], aside)
-    hits = wanted.keys() & found.keys()
-    equal = sum(_same(wanted[place], found[place]) for place in hits)
-    return Counter(expected=len(wanted), found=len(found), hit=len(hits), equal=equal)
+    hits = [(wanted[place], found[place].strip()) for place in wanted.keys() & found.keys()]
+    equal = [_same(*pair) for pair in hits]
+    shown = sum(is_equal or _same_as_shown(*pair) for is_equal, pair in zip(equal, hits, strict=True))
+    return Counter(expected=len(wanted), found=len(found), hit=len(hits), equal=sum(equal), shown=shown)
+
+
+def _exported(golden: Path) -> list[str]:
+    """The lines of an export, which Excel wrote in UTF-8, or on a Mac or under Windows without saying so."""
+    content = golden.read_bytes()
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("mac_roman" if b"\xc9" in content else "cp1252", "replace")
+    return text.splitlines(keepends=True)
 
 
 def _placed(table: pyarrow.Table, left: int, aside: int) -> dict[tuple[int, int], str]:
@@ -206,13 +227,31 @@ def _placed(table: pyarrow.Table, left: int, aside: int) -> dict[tuple[int, int]
 def _same(wanted: str, found: str) -> bool:
     if wanted == found or wanted.lower() == found.lower():
         return True
-    stripped = re.sub(r"[$€£,%()\s]", "", wanted)
+    stripped = re.sub(r"[$€£¥,%()\s]", "", wanted)
     try:
         number, other = float(stripped), float(found)
     except ValueError:
         return bool(re.match(r"\d{4}-\d\d-\d\d|\d\d:\d\d", found))
     scaled = {number, number / 100, -number}
     return any(abs(other - each) <= 0.005 * max(1.0, abs(each)) for each in scaled)
+
+
+def _same_as_shown(wanted: str, found: str) -> bool:
+    """Whether a number is what is shown of it: rounded, as a fraction, without its sign, with dashes or a unit."""
+    try:
+        number = abs(float(found))
+    except ValueError:
+        return False
+    fraction = re.match(r"-?(\d+) +(\d+)/(\d+)\s*\Z", wanted)
+    if fraction:
+        whole, above, below = map(int, fraction.groups())
+        return abs(number - whole - above / below) <= 0.5 / below
+    decimals = len(wanted.partition(".")[2].rstrip("%)_ ").partition("E")[0])
+    digits = re.sub(r"[^0-9.E+]", "", wanted)
+    try:
+        return abs(number - float(digits)) <= 0.51 * 10**-decimals
+    except ValueError:
+        return False
 
 
 def test_damaged_workbooks(data: Path) -> None:

@@ -58,3 +58,18 @@ def test_a_full_load_beyond_the_cap_is_refused_with_the_remedy(folder: Path, tmp
     assert all(words in str(refused.value) for words in ("10,000 rows", "9,999", "fold()", "raise max_rows"))
     assert len(dataset.to_pandas(max_rows=ROWS, columns=["number"])) == ROWS
     dataset.close()
+
+
+def test_a_second_thread_reads_alongside_without_getting_in_the_way(folder: Path, tmp_path: Path) -> None:
+    """It sees the same view within the same engine, keeps its tables and its count to itself, and may be closed alone."""
+    dataset = Dataset(folder, tmp_path, 256)
+    other = dataset.alongside()
+    other.connection.execute("CREATE TEMP TABLE mine AS SELECT 1")
+    assert other.sql("SELECT sum(number) FROM data").scalar() == dataset.sql("SELECT sum(number) FROM data").scalar()
+    assert (dataset.rows_read, other.rows_read) == (ROWS, ROWS)
+    assert other.sql("SELECT current_setting('threads')").scalar() == 1
+    with pytest.raises(duckdb.CatalogException):
+        dataset.sql("SELECT * FROM mine")
+    other.close()
+    assert dataset.sql("SELECT count(*) FROM data").scalar() == ROWS
+    dataset.close()

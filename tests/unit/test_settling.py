@@ -16,7 +16,7 @@ from harness_core.domain.runs import (
     RunId,
     RunStatus,
 )
-from harness_core.domain.settling import final_status, retry_decision, settle
+from harness_core.domain.settling import final_status, longest_first, retry_decision, settle
 
 
 def execution(
@@ -49,6 +49,19 @@ def test_a_skip_goes_on_to_all_that_depend_on_it() -> None:
 def test_what_has_a_job_is_not_opened_again() -> None:
     """Settling twice opens nothing twice."""
     assert settle([execution("a")], [ExecutionId("a")]).opened == ()
+
+
+def test_the_longest_is_begun_first() -> None:
+    """What took longest comes first; of those that never ran, what builds on the most; names decide the rest."""
+    steps = [
+        execution("a"),
+        execution("wide", "x", "y"),
+        execution("b"),
+        execution("long"),
+        execution("short"),
+    ]
+    took_s = {PluginId("short"): 1.0, PluginId("long"): 9.0, PluginId("not here"): 99.0}
+    assert [step.plugin_id for step in longest_first(steps, took_s)] == ["long", "short", "wide", "a", "b"]
 
 
 @given(st.data())

@@ -252,6 +252,30 @@ def test_without_a_filter_all_starts_are_cold(tmp_path: Path, layers: Layers) ->
     assert House(tmp_path, launcher).run(FINE).details["start"] == "cold"
 
 
+@pytest.mark.parametrize(("patience_s", "start"), [(60.0, "warm"), (0.0, "cold")])
+def test_the_first_guest_waits_for_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, patience_s: float, start: str) -> None:
+    """Who comes while the libraries are loaded does not load them once more beside that, unless it takes too long."""
+    monkeypatch.setattr(warm, "HEAD_START_S", patience_s)
+    launcher = ProcessLauncher(warm=True)
+    launcher.warm_up()
+    try:
+        assert House(tmp_path, launcher).run(FINE).details["start"] == start
+    finally:
+        launcher.close()
+
+
+def test_nobody_waits_for_one_that_cannot_load(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the warm process dies over its libraries, guests start cold at once."""
+    monkeypatch.setattr(warm, "HEAD_START_S", 600.0)
+    monkeypatch.setattr(warm, "MODULE", "harness_core.sdk.not_there")
+    launcher = ProcessLauncher(warm=True)
+    launcher.warm_up()
+    try:
+        assert House(tmp_path, launcher).run(FINE).details["start"] == "cold"
+    finally:
+        launcher.close()
+
+
 def test_a_small_budget_is_spent_on_a_fresh_process(house: House) -> None:
     """The libraries of a copy count as its memory; who has little starts without them."""
     assert house.run(FINE, memory_mb=64).details["start"] == "cold"

@@ -9,12 +9,13 @@ from sqlmodel import Session, col
 from harness_core.adapters.db.events import Happening, append_event, append_events, happening
 from harness_core.adapters.db.records import execution_row
 from harness_core.adapters.db.statements import LEASED, READY, Statement, Transaction, columns, new
-from harness_core.adapters.db.tables import ExecutionRow, JobRow, RunRow
+from harness_core.adapters.db.tables import AttemptRow, ExecutionRow, JobRow, RunRow
 from harness_core.domain.plugins import PluginId, PluginType
 from harness_core.domain.runs import Execution, ExecutionId, ExecutionStatus, JobKind, JobState
-from harness_core.domain.settling import settle
+from harness_core.domain.settling import longest_first, settle
 
 OPEN_STATES = (JobState.READY, JobState.LEASED)
+EARLIER_RUNS = 3
 
 OF_RUN: BindParameter[str] = bindparam("of_run")
 STEPS = Statement(
@@ -38,6 +39,19 @@ ADD_JOB = Statement(
     )
     .returning(col(JobRow.job_id))
 )  # fmt: skip
+# The index of the newest runs leads to the last few that ended, whatever else there is.
+TOOK = Statement(
+    select(*columns(AttemptRow, "plugin_id"), func.max(col(AttemptRow.wall_s)))
+    .where(
+        col(AttemptRow.run_id).in_(
+            select(col(RunRow.run_id))
+            .where(col(RunRow.ended_at).is_not(None))
+            .order_by(col(RunRow.created_at).desc())
+            .limit(EARLIER_RUNS)
+        )
+    )
+    .group_by(col(AttemptRow.plugin_id))
+)
 OF_EXECUTION = col(ExecutionRow.execution_id) == bindparam("of_execution")
 QUEUE = Statement(update(ExecutionRow).where(OF_EXECUTION).values(new("queued_at")))
 SKIP = Statement(
@@ -63,13 +77,20 @@ def settle_run(transaction: Transaction, run_id: str, now: float) -> list[int]:
     open_jobs = transaction.rows(OPEN_JOBS, of_run=run_id)
     settlement = settle(list(steps.values()), [ExecutionId(name) for _, name in open_jobs if name is not None])
     told = [_skip(transaction, steps[name], because, now) for name, because in settlement.skipped.items()]
-    told += [happening("execution.queued", steps[name].plugin_id) for name in settlement.opened]
+    starting = _in_order(transaction, [steps[name] for name in settlement.opened])
+    told += [happening("execution.queued", step.plugin_id) for step in starting]
     if told:
         append_events(transaction, run_id, now, told)
-    opened = [_open(transaction, run_id, steps[name], now) for name in settlement.opened]
+    opened = [_open(transaction, run_id, step, now) for step in starting]
     if settlement.idle and all(kind != JobKind.ADVANCE for kind, _ in open_jobs):
         opened.append(_add_job(transaction, run_id, JobKind.ADVANCE, now))
     return opened
+
+
+def _in_order(transaction: Transaction, steps: list[Waiting]) -> list[Waiting]:
+    if len(steps) < 2:
+        return steps
+    return longest_first(steps, {PluginId(name): float(took_s) for name, took_s in transaction.rows(TOOK)})
 
 
 def _add_job(

@@ -24,6 +24,7 @@ ANSWER_S = 2.0
 LOADING_S = 60.0
 ADOPTION_PAUSE_S = 0.0002
 START_AGAIN_S = 10.0
+HEAD_START_S = 1.5  # waiting so long for the libraries is sooner than loading them beside it once more
 NO_TOKEN = "0" * 32
 MAX_ANSWER_BYTES = 64
 
@@ -41,6 +42,7 @@ class WarmStart:
         self._python, self._owner = python, os.getpid()
         self._lock = threading.Lock()
         self._ready = threading.Event()
+        self._settled = threading.Event()
         self._process: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._keeper: threading.Thread | None = None
@@ -48,8 +50,9 @@ class WarmStart:
         self._started_at = 0.0
 
     def __call__(self, request: GuestRequest) -> Guest:
-        """A copy where one can be had, else a fresh interpreter. Raises OSError where no process can be started."""
+        """A copy where one can be had, now or in a moment, else a fresh interpreter. Raises OSError where none can be started."""
         if self._wanted and request.memory_mb >= LEAST_MEMORY_MB and os.getpid() == self._owner:
+            self._settled.wait(max(0.0, self._started_at + HEAD_START_S - time.monotonic()))
             with suppress(NotWarm):
                 return start_guest(request, self._copied)
             if time.monotonic() - self._started_at > START_AGAIN_S:
@@ -57,10 +60,11 @@ class WarmStart:
         return start_process(self._python, request)
 
     def warm_up(self) -> None:
-        """Start the warm process, unless there is one. Does not wait for it: guests start cold until it is ready."""
+        """Start the warm process, unless there is one. Does not wait for it: guests do, for a moment, and then start cold."""
         with self._lock:
             if self._unsafe or (self._keeper is not None and self._keeper.is_alive()):
                 return
+            self._settled.clear()
             self._wanted, self._started_at = True, time.monotonic()
             self._keeper = threading.Thread(target=self._keep, name="warm process", daemon=True)
             self._keeper.start()
@@ -79,22 +83,29 @@ class WarmStart:
 
     def _keep(self) -> None:
         """The life of one warm process, in a thread that lasts as long: its parent-death signal is tied to this thread."""
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with suppress(OSError), ours, theirs:  # where it cannot be started, guests start cold
-            with self._lock:
-                if not self._wanted:
-                    return
-                self._process = process = self._new_process(theirs)
-            theirs.close()
-            if _is_ready(ours):
-                self._control = ours
-                self._ready.set()
-            else:
-                process.kill()
-            process.wait()
-            with _asking:
-                self._ready.clear()
-                self._control = None
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            with suppress(OSError), ours, theirs:  # where it cannot be started, guests start cold
+                self._live(ours, theirs)
+        finally:
+            self._settled.set()
+
+    def _live(self, ours: socket.socket, theirs: socket.socket) -> None:
+        with self._lock:
+            if not self._wanted:
+                return
+            self._process = process = self._new_process(theirs)
+        theirs.close()
+        if _is_ready(ours):
+            self._control = ours
+            self._ready.set()
+        else:
+            process.kill()
+        self._settled.set()
+        process.wait()
+        with _asking:
+            self._ready.clear()
+            self._control = None
 
     def _new_process(self, theirs: socket.socket) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(  # noqa: S603 - a fixed command; what varies is a number

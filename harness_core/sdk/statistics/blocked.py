@@ -40,13 +40,24 @@ def compare(values: NDArray[np.int64] | Floats, chosen: NDArray[np.bool_], block
 
 def compare_ranked(ranks: Floats, chosen: NDArray[np.bool_], block: Integers) -> Comparison | None:
     """As :func:`compare`, of the ranks of :func:`ranks_within`, which are the same for every choice of rows."""
-    size = int(block.max()) + 1 if len(block) else 0
-    inside = np.bincount(block[chosen], minlength=size)
-    total = np.bincount(block, minlength=size)
+    return compare_groups(ranks, chosen.astype(np.int64) - 1, 1, block)[0]
+
+
+def compare_groups(ranks: Floats, group: Integers, groups: int, block: Integers) -> list[Comparison | None]:
+    """As :func:`compare_ranked`, each of ``groups`` groups against all other rows; ``group`` is the number of a row's, or -1."""
+    blocks = int(block.max()) + 1 if len(block) else 0
+    cell = block * (groups + 1) + group + 1
+    inside = np.bincount(cell, minlength=blocks * (groups + 1)).reshape(blocks, groups + 1)
+    weighed = np.bincount(cell, weights=ranks, minlength=blocks * (groups + 1))
+    sums = np.asarray(weighed, dtype=np.float64).reshape(blocks, groups + 1)
+    total = inside.sum(axis=1)
+    return [_of_sums(sums[:, place], inside[:, place], total) for place in range(1, groups + 1)]
+
+
+def _of_sums(sums: Floats, inside: Integers, total: Integers) -> Comparison | None:
     usable = (inside >= LEAST_ROWS) & (total - inside >= LEAST_ROWS)
     if int(usable.sum()) < LEAST_BLOCKS:
         return None
-    sums = np.bincount(block[chosen], weights=ranks[chosen], minlength=size)
     n, m = inside[usable].astype(np.float64), (total - inside)[usable].astype(np.float64)
     deltas = np.round(2 * (sums[usable] / n - (n + 1) / 2) / m - 1, ROUNDED)
     return over_blocks(deltas, "Cliff's delta within blocks of time")
@@ -65,7 +76,9 @@ def over_blocks(deltas: Floats, name: str) -> Comparison:
 
 def ranks_within(values: NDArray[np.int64] | Floats, block: Integers) -> Floats:
     """The mid-rank of each value among those of its block, from 1 on."""
-    order = np.lexsort((values, block))
+    order = np.argsort(values, kind="stable")
+    narrow = block.astype(np.min_scalar_type(int(block.max()) if len(block) else 0))  # few numbers are sorted in one pass
+    order = order[np.argsort(narrow[order], kind="stable")]
     ordered, blocks = values[order], block[order]
     first_of_block = np.concatenate(([True], blocks[1:] != blocks[:-1]))
     first = first_of_block | np.concatenate(([True], ordered[1:] != ordered[:-1]))

@@ -157,13 +157,13 @@ def correlation_p(correlation: float, n: int) -> float:
 def smooth_p(table: Counts) -> float:
     """Linear and quadratic components of chi-squared on both sides together (Rayner and Best 2001)."""
     n = int(table.sum())
-    rows, columns = _polynomials(table.sum(axis=1)), _polynomials(table.sum(axis=0))
+    rows, columns = polynomial_scores(table.sum(axis=1)), polynomial_scores(table.sum(axis=0))
     components = rows @ table @ columns.T / math.sqrt(n)
     return float(special.chdtrc(components.size, float((components**2).sum())))
 
 
-def _polynomials(margin: Counts) -> FloatArray:
-    """Orthonormal polynomials of degree one and, with three classes or more, two, in the scores under this margin."""
+def polynomial_scores(margin: Counts) -> FloatArray:
+    """Orthonormal polynomials of degree one and, with three classes or more, two, in the scores under this margin: a row each."""
     share = margin / margin.sum()
     scores = mid_rank_scores(margin)
     first = scores - share @ scores

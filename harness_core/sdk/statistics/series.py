@@ -25,6 +25,7 @@ DAY = 86_400 * SECOND
 MONDAY = 4 * DAY  # 1970-01-05 in microseconds, where weeks begin
 LEAST_COVERAGE = 0.6
 LEAST_TIMED = 0.5
+FEWEST_PIECES, LEAST_PIECE = 3, 10
 
 
 @dataclass(frozen=True)
@@ -161,7 +162,8 @@ class NoCourse(Exception):
 def rows_in_course(dataset: Dataset, profile: Sequence[Mapping[str, Any]], time_column: str = "") -> Order:
     """The rows by ``time_column``, or by the likeliest time column, or as they stand; raises :class:`NoCourse`.
 
-    A file without time that is sorted by a column with repeated values is grouped: what changes from row to row is that column.
+    A file without time that is sorted by a column with repeated values, or in which each of several values of a category stands in
+    one piece, is grouped: what changes from row to row is that column.
     """
     columns = usual_time_columns(dataset, profile)
     if time_column:
@@ -178,7 +180,23 @@ def rows_in_course(dataset: Dataset, profile: Sequence[Mapping[str, Any]], time_
         if entry.get("is_sorted") is not None and few and entry.get("role") != "constant":
             sentence = f'The rows are sorted by "{entry["name"]}" and there is no time, so their order is no course of events.'
             raise NoCourse("rows_are_grouped", sentence)
+    for entry in profile:
+        if entry.get("role") == "category" and entry.get("type") == "text" and _stands_in_pieces(dataset, entry):
+            sentence = f'The rows stand together by "{entry["name"]}" and there is no time, so their order is no course of events.'
+            raise NoCourse("rows_are_grouped", sentence)
     return rows_as_they_stand(dataset)
+
+
+def _stands_in_pieces(dataset: Dataset, entry: Mapping[str, Any]) -> bool:
+    """Whether three values or more of a category have ten rows each on average, and every value stands in one piece."""
+    distinct = int(entry.get("distinct_count") or 0)
+    if not FEWEST_PIECES <= distinct <= dataset.row_count / LEAST_PIECE:
+        return False
+    name = view_name(str(entry["name"]))
+    pieces = (
+        f"SELECT count(*) AS n, max(row_index) - min(row_index) + 1 AS reach FROM data WHERE {name} IS NOT NULL GROUP BY {name}"
+    )
+    return bool(dataset.sql(f"SELECT bool_and(reach = n) FROM ({pieces})").scalar())
 
 
 def finite_sql(column: Column) -> str:

@@ -52,6 +52,7 @@ def locked_connection(ctx: PluginContext) -> "duckdb.DuckDBPyConnection":
             "autoload_known_extensions": False,
         },
     )
+    connection.execute("SET parquet_metadata_cache = true")
     for role, dataset in ctx.datasets.items():
         connection.execute(_view(dataset, role))
     if ctx.datasets:

@@ -17,8 +17,8 @@ def run(ctx: PluginContext) -> PluginResult:
     wanted = (
         f"row_index IN ({', '.join(map(str, numbers))})" if numbers else f"row_index >= {offset} AND row_index < {offset + limit}"
     )
-    names = [name for name in ctx.dataset.sql("SELECT * FROM data LIMIT 0").columns if name != "row_index"]
-    names = names[: ctx.settings.get("columns")]
+    names = [column.name for column in ctx.dataset.columns[: ctx.settings.get("columns")]]
+    names = ["row_index_source" if name.lower() == "row_index" else name for name in names]
     cells = ", ".join(f"left(CAST({quote_name(name)} AS VARCHAR), {MAX_CELL}) AS c{place}" for place, name in enumerate(names))
     query = f"SELECT {cells} FROM data WHERE {wanted} ORDER BY row_index"
     rows = ctx.dataset.sql(query).fetchall() if names else []

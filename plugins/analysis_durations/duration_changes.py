@@ -1,0 +1,152 @@
+"""Since when it takes longer, or in which group: ranks of durations, compared over blocks of time.
+
+Neighbours in time resemble one another, so blocks are counted and not rows. The change: the best cut of the blocks' mean ranks in
+two, or a straight line where that fits better, by Student's t corrected for all cuts and both forms (Bonferroni) and for the memory
+from block to block (the variance of a mean of a first-order autoregression: D. Wilks, Statistical Methods in the Atmospheric
+Sciences, 5.2.4). Groups: within blocks, in the SDK.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from duration_pairs import Durations
+from numpy.typing import NDArray
+from scipy import special
+
+from harness_core.sdk import Dataset
+from harness_core.sdk.statistics.blocked import Comparison, compare_groups, even_blocks, ranks_within
+from harness_core.sdk.statistics.effects import Effect
+from harness_core.sdk.statistics.ranks import dominance
+from harness_core.sdk.statistics.series import codes, view_name
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+MOST_BLOCKS, ROWS_PER_BLOCK, LEAST_SIDE = 40, 8, 3
+GROUP_BLOCKS = 20
+
+
+@dataclass(frozen=True)
+class Change:
+    """From ``at`` (microseconds since 1970) on it takes longer or less; ``is_step``: a step describes it better than a line;
+    of a line, ``at`` is the middle row."""
+
+    at: int
+    effect: Effect
+    p_value: float
+    is_step: bool
+
+
+@dataclass(frozen=True)
+class Slow:
+    """One group of a column beside all other rows of the same time."""
+
+    column: str
+    value: Any
+    found: Comparison
+
+
+def change(found: Durations) -> Change | None:
+    """The clearest change of the whole course; None where the rows are too few or all begin at once."""
+    blocks = min(MOST_BLOCKS, len(found) // ROWS_PER_BLOCK)
+    if blocks < 4 * LEAST_SIDE or found.begun[0] == found.begun[-1]:
+        return None
+    place, counts = _classes(found.taken)
+    ends = np.cumsum(counts)
+    ranks = ((ends - counts / 2) / len(found))[place]  # ridits: 0 to 1, a half on average
+    block = even_blocks(len(found), blocks)
+    means = np.bincount(block, weights=ranks) / np.bincount(block)
+    cut, step, step_p = _best_cut(means)
+    line, line_p = _line(means)
+    if cut is None:
+        return None
+    is_step = step <= line
+    at = _moment(found.begun, ranks, block, cut) if is_step else int(found.begun[len(found) // 2])
+    later = found.begun >= at
+    first, second = (np.bincount(place[chosen], minlength=len(counts)) for chosen in (~later, later))
+    return Change(at, dominance(second, first), min(1.0, 2 * (step_p if is_step else line_p)), is_step)
+
+
+def _classes(values: Integers) -> tuple[Integers, Integers]:
+    """(the place of each value among the different ones, ascending; how many rows have each of these)."""
+    order = np.argsort(values, kind="stable")
+    ordered = values[order]
+    numbers = np.cumsum(np.concatenate(([False], ordered[1:] != ordered[:-1])))
+    place = np.empty(len(values), dtype=np.int64)
+    place[order] = numbers
+    return place, np.bincount(numbers)
+
+
+def _best_cut(means: Floats) -> tuple[int | None, float, float]:
+    """(how many blocks are before the best of all cuts, the squares that it leaves, its p-value)."""
+    size = len(means)
+    places = np.arange(LEAST_SIDE, size - LEAST_SIDE + 1)
+    sums = np.cumsum(means)
+    first, second = sums[places - 1] / places, (sums[-1] - sums[places - 1]) / (size - places)
+    gain = np.round((second - first) ** 2 * places * (size - places) / size, 15)
+    best = int(np.argmax(gain))
+    cut = int(places[best])
+    residuals = means - np.where(np.arange(size) < cut, first[best], second[best])
+    if gain[best] <= 0:
+        return None, math.fsum(residuals**2), 1.0
+    return cut, math.fsum(residuals**2), min(1.0, len(places) * _p_value(float(gain[best]), residuals))
+
+
+def _line(means: Floats) -> tuple[float, float]:
+    """(the squares that a straight line leaves, the p-value of its slope)."""
+    places = np.arange(len(means)) - (len(means) - 1) / 2
+    slope = math.fsum(places * means) / math.fsum(places**2)
+    residuals = means - math.fsum(means) / len(means) - slope * places
+    return math.fsum(residuals**2), _p_value(slope * slope * math.fsum(places**2), residuals)
+
+
+def _p_value(explained: float, residuals: Floats) -> float:
+    """Of the squares that one parameter explains beside two estimated ones, when the residuals may remember one another."""
+    squares, size = math.fsum(residuals**2), len(residuals)
+    if squares <= 0:
+        return 0.0
+    memory = min(0.99, max(0.0, math.fsum(residuals[1:] * residuals[:-1]) / squares + 1 / size))
+    t_square = explained / squares * (size - 2) * (1 - memory) / (1 + memory)
+    return 2 * float(special.stdtr(size - 2, -math.sqrt(t_square)))
+
+
+def _moment(begun: Integers, ranks: Floats, block: Integers, cut: int) -> int:
+    """The moment, near the cut between blocks, that tells the ranks before from those after best."""
+    low, high = (int(np.searchsorted(block, place)) for place in (max(0, cut - 2), cut + 2))
+    starts = np.flatnonzero(np.concatenate(([False], begun[low + 1 : high] != begun[low : high - 1]))) + low
+    if not len(starts):
+        return int(begun[int(np.searchsorted(block, cut))])
+    sums = np.cumsum(ranks)
+    size = len(begun)
+    first, second = sums[starts - 1] / starts, (sums[-1] - sums[starts - 1]) / (size - starts)
+    gain = np.round((second - first) ** 2 * starts * (size - starts) / size, 9)
+    return int(begun[starts[int(np.argmax(gain))]])
+
+
+def slowest(dataset: Dataset, found: Durations, columns: Sequence[str], least: int) -> tuple[list[Slow], int]:
+    """Per column the group that stands out most from all other rows of its time; and how many groups were compared."""
+    block = even_blocks(len(found), GROUP_BLOCKS)
+    ranks = ranks_within(found.taken, block)
+    tests = 0
+    told: list[Slow] = []
+    for name in columns:
+        values = _values(dataset, name)
+        coded = codes(dataset, name, values)[found.rows]
+        sizes = np.bincount(coded[coded >= 0], minlength=len(values))
+        compared = [
+            Slow(name, value, each)
+            for value, size, each in zip(values, sizes, compare_groups(ranks, coded, len(values), block), strict=True)
+            if each is not None and least <= size <= len(found) - least
+        ]
+        tests += len(compared)
+        if compared:
+            told.append(max(compared, key=lambda item: abs(item.found.effect.value)))
+    return told, tests
+
+
+def _values(dataset: Dataset, name: str) -> list[Any]:
+    column = view_name(name)
+    return [row[0] for row in dataset.sql(f"SELECT DISTINCT {column} FROM data WHERE {column} IS NOT NULL ORDER BY 1").fetchall()]
