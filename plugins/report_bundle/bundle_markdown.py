@@ -9,6 +9,7 @@ from bundle_html import visible
 from bundle_numbers import number, percent, plural
 from bundle_report import Finding, Report
 from bundle_words import (
+    beside_sentence,
     cited_rows,
     counts_sentence,
     coverage_sentence,
@@ -26,6 +27,7 @@ MAX_BYTES = 60_000
 MAX_SQL, MAX_STATEMENT, MAX_NAME, MAX_RESULT = 1200, 1500, 60, 160
 MAX_INDEX, MAX_TITLE = 100, 160
 SYMPTOMS_SHOWN = 6
+REPAIRS_SHOWN = 20
 SPECIAL = re.compile(r"([\\`*\[\]|~$])")
 EDGE_UNDERSCORE = re.compile(r"(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])")
 AUTOLINK = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)
@@ -39,6 +41,7 @@ def markdown(report: Report, max_columns: int) -> str:
         "head": _head(report),
         "insights": _insights(report),
         "errors": _errors(report),
+        "repairs": _repairs(report),
         "nothing": _nothing_found(report),
         "plugins": _plugins(report),
         "columns": _columns(report, max_columns),
@@ -93,6 +96,7 @@ def _head(report: Report) -> str:
         "",
         f"**{size_sentence(report)}.** {status_sentence(report)} {coverage_sentence(report)}",
         "",
+        *([escaped(beside), ""] if (beside := beside_sentence(report)) else []),
         counts_sentence(report),
         "",
     ]
@@ -213,6 +217,16 @@ def _column_row(column: Mapping[str, Any], row_count: int | None) -> str:
     ]
     kind = escaped(column.get("semantic_type") or column.get("type"), 40)
     return f"| {code(column.get('name'))} | {kind} | {empty} | {' | '.join(cells)} |"
+
+
+def _repairs(report: Report) -> str:
+    """What was mended while the file was read, for a table that is not quite its file."""
+    if not report.repairs:
+        return ""
+    told = [f"- {escaped(repair.get('sentence') or repair.get('code'))}" for repair in report.repairs[:REPAIRS_SHOWN]]
+    more = len(report.repairs) - len(told)
+    rest = ["", f"{more:,} more in report.html and report.json."] if more > 0 else []
+    return "\n".join(["## Mended while reading the file", "", *told, *rest, ""])
 
 
 def _check(report: Report) -> str:

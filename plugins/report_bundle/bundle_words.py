@@ -23,6 +23,7 @@ SEVERITY_MEANING: Mapping[str, str] = {
     "info": "worth knowing",
 }
 ROWS_SHOWN = 20
+TABLES_NAMED = 6
 EFFECT_NAMES: Mapping[str, str] = {
     "cohens_d": "Cohen’s d", "cohen_d": "Cohen’s d", "hedges_g": "Hedges’ g", "cramers_v": "Cramér’s V", "cramer_v": "Cramér’s V",
     "eta_squared": "η²", "epsilon_squared": "ε²", "omega_squared": "ω²", "r_squared": "R²", "pearson_r": "Pearson’s r",
@@ -40,6 +41,19 @@ def size_sentence(report: Report) -> str:
         return "The file could not be read as a table"
     columns = report.dataset.get("column_count", len(report.columns))
     return f"{plural(report.row_count, 'row')} × {plural(int(columns), 'column')}"
+
+
+def beside_sentence(report: Report) -> str:
+    """Which tables were read beside the one that the report is about; empty where there is one only."""
+    mine = report.dataset.get("dataset_version_id")
+    roles = [str(item.get("role")) for item in report.datasets if item.get("dataset_version_id") != mine]
+    if not roles:
+        return ""
+    named = ", ".join(f'"{role}"' for role in roles[:TABLES_NAMED])
+    more = f" and {len(roles) - TABLES_NAMED:,} more" if len(roles) > TABLES_NAMED else ""
+    return (
+        f"This table is described; {named}{more} {'was' if len(roles) == 1 else 'were'} read beside it, for what lies between them."
+    )
 
 
 def open_network_sentences(report: Report) -> list[str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from bundle_html import Markup, el, join
 from bundle_report import Report
 from bundle_words import (
+    beside_sentence,
     bytes_in_words,
     counts_sentence,
     coverage_sentence,
@@ -85,6 +86,7 @@ def _header(report: Report) -> Markup:
             words[:1].upper() + words[1:],
         ),
         el("p", coverage_sentence(report), " ", counts_sentence(report)),
+        el("p", beside) if (beside := beside_sentence(report)) else None,
     )
 
 

@@ -140,6 +140,17 @@ def test_what_found_nothing_and_what_failed_is_said(example):
         assert "analysis_trend_seasonality" in text
 
 
+def test_what_was_mended_and_what_was_read_beside_is_said_in_both_files():
+    """A table that is not quite its file, and one of several tables, must not look like the whole of what was given."""
+    told = MAKE["document"]()
+    other = {**told["datasets"][0], "role": "customers", "dataset_version_id": "dv_" + "0" * 16}
+    told["datasets"].append(other)
+    for text in written(told):
+        assert "2 blank lines at the end were left out." in text
+        assert "customers" in text
+        assert "read beside it" in text
+
+
 def test_a_sample_is_called_a_sample():
     """A report about part of the rows says SAMPLED, how many, how, and from which seed."""
     coverage = {"sampled": True, "rows_analyzed": 2000, "rows_total": 20000, "fraction": 0.1, "method": "bernoulli", "seed": 7}
