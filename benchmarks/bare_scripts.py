@@ -27,7 +27,7 @@ BEGIN = """
 import duckdb, math, sys, tempfile
 from itertools import combinations
 folder = tempfile.TemporaryDirectory()
-options = {"threads": 1, "memory_limit": "1GB", "temp_directory": folder.name}
+options = {"threads": 1, "memory_limit": "2GB", "temp_directory": folder.name}
 connection = duckdb.connect(config=options)
 connection.execute(f"CREATE VIEW data AS SELECT *, file_row_number AS row_index FROM read_parquet('{sys.argv[1]}')")
 MEASURES = ["quantity", "unit_price", "discount", "amount", "delivery_days"]
