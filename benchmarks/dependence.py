@@ -25,6 +25,7 @@ from harness_core.sdk.statistics.coded import coded
 from harness_core.sdk.testing import write_dataset
 from harness_core.sdk.validation import with_defaults
 
+DRAWS = 19_999
 PLUGIN = Path(__file__).parents[1] / "plugins" / "analysis_dependence"
 NUMBERS, CLASSES, BINS = 8, (3, 8, 12, 15), 12
 
@@ -100,12 +101,14 @@ def request(folder: Path) -> dict[str, Any]:
 def plugin_tables(folder: Path) -> None:
     """What the plugin does before it looks at third columns and words: axes, tables of all pairs, and the verdict on each."""
     sys.path.insert(0, str(PLUGIN))
-    axes_of, tables_of, judge = (
+    axes_of, tables_of, judge, chance_of, shuffles_of = (
         getattr(importlib.import_module(module), name)
         for module, name in (
             ("dependence_axes", "build_axes"),
             ("dependence_tables", "pair_tables"),
             ("dependence_pairs", "judge"),
+            ("dependence_pairs", "Chance"),
+            ("dependence_small", "Shuffles"),
         )
     )
     asked = request(folder)
@@ -113,7 +116,8 @@ def plugin_tables(folder: Path) -> None:
     axes, _ = axes_of(ctx.dataset, [], asked["settings"]["max_columns"])
     pairs = list(combinations(range(len(axes)), 2))
     tables = tables_of(ctx, axes, coded(ctx.dataset, axes), pairs)
-    judged = [judge(pair, (axes[pair[0]], axes[pair[1]]), tables[pair], ctx.rng, ctx.settings) for pair in pairs]
+    chance = chance_of(ctx.rng, DRAWS, asked["settings"]["significance"] / len(pairs), shuffles_of(ctx.rng, DRAWS))
+    judged = [judge(pair, (axes[pair[0]], axes[pair[1]]), tables[pair], chance) for pair in pairs]
     assert len(judged) == 66
     assert all(judged)
 
