@@ -8,15 +8,14 @@ import numpy as np
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.dataset import quote_text
+from harness_core.sdk.statistics.blocks import block_means, even_edges
 from harness_core.sdk.statistics.series import (
     Floats,
     Integers,
     Order,
     Step,
-    block_means,
     choose_step,
     codes,
-    even_edges,
     finite_sql,
     measures,
     numbers,

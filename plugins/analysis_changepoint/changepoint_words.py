@@ -8,7 +8,8 @@ from changepoint_claims import Claim, Side
 from changepoint_tracks import Blocks, Track
 
 from harness_core.sdk import Dataset, Finding, PluginContext
-from harness_core.sdk.statistics.series import Floats, block_means, time_text
+from harness_core.sdk.statistics.blocks import block_means
+from harness_core.sdk.statistics.series import Floats, time_text
 from harness_core.sdk.statistics.wording import number, rounded
 
 SURE = 0.01

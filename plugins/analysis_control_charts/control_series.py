@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness_core.sdk.statistics.blocks import block_means, even_edges
 from harness_core.sdk.statistics.seasonality import cycles
-from harness_core.sdk.statistics.series import Integers, Order, Step, block_means, choose_step, even_edges
+from harness_core.sdk.statistics.series import Integers, Order, Step, choose_step
 
 Floats = NDArray[np.float64]
 

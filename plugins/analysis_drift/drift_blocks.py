@@ -16,7 +16,8 @@ from drift_sides import MISSING, Codes
 from numpy.typing import NDArray
 from scipy import special
 
-from harness_core.sdk.statistics.series import Floats, Integers, even_edges
+from harness_core.sdk.statistics.blocks import even_edges
+from harness_core.sdk.statistics.series import Floats, Integers
 
 BLOCKS = 40
 FEWEST_BLOCKS = 12

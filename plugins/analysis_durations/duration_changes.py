@@ -45,8 +45,13 @@ class Slow:
     """One group of a column beside all other rows of the same time."""
 
     column: str
-    value: Any
+    value: str
     found: Comparison
+
+    @property
+    def rank(self) -> tuple[float, float]:
+        """Sorts groups by how much they stand out; of two that mirror each other the one in which it takes longer comes last."""
+        return round(abs(self.found.effect.value), 9), self.found.effect.value
 
 
 def change(found: Durations) -> Change | None:
@@ -65,6 +70,8 @@ def change(found: Durations) -> Change | None:
         return None
     is_step = step <= line
     at = _moment(found.begun, ranks, block, cut) if is_step else int(found.begun[len(found) // 2])
+    if at == found.begun[0]:  # most rows begin at once: there is no before
+        return None
     later = found.begun >= at
     first, second = (np.bincount(place[chosen], minlength=len(counts)) for chosen in (~later, later))
     return Change(at, dominance(second, first), min(1.0, 2 * (step_p if is_step else line_p)), is_step)
@@ -133,20 +140,23 @@ def slowest(dataset: Dataset, found: Durations, columns: Sequence[str], least: i
     tests = 0
     told: list[Slow] = []
     for name in columns:
-        values = _values(dataset, name)
+        values, words = _values(dataset, name)
         coded = codes(dataset, name, values)[found.rows]
         sizes = np.bincount(coded[coded >= 0], minlength=len(values))
         compared = [
-            Slow(name, value, each)
-            for value, size, each in zip(values, sizes, compare_groups(ranks, coded, len(values), block), strict=True)
+            Slow(name, word, each)
+            for word, size, each in zip(words, sizes, compare_groups(ranks, coded, len(values), block), strict=True)
             if each is not None and least <= size <= len(found) - least
         ]
         tests += len(compared)
         if compared:
-            told.append(max(compared, key=lambda item: abs(item.found.effect.value)))
+            told.append(max(compared, key=lambda item: item.rank))
     return told, tests
 
 
-def _values(dataset: Dataset, name: str) -> list[Any]:
+def _values(dataset: Dataset, name: str) -> tuple[list[Any], list[str]]:
+    """The different values of a column, and each as DuckDB writes it."""
     column = view_name(name)
-    return [row[0] for row in dataset.sql(f"SELECT DISTINCT {column} FROM data WHERE {column} IS NOT NULL ORDER BY 1").fetchall()]
+    query = f"SELECT DISTINCT {column}, CAST({column} AS VARCHAR) FROM data WHERE {column} IS NOT NULL ORDER BY 1"
+    rows = dataset.sql(query).fetchall()
+    return [row[0] for row in rows], [row[1] for row in rows]

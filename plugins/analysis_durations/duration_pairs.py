@@ -17,7 +17,7 @@ Integers = NDArray[np.int64]
 SECOND = 1_000_000
 IN_ORDER = 0.99
 REALLY_LATER = 0.01
-NONE = -(1 << 63)
+NONE = 1 - (1 << 63)  # what DuckDB has for a time before all others, which is no time of a row
 NEARLY_ALL = 0.99
 SAMPLED = 100_000
 OPEN_AT_LEAST, OPEN_TIMES, LEAST_RECENT = 0.3, 5, 10
@@ -67,11 +67,9 @@ class Chain:
 
 
 def chain(dataset: Dataset, columns: Sequence[Column], least: int) -> Chain:
-    """What follows what among ``columns``, from one query per two of them."""
-    before: dict[tuple[str, str], Pair] = {}
-    for one, other in itertools.permutations(columns, 2):
-        if (other.name, one.name) not in before and (pair := _pair(dataset, one, other, least)) is not None:
-            before[one.name, other.name] = pair
+    """What follows what among ``columns``, from two queries per two of them."""
+    found = (_pair(dataset, one, other, least) for one, other in itertools.combinations(columns, 2))
+    before = {(pair.first.name, pair.last.name): pair for pair in found if pair is not None}
     same = {pair.last.name for pair in before.values() if pair.fixed_s == 0}
     reckoned = [pair for pair in before.values() if pair.fixed_s and not same & set(pair.columns)]
     ends = {pair.last.name for pair in reckoned}
@@ -94,20 +92,23 @@ def chain(dataset: Dataset, columns: Sequence[Column], least: int) -> Chain:
     return Chain(tuple(pairs), tuple(reckoned), tuple(deadlines))
 
 
-def _pair(dataset: Dataset, first: Column, last: Column, least: int) -> Pair | None:
-    one, other = view_name(first.name), view_name(last.name)
-    known = f"(SELECT row_index, epoch_us({other}) - epoch_us({one}) AS d FROM data WHERE isfinite({one}) AND isfinite({other}))"
+def _pair(dataset: Dataset, one: Column, other: Column, least: int) -> Pair | None:
+    """The two columns in their order, if they have one."""
+    first, last = view_name(one.name), view_name(other.name)
+    known = f"(SELECT row_index, epoch_us({last}) - epoch_us({first}) AS d FROM data WHERE isfinite({first}) AND isfinite({last}))"
     step = max(1, dataset.row_count // SAMPLED)  # a value that nearly all rows have is the middle one of any part of them
-    fixed = dataset.sql(f"SELECT quantile_disc(d, 0.5) FROM {known} WHERE row_index % {step} = 0").scalar()
-    both, ordered, later, alike = dataset.sql(
-        f"SELECT count(*), count(*) FILTER (WHERE d >= 0), count(*) FILTER (WHERE d > 0), count(*) FILTER (WHERE d = {fixed or 0}) "
+    fixed = dataset.sql(f"SELECT quantile_disc(d, 0.5) FROM {known} WHERE row_index % {step} = 0").scalar() or 0
+    both, later, earlier, alike = dataset.sql(
+        f"SELECT count(*), count(*) FILTER (WHERE d > 0), count(*) FILTER (WHERE d < 0), count(*) FILTER (WHERE d = {fixed}) "
         f"FROM {known}"
     ).fetchall()[0]
-    if both < least or ordered < IN_ORDER * both:
+    if earlier > later:
+        one, other, later, earlier, fixed = other, one, earlier, later, -fixed
+    if both < least or both - earlier < IN_ORDER * both:
         return None
     if alike >= NEARLY_ALL * both:
-        return Pair(first, last, int(ordered), float(fixed) / SECOND)
-    return Pair(first, last, int(ordered), None) if later >= REALLY_LATER * both else None
+        return Pair(one, other, int(both - earlier), float(fixed) / SECOND)
+    return Pair(one, other, int(both - earlier), None) if later >= REALLY_LATER * both else None
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,7 @@ def durations(dataset: Dataset, pair: Pair) -> Durations:
     query = (
         f"SELECT CASE WHEN isfinite({one}) THEN epoch_us({one}) ELSE {NONE} END AS s, "
         f"CASE WHEN isfinite({other}) THEN epoch_us({other}) ELSE {NONE} END AS e FROM data"
-    ).replace(str(NONE), f"({NONE + 1} - 1)")
+    )
     begun, ended = _columns(dataset, query)
     known = np.flatnonzero((begun != NONE) & (ended != NONE) & (ended >= begun))
     known = known[stable_order(begun[known])]

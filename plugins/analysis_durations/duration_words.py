@@ -77,9 +77,10 @@ def reckoned(dataset: Dataset, pair: Pair) -> Finding:
     )
     count, alike, _ = evidence["result"][0]
     others = f"; {count - alike:,} rows differ" if count > alike else ""
+    often = "nearly always" if others else "always"
     return Finding(
         kind="identity",
-        title=f'"{pair.last.name}" is always {span(fixed)} after "{pair.first.name}"',
+        title=f'"{pair.last.name}" is {often} {span(fixed)} after "{pair.first.name}"',
         statement=f'"{pair.last.name}" is {span(fixed)} after "{pair.first.name}" in {alike:,} of {count:,} rows{others}.',
         columns=[pair.last.name, pair.first.name],
         severity="info",
@@ -162,9 +163,9 @@ def changed(dataset: Dataset, found: Durations, change: Change) -> Finding:
     pair, at = found.pair, _literal(found.pair.first, change.at)
     first = view_name(pair.first.name)
     evidence = dataset.evidence(
-        f"SELECT count(*) FILTER (WHERE {first} < {at}), count(*) FILTER (WHERE {first} >= {at}), "
-        f"median(s) FILTER (WHERE {first} < {at}), median(s) FILTER (WHERE {first} >= {at}) FROM "
-        f"(SELECT {first}, {pair.seconds} AS s FROM data WHERE {pair.both}{_within(found)})",
+        f"SELECT count(*) FILTER (WHERE begun < {at}), count(*) FILTER (WHERE begun >= {at}), "
+        f"median(s) FILTER (WHERE begun < {at}), median(s) FILTER (WHERE begun >= {at}) FROM "
+        f"(SELECT {first} AS begun, {pair.seconds} AS s FROM data WHERE {pair.both}{_within(found)})",
         TOLERANCE,
     )
     before, after, usual, now = evidence["result"][0]
@@ -207,7 +208,7 @@ def changed(dataset: Dataset, found: Durations, change: Change) -> Finding:
 def slow_group(dataset: Dataset, found: Durations, slow: Slow) -> Finding:
     """The group in which it takes longest, or least."""
     pair, group = found.pair, view_name(slow.column)
-    value = quote_text(str(slow.value))
+    value = quote_text(slow.value)
     inside = f"CAST({group} AS VARCHAR) = {value}"
     evidence = dataset.evidence(
         f"SELECT count(*) FILTER (WHERE inside), count(*) FILTER (WHERE NOT inside), median(s) FILTER (WHERE inside), "
@@ -233,7 +234,7 @@ def slow_group(dataset: Dataset, found: Durations, slow: Slow) -> Finding:
         },
         recommendation=f'Ask what is different where "{slow.column}" is {slow.value}.',
         evidence=[evidence],
-        subject=str(slow.value),
+        subject=slow.value,
     )  # fmt: skip
 
 

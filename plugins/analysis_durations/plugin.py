@@ -75,6 +75,9 @@ def _about(
     if holder is not None:
         metrics["left_out"].append({"name": pair.name, "reason": f'"{holder}" holds this duration'})
         return told
+    if len(data) < ctx.settings["min_rows"]:
+        metrics["left_out"].append({"name": pair.name, "reason": "too few rows began long enough ago"})
+        return told
     changed = change(data)
     slow, tests = slowest(ctx.dataset, data, columns, ctx.settings["min_group_rows"])
     metrics["tests"] += tests + (changed is not None)
@@ -92,5 +95,5 @@ def _tested(ctx: PluginContext, data: Durations, changed: Change | None, slow: S
     held = [item for item, is_sure in zip(slow, sure[int(changed is not None) :], strict=False) if is_sure]
     held = [item for item in held if abs(item.found.effect.value) >= least]
     if held:
-        told.append(words.slow_group(ctx.dataset, data, max(held, key=lambda item: abs(item.found.effect.value))))
+        told.append(words.slow_group(ctx.dataset, data, max(held, key=lambda item: item.rank)))
     return told

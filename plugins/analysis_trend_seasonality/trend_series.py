@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from harness_core.sdk import Dataset
+from harness_core.sdk.statistics.blocks import block_means, even_edges
 from harness_core.sdk.statistics.series import (
     DAY,
     STEPS,
@@ -15,9 +16,7 @@ from harness_core.sdk.statistics.series import (
     Integers,
     Order,
     Step,
-    block_means,
     choose_step,
-    even_edges,
     finite_sql,
     numbers,
     time_text,

@@ -46,6 +46,35 @@ def invoices(seed: int = 1, *, longer: float = 0.0, slow: float = 0.0, drift: fl
     return {"issued": begun, "paid": begun + lasting(days), "country": country}
 
 
+def test_a_slow_group_may_be_a_flag(tmp_path: Path) -> None:
+    """Guards the value in the query: DuckDB writes true where Python writes True."""
+    table = invoices(slow=10)
+    table["abroad"] = table.pop("country") == "FR"
+    answer = looked_at(table)
+    (finding,) = told(answer)
+    assert finding["title"].endswith('where "abroad" is true')
+    assert run_again(answer, pa.table(table), tmp_path)
+
+
+def test_rows_that_nearly_all_begin_at_once_have_no_before() -> None:
+    """Guards the cut of a course: half of the rows and more on its first day."""
+    table = invoices()
+    table["issued"] = np.where(np.arange(ROWS) < 0.7 * ROWS, table["issued"][0], table["issued"])
+    table["paid"] = table["issued"] + lasting(np.arange(ROWS) / 50)
+    assert looked_at(table)["status"] == "ok"
+
+
+def test_what_takes_as_long_as_the_table_reaches_has_no_course() -> None:
+    """Guards the rows left out at the end: where hardly any row began long enough ago, nothing is said about changes."""
+    table = invoices()
+    days = np.random.default_rng(9).uniform(500, 900, ROWS)
+    paid = table["issued"] + lasting(days)
+    table["paid"] = pa.array(paid, mask=paid > np.datetime64("2024-12-30"))
+    answer = looked_at(table)
+    assert [finding["kind"] for finding in told(answer)] == []
+    assert {"name": 'from "issued" to "paid"', "reason": "too few rows began long enough ago"} in answer["metrics"]["left_out"]
+
+
 @pytest.mark.parametrize("longer", [6, 10, 30, -8])
 def test_a_change_is_told_with_its_day(longer: int) -> None:
     """Guards the cut: the day, both medians, and the direction."""
@@ -115,6 +144,8 @@ def test_a_deadline_is_known_and_what_comes_after_it_is_counted() -> None:
     assert f"in {late:,} of 3,000 rows" in finding["statement"]
     assert [pair["columns"] for pair in answer["metrics"]["pairs"]] == [["issued", "paid"]]
     assert any(f["title"] == '"due" is always 30 days after "issued"' for f in answer["findings"])
+    table["due"][:3] += DAY
+    assert any(f["title"] == '"due" is nearly always 30 days after "issued"' for f in looked_at(table)["findings"])
 
 
 def test_steps_follow_one_another_and_are_not_told_twice() -> None:
@@ -165,6 +196,17 @@ def test_every_number_can_be_had_from_stock_duckdb(tmp_path: Path) -> None:
     answer = looked_at(table)
     assert len(answer["findings"]) >= 4
     assert run_again(answer, pa.table(table), tmp_path) == len(answer["findings"])
+
+
+@pytest.mark.parametrize(
+    "names", [("s", "d", "inside"), ("begun", "e", "s"), ("row_index", "data", "g"), ('a "b"', "it's", "begun")]
+)
+def test_whatever_the_columns_are_called(names: tuple[str, str, str], tmp_path: Path) -> None:
+    """Guards the queries: no name of theirs meets one of the table's."""
+    table = pa.table(invoices(longer=10, slow=10)).rename_columns(list(names))
+    answer = looked_at(table)
+    assert {finding["kind"] for finding in told(answer)} == {"changepoint", "group_difference"}
+    assert run_again(answer, table, tmp_path) == len(answer["findings"])
 
 
 @pytest.mark.parametrize("seed", [1, 2])
