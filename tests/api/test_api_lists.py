@@ -1,10 +1,10 @@
-"""With ten thousand runs in the database the lists stay as quick as with ten, because the index gives them, not the table."""
+"""With ten thousand runs the lists stay quick, because the index gives them, not the table: work is counted in the database's steps."""
 
-import statistics
-import time
+import sqlite3
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import event
 
 from harness_core.bootstrap import open_core
 from harness_core.settings import read_settings
@@ -13,7 +13,7 @@ from tests.fakes.many_runs import copy_run
 from tests.fakes.plugins import small_catalog
 
 RUNS = 10_000
-ROUNDS = 15
+STEPS = 100
 
 
 @pytest.fixture(scope="module")
@@ -28,50 +28,65 @@ def grown(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Archive]:
     core.close()
 
 
-def median_ms(grown: Archive, path: str) -> float:
-    took = []
-    for _ in range(ROUNDS):
-        began = time.perf_counter()
+def steps(grown: Archive, path: str) -> int:
+    """What SQLite's machine does for one answer, in hundreds of instructions: the same number whatever else a computer does."""
+    counted = 0
+
+    def count() -> int:
+        nonlocal counted
+        counted += 1
+        return 0
+
+    def watch(connection: sqlite3.Connection, *_: object) -> None:
+        connection.set_progress_handler(count, STEPS)
+
+    def leave(connection: sqlite3.Connection, *_: object) -> None:
+        connection.set_progress_handler(None, 0)
+
+    engine = grown.core.database.engine
+    event.listen(engine, "checkout", watch)
+    event.listen(engine, "checkin", leave)
+    try:
         assert grown.client.get(path, headers={"accept": "*/*"}).status_code == 200
-        took.append((time.perf_counter() - began) * 1000)
-    return statistics.median(took)
+    finally:
+        event.remove(engine, "checkout", watch)
+        event.remove(engine, "checkin", leave)
+    return counted
 
 
 @pytest.mark.parametrize(
-    "path", ["/api/v1/runs", "/api/v1/runs?status=FAILED", "/api/v1/runs?status=FAILED,PARTIAL", "/api/v1/runs?q=orders_99"]
+    ("path", "most"),
+    [
+        ("/api/v1/runs", 80),
+        ("/api/v1/runs?status=FAILED", 80),
+        ("/api/v1/runs?status=FAILED,PARTIAL", 1_500),
+        ("/api/v1/runs?q=orders_99", 3_000),
+        ("/api/v1/runs?limit=500", 800),
+        ("/", 2_000),
+        ("/runs", 2_000),
+        ("/runs?status=FAILED", 2_000),
+    ],
 )
-def test_the_list_of_the_api_is_quick(grown: Archive, path: str) -> None:
-    """Well below a tenth of a second, filtered or not; the benchmark has the exact figures."""
-    assert median_ms(grown, path) < 100
+def test_a_list_is_little_work(grown: Archive, path: str, most: int) -> None:
+    """Filtered or not; a search by name looks at every run once. ``benchmarks/service.py`` has the times."""
+    assert 0 < steps(grown, path) < most
 
 
-def test_a_page_of_five_hundred_costs_little(grown: Archive) -> None:
-    """In the service's own time: the settings of every plugin of every run, which a list does not show, are not even decoded."""
-    took = []
-    for _ in range(ROUNDS):
-        began = time.process_time()
-        assert len(grown.client.get("/api/v1/runs?limit=500").json()["runs"]) == 500
-        took.append((time.process_time() - began) * 1000)
-    assert statistics.median(took) < 80
+def test_what_a_list_does_not_show_is_not_decoded(grown: Archive) -> None:
+    """The settings of every plugin of every run."""
+    assert len(grown.client.get("/api/v1/runs?limit=500").json()["runs"]) == 500
     listed, whole = grown.core.runs.page(limit=2).runs[1], grown.core.runs.get("run_copy_000001")
     assert (listed.run_id, listed.config.inputs) == (whole.run_id, whole.config.inputs)
     assert whole.config.settings
     assert not listed.config.settings
 
 
-@pytest.mark.parametrize("path", ["/", "/runs", "/runs?status=FAILED"])
-def test_the_pages_are_quick(grown: Archive, path: str) -> None:
-    """A list page answers within 300 ms."""
-    assert median_ms(grown, path) < 300
-
-
 def test_the_last_page_is_as_quick_as_the_first(grown: Archive) -> None:
-    """Pages are found by key, not by counting: 9,500 runs further down nothing takes longer."""
+    """9,500 runs further down, the page costs what the first one does."""
     after = ""
     for _ in range(19):
         after = str(grown.client.get(f"/api/v1/runs?limit=500&after={after}".removesuffix("&after=")).json()["next"])
-    first, last = median_ms(grown, "/api/v1/runs"), median_ms(grown, f"/api/v1/runs?after={after}")
-    assert last < 3 * first + 5
+    assert steps(grown, f"/api/v1/runs?after={after}") < 80
 
 
 @pytest.mark.parametrize(("condition", "index"), [("", "ix_run_newest"), ("WHERE status = 'FAILED'", "ix_run_status_newest")])

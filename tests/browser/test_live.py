@@ -33,10 +33,8 @@ def test_the_overview_shows_a_run_as_it_comes_and_goes(open_page: Open, service:
     run_id = slow_run(service, "elsewhere.csv")
     row = page.locator("tr", has=page.locator(f'a[href="/runs/{run_id}"]'))
     expect(row.locator(".badge")).to_have_text(re.compile("Running"), timeout=10_000)
-    began = time.monotonic()
     service.client.post(f"/api/v1/runs/{run_id}/cancel")
     expect(row.locator(".badge")).to_have_text(re.compile("Cancelled"), timeout=10_000)
-    assert time.monotonic() - began < 4
 
 
 def test_a_slow_script_does_not_cost_the_live_updates(open_page: Open, service: Served) -> None:

@@ -1,7 +1,6 @@
 """report.html in a real browser: it opens from a file, asks for nothing, breaks no policy, and fits a phone, paper and the dark."""
 
 import runpy
-import time
 from pathlib import Path
 
 import pytest
@@ -109,8 +108,11 @@ def test_paper_shows_what_the_screen_folds(visit):
 
 
 def test_two_thousand_columns_open_at_once(visit):
-    """Parsed, styled and laid out within a second; the bound here allows for a busy machine."""
-    started = time.perf_counter()
+    """What is not on the screen is not laid out, which is what takes the time; the whole page can be scrolled all the same."""
     page = visit("wide")
-    page.evaluate("document.documentElement.scrollHeight")
-    assert time.perf_counter() - started < 5
+    assert page.evaluate("document.documentElement.scrollHeight") > 20 * page.viewport_size["height"]
+    drawn = (
+        "[...document.querySelectorAll('.card h3')].filter(title => title.checkVisibility({contentVisibilityAuto: true})).length"
+    )
+    assert page.evaluate("document.querySelectorAll('.card h3').length") == 2_000
+    assert page.evaluate(drawn) < 200

@@ -263,11 +263,10 @@ def test_several_threads_see_one_whole_catalog(root: Path) -> None:
 
 
 def test_five_hundred_folders_cost_nothing_to_ask_for_again(tmp_path: Path) -> None:
-    """Guards the budget of a big installation: the second call stays under 20 ms (it is measured in microseconds)."""
+    """Guards the budget of a big installation: within the interval between two looks no file is so much as looked for."""
     for number in range(500):
-        make_plugin(tmp_path, f"analysis_n{number}", "analysis", COUNT)
-    catalog = FolderCatalog([(tmp_path, "path")], monotonic_s=Clock())
+        make_plugin(tmp_path / "plugins", f"analysis_n{number}", "analysis", COUNT)
+    catalog = FolderCatalog([(tmp_path / "plugins", "path")], monotonic_s=Clock())
     assert len(catalog.plugins()) == 500
-    started = time.perf_counter()
+    (tmp_path / "plugins").rename(tmp_path / "elsewhere")
     assert len(catalog.plugins()) == 500
-    assert time.perf_counter() - started < 0.020

@@ -24,7 +24,7 @@ from harness_core.ports.launcher import GuestOutcome, Progress
 from tests.fakes.guest_house import House
 
 FINE = "return PluginResult('ok', 'fine')"
-SLACK_S = 0.3
+SLACK_S = 10.0  # far below the minute for which those guests would wait, far above what a busy machine adds
 
 
 @pytest.fixture(scope="module")
@@ -236,10 +236,10 @@ HOG = "import os\nheld = []\nwhile True: held.append(os.urandom(4) * 1_000_000)"
 
 def test_memory_runs_out(house: House) -> None:
     """A guest that takes more than its budget is killed at once, not politely."""
-    outcome = house.run(f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{HOG}", memory_mb=200, kill_grace_s=10.0)
+    outcome = house.run(f"signal.signal(signal.SIGTERM, signal.SIG_IGN)\n{HOG}", memory_mb=200, kill_grace_s=60.0)
     assert (outcome.ending, outcome.signal) == ("memory", signal.SIGKILL)
     assert outcome.reason == "It took more than the 200 MB of memory it may use."
-    assert outcome.wall_s < 5
+    assert outcome.wall_s < 30
     assert outcome.peak_rss_bytes > 200 * 1024 * 1024
 
 
@@ -328,7 +328,7 @@ def test_one_that_answered_and_stays_is_stopped_and_has_answered(house: House) -
     outcome = house.run(body, kill_grace_s=0.2)
     assert (outcome.ending, outcome.answer, outcome.rows_read) == ("answered", {"summary": "early"}, 3)
     assert outcome.reason == "It answered, but did not end by itself and was stopped."
-    assert outcome.wall_s < 2
+    assert outcome.wall_s < SLACK_S
 
 
 def test_one_that_crashes_after_its_answer_has_answered(house: House) -> None:

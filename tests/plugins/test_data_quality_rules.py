@@ -2,7 +2,6 @@
 
 import csv
 import math
-import time
 from pathlib import Path
 
 import numpy as np
@@ -194,15 +193,14 @@ def test_work_is_bounded_however_wide_the_table():
     assert columns // len(kinds) < answer["debug"]["queries"] <= 2 * columns
 
 
-def test_the_example_in_under_two_seconds():
-    """Twenty thousand rows and 17 columns take under two seconds of processor time, reading included."""
+def test_the_example():
+    """What twenty thousand rows and 17 columns are told to hold, and in how few questions to the table."""
     table = pyarrow.csv.read_csv(
         ROOT / "examples" / "sales_orders.csv", convert_options=pyarrow.csv.ConvertOptions(strings_can_be_null=True)
     )
     profile = run_plugin(PLUGINS / "profile_basic", table)
-    began = time.process_time()
     answer = run_plugin(PLUGINS / "analysis_data_quality", table, upstream={"profile_basic": profile})
-    assert time.process_time() - began < 2
+    assert answer["debug"]["queries"] < 40
     told = {(f["kind"], tuple(f["columns"])) for f in answer["findings"]}
     assert told == {
         ("constant", ("currency",)),

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, or_
+from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
@@ -48,9 +48,8 @@ class SqlLibrary:
         if not deleted:
             query = query.where(col(DatasetVersionRow.deleted_at).is_(None), col(DatasetVersionRow.purged_at).is_(None))
         if after is not None:
-            at, name = decode_cursor(after)
-            same = and_(col(DatasetVersionRow.created_at) == at, col(DatasetVersionRow.dataset_version_id) < name)
-            query = query.where(or_(col(DatasetVersionRow.created_at) < at, same))
+            order = tuple_(col(DatasetVersionRow.created_at), col(DatasetVersionRow.dataset_version_id))
+            query = query.where(order < tuple_(*decode_cursor(after)))
         with self._db.reading() as session:
             rows = [record(DatasetVersion, row) for row in session.exec(query)]
         last = rows[limit - 1] if len(rows) > limit else None

@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import and_, bindparam, func, or_, union_all, update
+from sqlalchemy import and_, bindparam, func, or_, tuple_, union_all, update
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
@@ -102,9 +102,7 @@ class SqlRuns:
         if text:
             query = query.where(or_(col(RunRow.filename).contains(text, autoescape=True), col(RunRow.run_id).startswith(text)))
         if after is not None:
-            created_at, run_id = decode_cursor(after)
-            older = and_(col(RunRow.created_at) == created_at, col(RunRow.run_id) < run_id)
-            query = query.where(or_(col(RunRow.created_at) < created_at, older))
+            query = query.where(tuple_(col(RunRow.created_at), col(RunRow.run_id)) < tuple_(*decode_cursor(after)))
         with self._db.reading() as session:  # columns rather than objects: a page of 500 takes half the time
             rows = [listed_run(row) for row in session.execute(query.with_only_columns(*LISTED))]
         more = len(rows) > limit
