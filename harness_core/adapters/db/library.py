@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import tuple_
+from sqlalchemy import and_, tuple_
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
