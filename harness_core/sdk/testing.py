@@ -16,8 +16,9 @@ import tempfile
 import weakref
 from collections.abc import Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from harness_core.sdk import guest
 from harness_core.sdk.canonical import canonical_bytes, jsonable, sha256_hex
@@ -65,10 +66,8 @@ def run_plugin(
     this function. ``inputs`` are files for ingest plugins. Raises AssertionError where the kernel would refuse the answer. The
     folder ``scratch`` is gone with the answer, unless it was given.
     """
-    import yaml
-
     folder = Path(folder)
-    manifest = yaml.safe_load((folder / "plugin.yaml").read_text(encoding="utf-8"))
+    manifest = _manifest((folder / "plugin.yaml").read_text(encoding="utf-8"))
     module, function = manifest["entrypoint"].split(":")
     work = Path(scratch) if scratch is not None else Path(tempfile.mkdtemp(prefix="plugin-test-"))
     given = ({"data": table} if table is not None else {}) | dict(datasets or {})
@@ -92,6 +91,13 @@ def run_plugin(
     if call == "run":
         check_result(folder, manifest["id"], plain)
     return kept
+
+
+@cache
+def _manifest(text: str) -> Mapping[str, Any]:
+    import yaml
+
+    return cast("Mapping[str, Any]", yaml.safe_load(text))
 
 
 def check_result(folder: Path, plugin_id: str, answer: Mapping[str, Any]) -> None:
