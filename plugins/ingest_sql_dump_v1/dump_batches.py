@@ -11,11 +11,13 @@ import pyarrow.csv
 from dump_casts import DATE_LENGTH
 from dump_columns import ColumnReading
 from dump_dialects import Dialect
+from dump_digits import is_within
 from dump_literals import NUMBER, Value, value_of
 from dump_plain import PlainRows
-from dump_planes import Bytes, Mask, Places
+from dump_planes import Bytes, Mask
 from dump_rows import Rows
 from dump_source import blob_bytes
+from dump_types import MAX_DIGITS
 from dump_values import SLASH, bare_values, copied, empty_value, replaced, unescaped
 
 NULLS = [b"NULL", b"null", b"Null"]
@@ -63,11 +65,11 @@ def read_batch(batch: Batch, readings: Sequence[ColumnReading]) -> list[pyarrow.
 
 @dataclass
 class _Column:
-    """A column of plain rows: which values are in quotes, how long they are with them, the odd ones by row (with their places in
+    """A column of plain rows: its place in them, which values are in quotes, the odd ones by row (with their places in
     ``PlainRows.ends``), and whether any text has escapes."""
 
+    place: int
     quoted: Mask
-    sizes: Places
     odd: dict[int, int]
     has_escapes: bool
 
@@ -79,7 +81,7 @@ def _of_plain(batch: Batch, plain: PlainRows, given: Sequence[ColumnReading]) ->
 
     def types() -> list[pyarrow.DataType]:
         return [
-            reading.kind.arrow if _is_direct(reading, column, batch.dialect) else pyarrow.binary()
+            reading.kind.arrow if _is_direct(reading, column, plain, batch.dialect) else pyarrow.binary()
             for reading, column in zip(given, columns, strict=True)
         ]
 
@@ -88,31 +90,33 @@ def _of_plain(batch: Batch, plain: PlainRows, given: Sequence[ColumnReading]) ->
 
 
 def _columns(plain: PlainRows, *, has_escapes: bool) -> list[_Column]:
-    begins = plain.begins
-    quoted, escaped = plain.is_quoted(begins), plain.escaped_columns if has_escapes else frozenset()
+    escaped = plain.escaped_columns if has_escapes else frozenset()
     odd: dict[int, dict[int, int]] = {}
     for place in plain.odd.tolist():
         row, column = divmod(place, plain.ends.shape[1])
         odd.setdefault(column, {})[row] = place
-    return [
-        _Column(mask, plain.ends[:, place] - begins[:, place], odd.get(place, {}), place in escaped)
-        for place, mask in enumerate(quoted)
-    ]
+    return [_Column(place, mask, odd.get(place, {}), place in escaped) for place, mask in enumerate(plain.quoted)]
 
 
-def _is_direct(reading: ColumnReading, column: _Column, dialect: Dialect) -> bool:
+def _is_direct(reading: ColumnReading, column: _Column, plain: PlainRows, dialect: Dialect) -> bool:
     """Whether the CSV reader makes of each value what :func:`dump_casts.cast` would."""
-    name, quoted, sizes = reading.kind.name, column.quoted, column.sizes
+    name, quoted = reading.kind.name, column.quoted
     if reading.is_open or reading.is_indirect or column.odd:
         return False
     if name in NUMBERS:
-        return not quoted.any() and not (name == "decimal" and reading.kind.scale is None)
+        return not quoted.any() and not (name == "decimal" and _may_wrap(reading))
+    if name not in ("date", "timestamp"):
+        return name == "text"
+    sizes = plain.sizes(column.place)
     if name == "date":
         return bool(numpy.where(quoted, sizes == DATE_LENGTH + 2, sizes <= LONGEST_NULL).all())
-    if name == "timestamp":
-        shortest = DATE_LENGTH + 3 if dialect.name == "sqlite" else 0
-        return bool(numpy.where(quoted, sizes >= shortest, sizes <= LONGEST_NULL).all())
-    return name == "text"
+    shortest = DATE_LENGTH + 3 if dialect.name == "sqlite" else 0
+    return bool(numpy.where(quoted, sizes >= shortest, sizes <= LONGEST_NULL).all())
+
+
+def _may_wrap(reading: ColumnReading) -> bool:
+    """Whether the CSV reader might make another number of a decimal: it looks at the digits first, and then multiplies."""
+    return reading.is_measured or reading.kind.precision + (reading.kind.scale or 0) > MAX_DIGITS
 
 
 def _plain_column(
@@ -230,7 +234,7 @@ def _of_copy(batch: Batch, body: Bytes, given: Sequence[ColumnReading]) -> list[
             if reading.kind.name in COPY_DIRECT
             and not reading.is_open
             and not reading.is_indirect
-            and not (reading.kind.name == "decimal" and reading.kind.scale is None)
+            and not (reading.kind.name == "decimal" and _may_wrap(reading))
             and not (reading.kind.name == "text" and has_escapes)
             else pyarrow.binary()
             for reading in given
@@ -252,11 +256,17 @@ def _parsed(
     """The columns, which stand in these ``fields`` of each row; those that do not convert in passing are taken as written."""
     for _ in range(ATTEMPTS):
         try:
-            return _taken_apart(batch, body, types(), fields)
+            arrays = _taken_apart(batch, body, types(), fields)
         except pyarrow.ArrowInvalid as reason:
             failed = FAILED_COLUMN.search(str(reason))
             for reading, field in zip(given, fields, strict=True):
                 reading.is_indirect |= failed is None or field == int(failed[1])
+            continue
+        too_large = [pyarrow.types.is_decimal(array.type) and not is_within(array) for array in arrays]
+        if not any(too_large):
+            return arrays
+        for reading, is_bad in zip(given, too_large, strict=True):
+            reading.is_indirect |= is_bad
     for reading in given:
         reading.is_indirect = True
     return _taken_apart(batch, body, types(), fields)

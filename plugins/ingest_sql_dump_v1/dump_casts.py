@@ -5,15 +5,16 @@ from collections.abc import Callable
 
 import pyarrow
 import pyarrow.compute
+from dump_digits import is_safe, plain_decimal
 from dump_literals import bytea_of
 from dump_types import Kind
 
 _DATE_PARTS = r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})"
 _TIME_PARTS = r"(\d{1,2}):(\d{2})(?::(\d{2})(\.\d{1,6})?)?"
-_DATE = re.compile(_DATE_PARTS + r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?")
-_MOMENT = re.compile(_DATE_PARTS + r"(?:[ T]" + _TIME_PARTS + r"0*)?")
-_ZONED = re.compile(_DATE_PARTS + r"[ T]" + _TIME_PARTS + r"0*\s?(Z|[+-]\d{2}(?::?\d{2})?)")
-_TIME = re.compile(_TIME_PARTS)
+_DATE = re.compile(_DATE_PARTS + r"(?:[ T]0{1,2}:00(?::00(?:\.0+)?)?)?", re.ASCII)
+_MOMENT = re.compile(_DATE_PARTS + r"(?:[ T]" + _TIME_PARTS + r"0*)?", re.ASCII)
+_ZONED = re.compile(_DATE_PARTS + r"[ T]" + _TIME_PARTS + r"0*\s?(Z|[+-]\d{2}(?::?\d{2})?)", re.ASCII)
+_TIME = re.compile(_TIME_PARTS, re.ASCII)
 DATE_LENGTH = 10
 _TRUE, _FALSE = frozenset({"t", "true", "1", "y", "yes", "on"}), frozenset({"f", "false", "0", "n", "no", "off"})
 
@@ -64,17 +65,24 @@ def _integer(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
 
 def _whole(text: str) -> str:
     """``+5`` and ``12.00`` are whole numbers too."""
-    found = re.fullmatch(r"\s*\+?(-?\d+)(?:\.0*)?\s*", text)
+    found = re.fullmatch(r"\s*\+?(-?\d+)(?:\.0*)?\s*", text, re.ASCII)
     return found[1] if found else text
 
 
 def _number(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
-    return _tried(pyarrow.compute.utf8_trim_whitespace(texts), kind.arrow)
+    return _tried(pyarrow.compute.ascii_trim_whitespace(texts), kind.arrow)
+
+
+def _decimal(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
+    trimmed, scale = pyarrow.compute.ascii_trim_whitespace(texts), kind.scale or 0
+    if not is_safe(trimmed, scale):
+        trimmed = _distinct(trimmed, lambda text: plain_decimal(text, kind.precision, scale))
+    return _tried(trimmed, kind.arrow)
 
 
 def _single(texts: pyarrow.Array, kind: Kind) -> pyarrow.Array | None:
     """The shortest decimal that names the 32-bit number, as a double: 45.9000015 and 45.9 are the same one."""
-    narrow = _tried(pyarrow.compute.utf8_trim_whitespace(texts), pyarrow.float32())
+    narrow = _tried(pyarrow.compute.ascii_trim_whitespace(texts), pyarrow.float32())
     if narrow is None:
         return None
     wide = _tried(narrow.cast(pyarrow.string()), kind.arrow)
@@ -143,7 +151,7 @@ def _distinct(texts: pyarrow.Array, change: Callable[[str], str]) -> pyarrow.Arr
 
 
 _CASTS: dict[str, Callable[[pyarrow.Array, Kind], pyarrow.Array | None]] = {
-    "integer": _integer, "bits": _integer, "decimal": _number, "float": _number, "single": _single,
+    "integer": _integer, "bits": _integer, "decimal": _decimal, "float": _number, "single": _single,
     "date": _date, "timestamp": _moment,
     "zoned": _zoned, "time": _time, "boolean": _boolean,
 }  # fmt: skip

@@ -115,11 +115,13 @@ class Catalog:
         if self._is_first_pass:
             self.notes.add("refused_statement", f"{{count}} × {what} refused, not read and not run: {why}.", lines=[line])
 
-    def note_may_drop(self, table: DumpTable, line: int) -> None:
+    def note_may_drop(self, table: DumpTable, rows: int, line: int) -> None:
         if self._is_first_pass:
+            is_first = not any(code == "insert_ignore" for code, _ in table.notes.kinds)
             table.notes.add(
-                "insert_ignore", "{count} INSERT that would replace or pass over rows with a key that exists: all rows are kept.",
-                lines=[line],
+                "insert_ignore",
+                "{count} rows of INSERTs that would replace or pass over rows with a key that exists: all are kept.",
+                count=rows, lines=[line] if is_first else [],
             )  # fmt: skip
 
     # -- where rows go

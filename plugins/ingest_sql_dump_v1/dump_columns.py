@@ -2,17 +2,21 @@
 second takes the column as something that every value fits."""
 
 import codecs
+import hashlib
 from dataclasses import dataclass, field
 
 import pyarrow
 import pyarrow.compute
-from dump_casts import cast
-from dump_types import BINARY, DATE, FLOAT, INTEGER, MAX_DIGITS, TEXT, Kind, decimal_of
+from dump_casts import DATE_LENGTH, cast
+from dump_digits import Digits
+from dump_types import BINARY, DATE, FLOAT, INTEGER, MAX_DIGITS, TEXT, Kind
+from dump_values import NUMBER_PATTERN
 from dump_words import shown
 
-DECIMAL_PATTERN = r"^\s*[+-]?\d*\.?\d*\s*$"
+SPECIAL_PATTERN = r"(?i)^[+-]?(nan|inf|infinity)$"
+NUMBERS = frozenset({"integer", "decimal", "exponent"})
 EXAMPLES = 3
-BIGINT_DIGITS = 19
+INTEGER_DIGITS, BIGINT_DIGITS, FLOAT_DIGITS = 18, 19, 15
 
 
 def _one_by_one(error: UnicodeError) -> tuple[str, int]:
@@ -28,42 +32,60 @@ codecs.register_error("dump_mend", _one_by_one)
 
 @dataclass
 class Seen:
-    """What was seen of a column that does not fit, or has no declared type: enough to say what all its values fit."""
+    """What was seen of the values of a column, each by itself, so that neither their order nor the batches matter: enough to say
+    what all of them fit. ``forms``: integer, decimal, exponent, special (NaN and infinities), date, blob or text."""
 
     forms: set[str] = field(default_factory=set)
-    integer_digits: int = 0
-    scale: int = 0
-    examples: list[str] = field(default_factory=list)
-    misfits: int = 0
+    digits: Digits = field(default_factory=Digits)
+    examples: dict[bytes, str] = field(default_factory=dict)
 
-    def measure(self, payload: pyarrow.Array) -> None:
-        """Take in values: ``integer``, ``decimal``, ``float``, ``date`` or ``text``."""
+    def measure(self, payload: pyarrow.Array, *, is_trimmed: bool) -> None:
+        """Take in values; ``is_trimmed``: blanks around a number do not matter. Nothing counts any more once one is a text."""
+        if "text" in self.forms:
+            return
+        forms, is_other = self.digits.take_column(payload)
+        self.forms |= forms
+        if not is_other.any():
+            return
         try:
-            texts = payload.cast(pyarrow.string()).drop_null()
+            others = payload.filter(pyarrow.array(is_other)).unique().cast(pyarrow.string())
         except pyarrow.ArrowInvalid:
             self.forms.add("text")
             return
-        if not len(texts):
+        trimmed = pyarrow.compute.ascii_trim_whitespace(others)
+        if is_trimmed and not trimmed.equals(others):
+            self.measure(trimmed.cast(pyarrow.binary()), is_trimmed=False)
             return
-        compute = pyarrow.compute
-        if not compute.all(compute.match_substring_regex(texts, DECIMAL_PATTERN)).as_py():
-            payload = texts.cast(pyarrow.binary())
-            fitting = (kind.name for kind in (FLOAT, DATE) if cast(payload, kind, "") is not None)
-            self.forms.add(next(fitting, "text"))
-            return
-        bare = compute.utf8_trim(compute.utf8_trim_whitespace(texts), "+-")
-        points, sizes = compute.find_substring(bare, "."), compute.utf8_length(bare)
-        whole = compute.if_else(compute.less(points, 0), sizes, points)
-        behind = compute.if_else(compute.less(points, 0), 0, compute.subtract(compute.subtract(sizes, points), 1))
-        self.integer_digits = max(self.integer_digits, compute.max(whole).as_py())
-        self.scale = max(self.scale, compute.max(behind).as_py())
-        self.forms.add("integer" if compute.max(points).as_py() < 0 else "decimal")
+        is_exponent = pyarrow.compute.match_substring_regex(others, NUMBER_PATTERN)
+        self.digits.take_exponents(text.encode() for text in others.filter(is_exponent).to_pylist())
+        rest = others.filter(pyarrow.compute.invert(is_exponent))
+        is_special = pyarrow.compute.match_substring_regex(rest, SPECIAL_PATTERN)
+        words = rest.filter(pyarrow.compute.invert(is_special))
+        if len(rest) < len(others):
+            self.forms.add("exponent")
+        if len(words) < len(rest):
+            self.forms.add("special")
+        if len(words):
+            self.forms.add("date" if _are_dates(words) else "text")
+
+    def as_decimal(self, *, is_as_written: bool, whole: int = 0, scale: int = 0) -> Kind | None:
+        """The decimal of 38 digits that holds all values, with at least so many digits before and behind the point; None where
+        there is none."""
+        found = self.digits.scale(is_as_written=is_as_written, whole=whole, least=scale) if self.forms <= NUMBERS else None
+        return None if found is None else Kind("decimal", MAX_DIGITS, found)
+
+
+def _are_dates(texts: pyarrow.Array) -> bool:
+    """Without a time of day, not even midnight."""
+    longest = pyarrow.compute.max(pyarrow.compute.utf8_length(texts)).as_py()
+    return longest <= DATE_LENGTH and cast(texts.cast(pyarrow.binary()), DATE, "") is not None
 
 
 @dataclass
 class ColumnReading:
     """One column in one pass over the dump. ``final``: it is read as ``kind`` whatever comes, which all values are known to fit;
-    ``is_indirect``: some of its values are not written as Arrow's CSV reader takes them."""
+    ``is_indirect``: some of its values are not written as Arrow's CSV reader takes them; ``is_measured``: a decimal without
+    declared digits, or with more than declared, whose kind grows with the values and is right when all have come."""
 
     name: str
     kind: Kind
@@ -75,56 +97,98 @@ class ColumnReading:
     expressions: int = 0
     mended: int = 0
     is_indirect: bool = False
+    is_measured: bool = field(init=False)
+    declared: Kind = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.declared, self.is_measured = self.kind, self.kind.name == "decimal" and self.kind.scale is None
 
     @property
     def is_open(self) -> bool:
         """It is only looked at in this pass."""
         return not self.final and (self.has_failed or self.kind.name == "unknown")
 
+    @property
+    def is_wider(self) -> bool:
+        """Some values do not fit the declared digits."""
+        return self.is_measured and self.declared.scale is not None
+
     def convert(self, payload: pyarrow.Array, dialect: str) -> pyarrow.Array | None:
         """The typed values; None where they are only looked at, or do not fit."""
-        if self.kind.name == "decimal" and self.kind.scale is None:
-            self._settle_scale(payload)
+        if self.is_measured:
+            self._grow(payload)
+        found = None if self.is_open else cast(payload, self.kind, dialect)
+        if found is None and self.kind.name == "decimal" and not (self.final or self.is_measured):
+            self.is_measured = True
+            self._grow(payload)
+            found = None if self.is_open else cast(payload, self.kind, dialect)
         if self.is_open:
-            self.seen.measure(payload)
+            self._look_at(payload, dialect)
             return None
-        found = cast(payload, self.kind, dialect)
         if found is None and self.kind.name in ("text", "unknown"):
             return self._mend(payload)
         if found is None:
-            self._fail(payload, dialect)
+            self.has_failed = True
+            self._look_at(payload, dialect)
         elif payload.null_count < len(payload):
             self.has_fitted = True
         return self.noted(found)
 
     def noted(self, array: pyarrow.Array | None) -> pyarrow.Array | None:
-        """``array``; of decimals without declared digits, how many stand before the point is remembered."""
-        if array is None or self.final or self.kind.name != "decimal" or self.kind.precision < MAX_DIGITS:
+        """``array``; of declared decimals of 38 digits, how many stand before the point is remembered, for a wider one."""
+        if array is None or self.final or self.is_measured or self.kind.name != "decimal" or self.kind.precision < MAX_DIGITS:
             return array
         ends = pyarrow.compute.min_max(array).as_py()
         digits = [len(str(abs(int(value)))) for value in ends.values() if value is not None]
-        self.seen.integer_digits = max(self.seen.integer_digits, *digits, 0) if digits else self.seen.integer_digits
+        self.seen.digits.whole = max(self.seen.digits.whole, *digits, 0) if digits else self.seen.digits.whole
         return array
 
-    def _settle_scale(self, payload: pyarrow.Array) -> None:
-        """A decimal without declared digits begins with those of the first values that there are."""
-        if payload.null_count == len(payload):
-            self.kind = Kind("decimal", self.kind.precision, None)
-            return
-        first = Seen()
-        first.measure(payload)
-        found = decimal_of(first.integer_digits, first.scale) if first.forms <= {"integer", "decimal"} else None
-        self.kind = found or Kind("decimal", self.kind.precision, 0)
+    def _grow(self, payload: pyarrow.Array) -> None:
+        """A decimal has room for the values so far: as they are written, or as declared and for what does not fit that; of 38
+        declared digits, those before the point give way where they are not used."""
+        self.seen.measure(payload, is_trimmed=True)
+        precision, scale = self.declared.precision, self.declared.scale
+        if scale is None:
+            found = self.seen.as_decimal(is_as_written=True)
+        else:
+            whole = precision - scale if precision < MAX_DIGITS else 0
+            found = self.seen.as_decimal(is_as_written=False, whole=whole, scale=scale)
+        self.kind = found or Kind("decimal", MAX_DIGITS, 0)
         self.has_failed = found is None
 
-    def _fail(self, payload: pyarrow.Array, dialect: str) -> None:
-        self.has_failed = True
-        for value in payload.drop_null().unique():
-            if cast(pyarrow.array([value.as_py()], pyarrow.binary()), self.kind, dialect) is None:
-                self.seen.examples.append(shown(value.as_py(), 40))
-                if len(self.seen.examples) == EXAMPLES:
-                    break
-        self.seen.measure(payload)
+    def _look_at(self, payload: pyarrow.Array, dialect: str) -> None:
+        """Values of a column that is open: what they fit, and the first of those that do not fit its kind."""
+        distinct = payload.drop_null().unique() if self.kind.name != "unknown" else payload.slice(0, 0)
+        examples = self.seen.examples
+        while len(distinct) and len(examples) < EXAMPLES:
+            place = self._first_misfit(distinct, dialect)
+            if place is None:
+                break
+            value = distinct[place].as_py()
+            examples.setdefault(hashlib.sha256(value).digest(), shown(value, 40))
+            distinct = distinct.slice(place + 1)
+        if not self.is_measured:
+            self.seen.measure(payload, is_trimmed=self.kind.name != "unknown")
+
+    def _first_misfit(self, values: pyarrow.Array, dialect: str) -> int | None:
+        """The place of the first value that does not fit, by halves; None where all do."""
+        if self._fits(values, dialect):
+            return None
+        begin, size = 0, len(values)
+        while size > 1:
+            half = size // 2
+            if self._fits(values.slice(begin, half), dialect):
+                begin, size = begin + half, size - half
+            else:
+                size = half
+        return begin
+
+    def _fits(self, values: pyarrow.Array, dialect: str) -> bool:
+        if self.kind.name != "decimal":
+            return cast(values, self.kind, dialect) is not None
+        seen = Seen()
+        seen.measure(values, is_trimmed=True)
+        return seen.forms <= NUMBERS
 
     def _mend(self, payload: pyarrow.Array) -> pyarrow.Array:
         """Texts that are no UTF-8, read as Windows-1252 byte by byte where they are broken, and counted."""
@@ -143,21 +207,19 @@ class ColumnReading:
             return self._told_by_values()
         if not self.has_failed:
             return self.kind
+        if self.kind.name in ("integer", "bits") and not self.final:
+            return self.seen.as_decimal(is_as_written=False, whole=BIGINT_DIGITS) or TEXT
         if self.final:
             return TEXT
-        if self.kind.name in ("integer", "bits", "decimal") and self.seen.forms <= {"integer", "decimal"}:
-            declared = self.kind.precision - (self.kind.scale or 0) if self.kind.precision < MAX_DIGITS else 0
-            whole = declared if self.kind.name == "decimal" else BIGINT_DIGITS
-            found = decimal_of(max(whole, self.seen.integer_digits), max(self.kind.scale or 0, self.seen.scale))
-            return found or TEXT
         return DATE if self.kind.name == "timestamp" and self.seen.forms == {"date"} and not self.has_fitted else TEXT
 
     def _told_by_values(self) -> Kind:
-        forms = self.seen.forms
-        if forms == {"integer"} and self.seen.integer_digits <= 18:
+        """Undeclared values with exponents are floats, beside whole numbers that a float holds."""
+        forms, digits = self.seen.forms, self.seen.digits
+        if forms == {"integer"} and digits.whole <= INTEGER_DIGITS:
             return INTEGER
-        if forms and forms <= {"integer", "decimal"}:
-            return decimal_of(self.seen.integer_digits, self.seen.scale) or TEXT
-        if forms and forms <= {"integer", "decimal", "float"}:
+        if forms & {"exponent", "special"} and forms <= NUMBERS | {"special"} and digits.integer <= FLOAT_DIGITS:
             return FLOAT
-        return BINARY if forms == {"blob"} else TEXT
+        if forms:
+            return self.seen.as_decimal(is_as_written=True) or (BINARY if forms == {"blob"} else TEXT)
+        return TEXT

@@ -8,6 +8,7 @@ from dump_tokens import NAMES, Token, name_of, qualified
 from dump_words import refused, rejected
 
 MODIFIERS = {"LOW_PRIORITY", "DELAYED", "HIGH_PRIORITY", "INTO", "OR", "REPLACE", "IGNORE", "ABORT", "FAIL", "ROLLBACK", "ONLY"}
+COPY_OPTIONS = {"WITH", "FORMAT", "TEXT", "FREEZE", "TRUE", "ON", "DELIMITER", "DELIMITERS", "AS", "NULL"}
 MAY_DROP = {"REPLACE", "IGNORE"}
 
 
@@ -58,18 +59,20 @@ def copy_head(found: Sequence[Token], dialect: Dialect, line: int) -> Head:
     if not parts or words != ["FROM", "STDIN"]:
         raise refused(line, "COPY other than FROM stdin", "it would read or write a file, or run a program")
     options, delimiter, null = found[at + 2 :], "\t", "\\N"
+    texts = {token.raw[1:-1].decode("utf-8", "replace").upper() for token in options if token.kind in ("text", "quoted")}
+    strange = {token.upper for token in options if token.kind == "word"} - COPY_OPTIONS | texts & {"CSV", "BINARY"}
+    if strange:
+        raise rejected(
+            "unsupported_copy", f"COPY data with the option {min(strange)} are not read: they may mean something else.",
+            "Dump with pg_dump's own COPY or with --inserts, or upload CSV data as a .csv file.", line,
+        )  # fmt: skip
     for place, token in enumerate(options):
         values = [other for other in options[place + 1 : place + 3] if other.kind in ("text", "escaped")]
-        if token.upper in ("CSV", "BINARY", "HEADER"):
-            raise rejected(
-                "unsupported_copy", f"COPY data in {token.upper.lower()} form are not read.",
-                "Dump with pg_dump's own COPY or with --inserts, or upload the CSV data as a .csv file.", line,
-            )  # fmt: skip
         if token.upper in ("DELIMITER", "DELIMITERS", "NULL") and values:
             text = values[0].raw[1 if values[0].kind == "text" else 2 : -1].decode()
             text = {"\\t": "\t"}.get(text, text) if values[0].kind == "escaped" else text
             delimiter, null = (text, null) if token.upper != "NULL" else (delimiter, text)
-    if len(delimiter) != 1 or delimiter in "\\\r\n":
+    if len(delimiter) != 1 or not delimiter.isascii() or delimiter.isalnum() or delimiter in "\\\r\n.":
         raise rejected(
             "unsupported_copy", f"COPY data with the delimiter {delimiter!r} are not read.", "Dump with the usual tab.", line
         )

@@ -1,14 +1,16 @@
 """One value as the database would hold it, from exactly what is written: texts with their escapes, numbers, blobs, bits, NULL."""
 
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
 from dump_dialects import Dialect
-from dump_words import refused, shown
+from dump_words import refused, shown, syntax
 
 Form = Literal["null", "number", "text", "blob", "bits", "boolean", "expression"]
+SQLITE_DIGITS = 4000
 NUMBER = re.compile(rb"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?\Z")
 MYSQL_ESCAPES = {b"0": b"\0", b"b": b"\b", b"n": b"\n", b"r": b"\r", b"t": b"\t", b"Z": b"\x1a", b"%": b"\\%", b"_": b"\\_"}
 POSTGRESQL_ESCAPES = {b"b": b"\b", b"f": b"\f", b"n": b"\n", b"r": b"\r", b"t": b"\t"}
@@ -16,6 +18,9 @@ COPY_ESCAPES = {**POSTGRESQL_ESCAPES, b"v": b"\v"}
 _ESCAPE = re.compile(rb"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)|''", re.DOTALL)
 _COPY_ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{1,2}|[0-7]{1,3}|.)", re.DOTALL)
 _MYSQL_ESCAPE = re.compile(rb"\\(.)|''", re.DOTALL)
+_CAST = re.compile(rb'(?:\s*+::\s*+[\w"\s.]++(?:\([\d,\s]*+\)[\w\s]*+)?+(?:\[\])*+)++')
+_SPACE = re.compile(rb"\s*+")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CALL = re.compile(rb"(replace|char|unistr)\s*\(", re.IGNORECASE)
 _ACTING = re.compile(
     rb"(?i)\b(select|load_file|load_extension|readfile|writefile|edit|fts3_tokenizer|pg_\w+|lo_\w+|dblink\w*|sys_\w+|xp_\w+|system"
@@ -78,7 +83,7 @@ def _literal(raw: bytes, dialect: Dialect) -> Value | None:
         is_padded = dialect.name == "postgresql" and piece[:1] in b"nN"  # N'…' is a char(n) there: blanks at its end are padding
         return Value("text", text.rstrip(b" ") if is_padded else text)
     if kind == "escaped":
-        return Value("text", _ESCAPE.sub(_postgresql_escape, piece[2:-1]))
+        return Value("text", _paired(_ESCAPE.sub(_postgresql_escape, piece[2:-1])))
     if kind == "unicode":
         return Value("text", _unicode_text(piece[3:-1].replace(b"''", b"'")))
     if kind == "dollar":
@@ -92,14 +97,8 @@ def _composed(raw: bytes, found: re.Match[bytes], dialect: Dialect) -> Value | N
     if found.group() in (b"-", b"+"):
         rest = raw[1:].strip()
         return Value("number", found.group() + rest) if NUMBER.match(rest) and rest[:1] not in b"+-" else None
-    cast = (
-        re.fullmatch(rb"(.+?)\s*::\s*[\w\"\s.]+(?:\([\d,\s]*\))?(?:\[\])*", raw, re.DOTALL)
-        if dialect.name == "postgresql"
-        else None
-    )
-    if cast is not None:
-        inner = _literal(cast[1].strip(), dialect)
-        return inner or (Value("number", cast[1].strip()) if NUMBER.match(cast[1].strip()) else None)
+    if dialect.name == "postgresql" and _CAST.fullmatch(raw, found.end()):
+        return value if (value := value_of(found.group(), dialect)).form != "expression" else None
     if dialect.name == "sqlite" or found.lastgroup != "text":
         return None
     pieces, at = [], 0
@@ -126,7 +125,7 @@ def _plain_text(piece: bytes, dialect: Dialect) -> bytes:
     if not dialect.escapes or b"\\" not in inner:
         return inner.replace(quote * 2, quote)
     if dialect.name == "postgresql":
-        return _ESCAPE.sub(_postgresql_escape, inner)
+        return _paired(_ESCAPE.sub(_postgresql_escape, inner))
     return re.sub(rb"\\(.)|" + quote * 2, lambda found: _mysql_escape(found, quote), inner, flags=re.DOTALL)
 
 
@@ -141,7 +140,7 @@ def _postgresql_escape(found: re.Match[bytes]) -> bytes:
 
 def _escaped(code: bytes, letters: dict[bytes, bytes]) -> bytes:
     if code[:1] in b"uU" and len(code) > 1:
-        return chr(int(code[1:], 16)).encode("utf-8", "replace")
+        return _character(code[1:])
     if code[:1] == b"x" and len(code) > 1:
         return bytes((int(code[1:], 16),))
     if code[:1] in b"01234567":
@@ -151,9 +150,39 @@ def _escaped(code: bytes, letters: dict[bytes, bytes]) -> bytes:
 
 def _unicode_text(inner: bytes) -> bytes:
     def character(found: re.Match[bytes]) -> bytes:
-        return b"\\" if found[1] == b"\\" else chr(int(found[1].lstrip(b"+"), 16)).encode("utf-8", "replace")
+        return b"\\" if found[1] == b"\\" else _character(found[1].lstrip(b"+"))
 
-    return re.sub(rb"\\(\\|\+[0-9A-Fa-f]{6}|[0-9A-Fa-f]{4})", character, inner)
+    return _paired(re.sub(rb"\\(\\|\+[0-9A-Fa-f]{6}|[0-9A-Fa-f]{4})", character, inner))
+
+
+def _character(digits: bytes) -> bytes:
+    """The character of a number in hexadecimal; raises InputRejected where there is none. Half a pair of UTF-16 is left for
+    :func:`_paired`."""
+    number = int(digits, 16)
+    if number > sys.maxunicode:
+        raise syntax(0, f"There is no character with the number {digits.decode()}.")
+    return chr(number).encode("utf-8", "surrogatepass")
+
+
+def _paired(text: bytes) -> bytes:
+    """Halves of UTF-16 pairs put together, which may be written one by one; raises InputRejected for a half alone."""
+    if b"\xed" not in text:
+        return text
+    decoded = text.decode("utf-8", "surrogatepass") if _is_decodable(text) else ""
+    if not _SURROGATE.search(decoded):
+        return text
+    try:
+        return decoded.encode("utf-16-le", "surrogatepass").decode("utf-16-le").encode()
+    except UnicodeDecodeError as reason:
+        raise syntax(0, "A text has half of a pair of UTF-16 codes alone.") from reason
+
+
+def _is_decodable(text: bytes) -> bool:
+    try:
+        text.decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def copy_text(raw: bytes) -> bytes:
@@ -167,7 +196,9 @@ def blob_of(piece: bytes, dialect: Dialect) -> Value | None:
     if piece[:2].lower() in (b"b'", b"0b"):
         return Value("bits", digits) if not digits.strip(b"01") else None
     if dialect.name == "sqlite" and piece[:2].lower() == b"0x":
-        number = int(digits, 16)
+        number = int(digits, 16) if len(digits) <= SQLITE_DIGITS else 1 << 64
+        if number >= 1 << 64:
+            return None
         return Value("number", str(number - (1 << 64) if number >= 1 << 63 else number).encode())
     try:
         return Value("blob", bytes.fromhex(("0" * (len(digits) % 2) + digits.decode()) if piece[:1] == b"0" else digits.decode()))
@@ -186,9 +217,9 @@ def _sqlite_text(raw: bytes, dialect: Dialect) -> bytes | None:
     """``replace('a\\nb','\\n',char(10))`` and ``unistr('…')``, as SQLite's dump writes texts with line ends."""
     try:
         text, at = _argument(raw, 0, dialect)
-    except (IndexError, ValueError, RecursionError):
+    except (ValueError, OverflowError, RecursionError):
         return None
-    return text if not raw[at:].strip() else None
+    return text if _SPACE.fullmatch(raw, at) else None
 
 
 def _argument(raw: bytes, at: int, dialect: Dialect) -> tuple[bytes, int]:
@@ -200,18 +231,25 @@ def _argument(raw: bytes, at: int, dialect: Dialect) -> tuple[bytes, int]:
         return (_plain_text(piece.group(), dialect) if piece.lastgroup == "text" else piece.group()), piece.end()
     given, at = [], call.end()
     while True:
-        value, at = _argument(raw, at + len(raw[at:]) - len(raw[at:].lstrip()), dialect)
+        value, at = _argument(raw, _behind_space(raw, at), dialect)
         given.append(value)
-        at += len(raw[at:]) - len(raw[at:].lstrip())
-        at += 1
+        at = _behind_space(raw, at) + 1
         if raw[at - 1 : at] == b")":
             return _CALLS[call[1].lower()](given), at
         if raw[at - 1 : at] != b",":
             raise ValueError
 
 
+def _behind_space(raw: bytes, at: int) -> int:
+    found = _SPACE.match(raw, at)
+    return found.end() if found else at
+
+
 def _replace(given: list[bytes]) -> bytes:
+    """SQLite puts a line end in the place of longer codes for it; what would make a text longer is none of its own, and kept."""
     text, old, new = given
+    if len(new) > len(old):
+        raise ValueError
     return text.replace(old, new) if old else text
 
 

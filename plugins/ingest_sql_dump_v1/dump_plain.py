@@ -25,19 +25,22 @@ class PlainRows:
     joint: int
     is_spaced: bool
 
-    @property
-    def begins(self) -> Places:
-        """Where the values begin, in the form of ``ends``."""
-        found = numpy.empty_like(self.ends)
-        found[:, 0] = self.opens + 1
-        found[:, 1:] = self.ends[:, :-1] + (2 if self.is_spaced else 1)
-        return found
+    def begins(self, place: int) -> Places:
+        """Where the values of the column at ``place`` begin."""
+        return self.ends[:, place - 1] + (2 if self.is_spaced else 1) if place else self.opens + 1
 
-    def is_quoted(self, begins: Places) -> Mask:
-        """Which values are texts in quotes: a row for each column."""
-        found = self.data[begins] == QUOTE
-        found.ravel()[self.odd] = False
-        return numpy.ascontiguousarray(found.T)
+    def sizes(self, place: int) -> Places:
+        """How long the values of a column are, with their quotes."""
+        return self.ends[:, place] - self.begins(place)
+
+    @property
+    def quoted(self) -> list[Mask]:
+        """Which values are texts in quotes, column by column."""
+        found = [self.data[self.begins(place)] == QUOTE for place in range(self.ends.shape[1])]
+        rows, columns = divmod(self.odd, self.ends.shape[1])
+        for row, place in zip(rows.tolist(), columns.tolist(), strict=True):
+            found[place][row] = False
+        return found
 
     @property
     def escaped_columns(self) -> frozenset[int]:
@@ -67,16 +70,19 @@ class PlainRows:
             body[self.ends[:, :-1] + 1] = COMMA
         escaped = self.escapes[: numpy.searchsorted(self.escapes, len(body))]
         body[escaped[body[escaped] == QUOTE]] = STAND_IN[0]
-        begins, ends = self.begins.ravel(), self.ends.ravel()
-        for place in self.odd.tolist():
-            body[begins[place] : ends[place]] = FILLER
+        for index in self.odd.tolist():
+            begin, end = self._span(index)
+            body[begin + (self.is_spaced and index % self.ends.shape[1] > 0) : end] = FILLER
         return body
 
     def raw(self, index: int) -> bytes:
         """The value at a place of ``ends.ravel()`` as it is written."""
-        row, column = divmod(index, self.ends.shape[1])
-        begin = self.ends[row, column - 1] + 1 if column else self.opens[row] + 1
-        return self.data[begin : self.ends[row, column]].tobytes()
+        begin, end = self._span(index)
+        return self.data[begin:end].tobytes()
+
+    def _span(self, index: int) -> tuple[int, int]:
+        row, place = divmod(index, self.ends.shape[1])
+        return int(self.ends[row, place - 1] if place else self.opens[row]) + 1, int(self.ends[row, place])
 
 
 def _blank_gaps(body: Bytes, closes: Places, opens: Places) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from dump_batches import Batch
 from dump_copy import scan_copy
 from dump_inserts import Head, copy_head, insert_head
+from dump_modes import Modes
 from dump_policy import alters_columns, judge
 from dump_rows import Rows, exact_rows
 from dump_scan import scan_rows
@@ -21,7 +22,7 @@ from harness_core.sdk import InputRejected
 LEAST_REACH = 8 << 10
 FIRST_REACH = 256 << 10
 LOOKS_NEARBY = 256
-PENDING_ROWS = 4096
+PENDING_ROWS, PENDING_BYTES = 4096, 1 << 20
 MAX_JOINT = 4096
 Take = Callable[[DumpTable, Batch], None]
 Progress = Callable[[int], None]
@@ -29,13 +30,15 @@ Progress = Callable[[int], None]
 
 @dataclass
 class _Last:
-    """The INSERT before: its head as written, and where its last row ended; how far ahead it is worth looking for rows."""
+    """The INSERT before: its head as written, and where its last row ended; how far ahead it is worth looking for rows; whether it
+    passes over rows that are there."""
 
     written: bytes = b""
     head: Head | None = None
     end: int = -1
     reach: int = FIRST_REACH
     looks: int = 0
+    passes_over: bool = False
 
 
 @dataclass
@@ -46,6 +49,8 @@ class DumpReader(Statements):
     progress: Progress
     last: _Last = field(default_factory=_Last)
     pending: dict[int, tuple[DumpTable, Batch]] = field(default_factory=dict)
+    pending_bytes: int = 0
+    modes: Modes = field(default_factory=Modes)
 
     def read(self) -> None:
         """Read the file; raises InputRejected."""
@@ -93,6 +98,7 @@ class DumpReader(Statements):
             self._table_statement(words[0], found, at, line)
             return
         self.catalog.listen(found, self.dialect)
+        self.dialect = self.modes.dialect_after(found, self.dialect)
         verdict = judge(found)
         if verdict.fate == "refused":
             raise refused(line, verdict.what, verdict.why)
@@ -130,11 +136,14 @@ class DumpReader(Statements):
         between = window.offset - last.end
         if last.head == head and last.end >= 0 and between <= min(window.at, MAX_JOINT):
             table.joint = window.data[window.at - between : window.at]
-        if head.may_drop:
-            self.catalog.note_may_drop(table, line)
+            if table.joint[:1] != b";" or table.joint[1:].strip() != last.written:
+                table.joint = None  # something else was between them
         columns = self.catalog.columns_of(table, head.columns, line)
+        before, last.passes_over = table.row_count, False
         while self._rows(table, columns):
             self.progress(window.offset)
+        if head.may_drop or last.passes_over:
+            self.catalog.note_may_drop(table, table.row_count - before, line)
         if to_remember:
             last.written, last.head = written, head
 
@@ -217,27 +226,33 @@ class DumpReader(Statements):
     def _hand_on(self, table: DumpTable, batch: Batch) -> None:
         """Rows found one by one are collected into batches worth casting."""
         self.catalog.count(table, batch.rows.count, self.settings.max_rows)
+        table.escapes = batch.dialect.escapes
         if batch.rows.is_columnar:
             self.flush(table)
             self.take(table, batch)
             return
+        self.pending_bytes += batch.rows.size
         waiting = self.pending.get(id(table))
         if waiting is not None and waiting[1].columns != batch.columns:
             self.flush(table)
             waiting = None
         if waiting is None:
             self.pending[id(table)] = (table, batch)
-            return
-        rows = waiting[1].rows
-        rows.fields += batch.rows.fields
-        rows.count += batch.rows.count
-        if rows.count >= PENDING_ROWS:
-            self.flush(table)
+        else:
+            rows = waiting[1].rows
+            rows.fields += batch.rows.fields
+            rows.count += batch.rows.count
+            rows.size += batch.rows.size
+            if rows.count >= PENDING_ROWS:
+                self.flush(table)
+        if self.pending_bytes > PENDING_BYTES:
+            self.flush()
 
     def flush(self, table: DumpTable | None = None) -> None:
         """Hand on the rows that wait, of one table or of all."""
         for key in [id(table)] if table is not None else list(self.pending):
             if key in self.pending:
+                self.pending_bytes -= self.pending[key][1].rows.size
                 self.take(*self.pending.pop(key))
 
     def _goes_on(self) -> bool:
@@ -250,6 +265,9 @@ class DumpReader(Statements):
             window.skip(1)
             self._to_bracket()
             return True
+        if self.dialect.name == "mysql" and window.data.startswith(b"*/", window.at):
+            window.skip(2)  # of a version comment, whose content counts as written
+            return self._goes_on()
         if sign == b";" or window.data.startswith(self.delimiter, window.at):
             window.skip(1 if sign == b";" else len(self.delimiter))
             return False
@@ -257,6 +275,7 @@ class DumpReader(Statements):
         words = [token.upper for token in found]
         if words[:2] == ["ON", "CONFLICT"] and words[-2:] == ["DO", "NOTHING"]:
             window.skip(end - window.at)
+            self.last.passes_over = True
             return False
         if not words or words[0] in ("ON", "RETURNING", "AS"):
             raise refused(window.line, "INSERT … " + " ".join(words[:3]), "it changes rows that were written before")

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from typing import Any
 
+from dump_columns import NUMBERS
 from dump_job import Dump
 from dump_tables import DumpTable
+from dump_types import MAX_DIGITS
 
 from harness_core.sdk import Column
 
@@ -27,13 +29,17 @@ def _note(table: DumpTable, place: int) -> str | None:
     column, reading = table.columns[place], table.readings[place]
     before = table.first_readings[place] if table.first_readings else None
     if before is not None and before.has_failed and reading.kind.name == "text" and before.kind.name != "text":
-        examples = ", ".join(f"“{text}”" for text in before.seen.examples)
+        examples = ", ".join(f"“{text}”" for text in before.seen.examples.values())
         such = f" such as {examples}" if examples else ""
+        if before.seen.forms <= NUMBERS and before.kind.name in ("integer", "bits", "decimal"):
+            return (
+                f"Kept as text, as written: together the values{such} have more digits than a decimal holds, which is {MAX_DIGITS}."
+            )
         kind = KIND_WORDS.get(before.kind.name, before.kind.name)
         return f"Kept as text, as written: values{such} are no {kind} ({column.declared or 'no declared type'})."
     if before is not None and before.has_failed and reading.kind.name == "date":
         return f"Dates without a time of day ({column.declared})."
-    if before is not None and before.has_failed:
+    if (before or reading).is_wider or (before is not None and before.has_failed):
         return f"Wider than declared ({column.declared}): some values would not fit."
     if reading.kind.name == "zoned":
         return "Instants in UTC; the offsets that were written are not kept."
@@ -48,7 +54,7 @@ def reading_of(dump: Dump, table: DumpTable, hashes: Sequence[str]) -> dict[str,
     text = dump.texts[source]
     reading: dict[str, Any] = {
         "format": "sql_dump", "dialect": text.dialect.name, "encoding": text.encoding, "table": table.title,
-        "backslash_escapes": text.dialect.escapes,
+        "backslash_escapes": text.dialect.escapes if table.escapes is None else table.escapes,
         "columns": [
             {"name": column.name, "declared": column.declared, "read_as": reading.kind.storage}
             for column, reading in zip(table.columns, table.readings, strict=True)

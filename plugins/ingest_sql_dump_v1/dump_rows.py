@@ -8,7 +8,10 @@ from dump_plain import PlainRows
 from dump_planes import Bytes, Places
 from dump_tokens import tokens
 from dump_window import Incomplete
-from dump_words import rejected
+from dump_words import AGAIN, rejected
+
+MOST_BYTES = 256 << 10  # as Python's objects, rows take up to fifty times the room
+DEEPEST = 1000
 
 
 @dataclass
@@ -41,7 +44,8 @@ def escaped_places(data: Bytes) -> Places:
 
 
 def exact_rows(block: bytes, dialect: Dialect, width: int, *, ended: bool) -> Rows:
-    """All whole rows at the head of ``block``; raises Incomplete where there is none, and InputRejected for uneven ones."""
+    """Whole rows at the head of ``block``, not many more than ``MOST_BYTES`` of them; raises Incomplete where there is none, and
+    InputRejected for uneven ones."""
     rows: list[list[bytes]] = []
     current: list[bytes] = []
     depth, begin, used, expected = 0, 0, 0, "row"
@@ -55,16 +59,22 @@ def exact_rows(block: bytes, dialect: Dialect, width: int, *, ended: bool) -> Ro
                 break
             if token.is_sign(b"("):
                 depth += 1
+                if depth > DEEPEST:
+                    raise rejected("bad_sql", "Brackets within a row never end.", AGAIN, block.count(b"\n", 0, token.start))
             elif token.is_sign(b")") or (token.is_sign(b",") and depth == 1):
                 depth -= token.raw == b")"
                 if depth == 0 or token.raw == b",":
                     current.append(bare(block[begin : token.start], dialect))
                     begin = token.end
+                if len(current) > width:
+                    raise uneven(len(current), width, block.count(b"\n", 0, token.start))
                 if depth == 0:
                     if len(current) != width:
                         raise uneven(len(current), width, block.count(b"\n", 0, token.start))
                     rows.append(current)
                     current, used = [], token.end
+                    if used > MOST_BYTES:
+                        break
     except Incomplete:
         if not rows:
             raise
@@ -84,6 +94,7 @@ def bare(raw: bytes, dialect: Dialect) -> bytes:
 
 def uneven(found: int, width: int, lines: int) -> Exception:
     """A row with too few or too many values; ``lines`` behind the block's first."""
-    values = "1 value" if found == 1 else f"{found:,} values"
+    """``found`` is only the first too many where there are more."""
+    values = f"{found:,} or more values" if found > width else "1 value" if found == 1 else f"{found:,} values"
     columns = "1 column" if width == 1 else f"{width:,} columns"
     return rejected("wrong_column_count", f"A row has {values} for {columns}.", "The dump is damaged there: make it again.", lines)

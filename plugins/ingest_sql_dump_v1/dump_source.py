@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dump_dialects import DIALECTS, HEAD_BYTES, MYSQL, MYSQL_PLAIN, POSTGRESQL, POSTGRESQL_OLD, SQLITE, Dialect, tell_dialect
+from dump_dialects import DIALECTS, HEAD_BYTES, SQLITE, Dialect, tell_dialect
 from dump_words import rejected
 
 PIECE_BYTES = 4 << 20
@@ -29,9 +29,9 @@ BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
 )  # fmt: skip
 DECLARED = {
-    "mysql": re.compile(rb"^/\*M?!\d+\s+SET NAMES\s+'?(\w+)|^\s*SET NAMES\s+'?(\w+)", re.MULTILINE | re.IGNORECASE),
+    "mysql": re.compile(rb"^/\*M?!\d+\s+SET NAMES\s+'?(\w+)|^[ \t]*+SET NAMES\s+'?(\w+)", re.MULTILINE | re.IGNORECASE),
     "postgresql": re.compile(
-        rb"^\s*SET\s+client_encoding\s*(?:=|TO)\s*'?([\w-]+)|^\\encoding\s+([\w-]+)", re.MULTILINE | re.IGNORECASE
+        rb"^[ \t]*+SET\s+client_encoding\s*(?:=|TO)\s*'?([\w-]+)|^\\encoding\s+([\w-]+)", re.MULTILINE | re.IGNORECASE
     ),
     "sqlite": re.compile(rb"(?!)()()"),
 }
@@ -44,8 +44,7 @@ NAMES = {
     "euc_jp": "euc-jp", "euc_kr": "euc-kr", "euckr": "euc-kr", "euc_cn": "gb2312", "latin9": "iso8859-15", "latin10": "iso8859-16",
     "swe7": "ascii", "macroman": "mac-roman", "tis620": "tis-620", "gb2312": "gbk", "uhc": "cp949",
 }  # fmt: skip
-NO_ESCAPES = re.compile(rb"sql_mode[^;\n]{0,200}NO_BACKSLASH_ESCAPES", re.IGNORECASE)
-OLD_TEXTS = re.compile(rb"^\s*SET\s+standard_conforming_strings\s*(?:=|TO)\s*'?(?:off|false|0)", re.MULTILINE | re.IGNORECASE)
+ROWS = re.compile(rb"^[ \t]*+(?:INSERT|REPLACE|COPY)\s", re.MULTILINE | re.IGNORECASE)
 
 
 def _control(error: UnicodeError) -> tuple[str | bytes, int]:
@@ -62,7 +61,10 @@ codecs.register_error("dump_control", _control)
 
 def blob_bytes(data: bytes, encoding: str) -> bytes:
     """The bytes of a blob as they were before the file was made UTF-8."""
-    return data.decode("utf-8").encode(encoding, "dump_control")
+    try:
+        return data.decode("utf-8").encode(encoding, "dump_control")
+    except UnicodeError:  # made of escapes, which were never bytes of the file
+        return data
 
 
 @dataclass(frozen=True)
@@ -93,8 +95,8 @@ def open_dump(path: Path, work: Path, dialect: str, encoding: str, max_bytes: in
     wide = marked if marked and marked != "utf-8" else None
     signs = head.decode(wide, "replace").encode() if wide else head
     found = DIALECTS[dialect] if dialect != "auto" else tell_dialect(signs)
-    spoken = _with_settings(found or SQLITE, signs)
-    name = _encoding(encoding, wide, spoken, signs)
+    spoken = found or SQLITE
+    name = _encoding(encoding, wide, spoken, ROWS.split(signs, maxsplit=1)[0])
     if name != "utf-8" or marked:
         path = _as_utf8(path, work / "utf8.sql", name, progress)
     return DumpText(path, name, spoken, found is not None, compression)
@@ -108,13 +110,6 @@ def _refuse_others(head: bytes) -> None:
             raise rejected("unsupported_format", f"The file is {name}, not SQL text.", remedy)
     if head.lstrip()[:15].lower().startswith((b"<!doctype", b"<html", b"<?xml")):
         raise rejected("not_a_dump", "The file is an HTML or XML page, not SQL text.", "Download the dump again, logged in.")
-
-
-def _with_settings(dialect: Dialect, head: bytes) -> Dialect:
-    """The dialect as the head of the dump sets it up: whether a backslash in a text escapes."""
-    if dialect is MYSQL and NO_ESCAPES.search(head):
-        return MYSQL_PLAIN
-    return POSTGRESQL_OLD if dialect is POSTGRESQL and OLD_TEXTS.search(head) else dialect
 
 
 def _encoding(wanted: str, wide: str | None, dialect: Dialect, head: bytes) -> str:

@@ -10,11 +10,15 @@ from dump_policy import HARMLESS_META
 from dump_settings import Settings
 from dump_tokens import SPACE_OR_COMMENT, Token, tokens
 from dump_window import Incomplete, Window
-from dump_words import refused, rejected, shown, syntax, truncated
+from dump_words import AGAIN, refused, rejected, shown, syntax, truncated
 
 HEAD_BYTES = 64
 SANDBOX = re.compile(rb"/\*M?!999999\\- [^*\n]*\*/\s*;?")
-DELIMITER = re.compile(rb"DELIMITER[ \t]+(\S+)[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
+DELIMITER_HEAD = re.compile(rb"DELIMITER\b", re.IGNORECASE)
+DELIMITER = re.compile(rb"DELIMITER[ \t]+([;$/|@!%&^~]{1,8})[ \t]*\r?(?:\n|\Z)", re.IGNORECASE)
+ROUTINES = frozenset({"TRIGGER", "FUNCTION", "PROCEDURE", "EVENT"})
+NO_ROUTINES = frozenset({"TABLE", "VIEW", "INDEX", "TYPE", "DOMAIN", "SEQUENCE", "SCHEMA", "DATABASE"})
+MOST_TOKENS = 400_000
 META = re.compile(rb"\\(?:!|[\w?]+|.)[^\n]*", re.DOTALL)
 DOT = re.compile(rb"\.[a-z]+[^\n]*")
 
@@ -33,36 +37,42 @@ class Statements:
 
     def to_statement(self) -> bool:
         """Move on to the next statement; False at the end of the file."""
+        while True:
+            self._skip_comments()
+            window = self.window
+            if not window.left:
+                return False
+            head = window.data[window.at : window.at + 12]
+            is_comment = head.startswith(b"--") or (head.startswith(b"#") and self.dialect.name == "mysql")
+            if is_comment and window.ended and b"\n" not in window.data[window.at :]:
+                return False
+            if is_comment or (head.startswith(b"/*") and not re.match(rb"/\*M?!", head)):
+                self.grow("inside a comment")
+            elif head.startswith(b";"):
+                window.skip(1)
+            elif not self._passed_client_command(head):
+                return True
+
+    def _skip_comments(self) -> None:
         window = self.window
         while True:
             window.fill(HEAD_BYTES)
             found = SPACE_OR_COMMENT[self.dialect.name].match(window.data, window.at)
             window.skip(found.end() - window.at if found else 0)
             if window.left >= HEAD_BYTES // 4 or window.ended:
-                break
-        if not window.left:
-            return False
-        head = window.data[window.at : window.at + 12]
-        is_comment = head.startswith(b"--") or (head.startswith(b"#") and self.dialect.name == "mysql")
-        if is_comment and window.ended and b"\n" not in window.data[window.at :]:
-            return False
-        if is_comment or (head.startswith(b"/*") and not re.match(rb"/\*M?!", head)):
-            return self.grow("inside a comment") and self.to_statement()
-        if head.startswith(b";"):
-            window.skip(1)
-            return self.to_statement()
-        return self._client_command(head)
+                return
 
-    def _client_command(self, head: bytes) -> bool:
-        """Lines that are for the client program and no SQL: passed over or refused, never run."""
+    def _passed_client_command(self, head: bytes) -> bool:
+        """Whether a line for the client program, and no SQL, was passed over; those that could act are refused, none is run."""
         window, line = self.window, self.window.line
         if head.startswith((b"/*!999999", b"/*M!99999")):
-            return self._passed_over(SANDBOX)
-        if self.dialect.name == "mysql" and head[:9].upper() == b"DELIMITER":
+            window.skip(len(self._matched(SANDBOX).group()))
+            return True
+        if self.dialect.name == "mysql" and DELIMITER_HEAD.match(head):
             found = self._matched(DELIMITER)
             self.delimiter = found[1]
             window.skip(len(found.group()))
-            return self.to_statement()
+            return True
         if head.startswith(b"\\"):
             command = self._matched(META).group()
             name = command.split(None, 1)[0].rstrip(b";").decode("utf-8", "replace")
@@ -71,16 +81,12 @@ class Statements:
                 raise refused(line, f"The client command “{shown(command)}”", "it could run programs or read and write files")
             self.catalog.leave_out(name, "it is for the client program", line)
             window.skip(len(command))
-            return self.to_statement()
+            return True
         if head.startswith(b"."):
             raise refused(
                 line, f"The client command “{shown(self._matched(DOT).group())}”", "it could run programs or read and write files"
             )
-        return True
-
-    def _passed_over(self, pattern: re.Pattern[bytes]) -> bool:
-        self.window.skip(len(self._matched(pattern).group()))
-        return self.to_statement()
+        return False
 
     def _matched(self, pattern: re.Pattern[bytes]) -> re.Match[bytes]:
         """The line that begins here, which must be of the form of ``pattern``."""
@@ -89,7 +95,7 @@ class Statements:
             self.grow("inside a line")
         found = pattern.match(window.data, window.at)
         if found is None:
-            raise syntax(window.line, f"“{shown(window.data[window.at : window.at + 80])}” is no SQL.")
+            raise syntax(window.line, f"“{shown(window.data[window.at : window.at + 80])}” cannot be read.")
         return found
 
     def grow(self, where: str) -> bool:
@@ -128,22 +134,40 @@ class Statements:
         window, found, depth = self.window, list[Token](), 0
         is_insert, is_routine, brackets = False, False, 0
         for token in tokens(window.data, window.at, self.dialect, ended=window.ended):
-            is_end = token.kind in ("sign", "word") and window.data.startswith(self.delimiter, token.start)
-            if is_end and depth <= 0:
-                return found, token.start + len(self.delimiter)
+            end = self._delimiter_in(token)
+            if end >= 0 and depth <= 0:
+                if end > token.start:
+                    found.append(Token(token.kind, window.data[token.start : end], token.start))
+                return found, end + len(self.delimiter)
             found.append(token)
+            if len(found) > MOST_TOKENS:
+                raise rejected(
+                    "statement_too_long", f"A statement has more than {MOST_TOKENS:,} words and signs.", AGAIN, window.line
+                )
             if len(found) == 1:
                 is_insert = token.upper in ("INSERT", "REPLACE")
             if token.kind == "sign":
                 brackets += (token.raw == b"(") - (token.raw == b")")
-            if is_insert and not brackets and token.upper in ("VALUES", "VALUE") and not self.is_system(found):
+            if is_insert and not brackets and token.upper in ("VALUES", "VALUE") and found[-2].upper != "SYSTEM":
+                if self.is_system(found):
+                    continue
                 return found, token.end
-            is_routine = is_routine or (token.upper in ("TRIGGER", "FUNCTION", "PROCEDURE", "EVENT") and found[0].upper == "CREATE")
+            is_routine = is_routine or (token.upper in ROUTINES and not brackets and _creates_routine(found))
             if is_routine and self.delimiter == b";":
                 depth += _nesting(token, found)
         if window.ended:
             raise truncated(window.line, "inside the statement that begins here")
         raise Incomplete
+
+    def _delimiter_in(self, token: Token) -> int:
+        """Where the end of a statement stands in or at a token, as in ``END$$``; -1 where it does not."""
+        if token.kind not in ("sign", "word", "number"):
+            return -1
+        return self.window.data.find(self.delimiter, token.start, token.end + len(self.delimiter) - 1)
+
+
+def _creates_routine(found: Sequence[Token]) -> bool:
+    return found[0].upper == "CREATE" and not any(token.upper in NO_ROUTINES for token in found)
 
 
 def _nesting(token: Token, found: Sequence[Token]) -> int:

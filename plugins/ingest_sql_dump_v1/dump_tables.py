@@ -5,21 +5,20 @@ from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 from dump_batches import Batch, read_batch
 from dump_columns import ColumnReading
+from dump_parquet import TableWriter
 from dump_schema import Definition, DumpColumn, ForeignKey
 from dump_types import Kind
 from dump_words import Notes, rejected
 
 from harness_core.sdk import InputRejected
 
-GROUP_ROWS = 122_880
-GROUP_BYTES = 48 << 20
 WAITING = 3
+HELD_BYTES = 96 << 20
 
 
 @dataclass
@@ -41,6 +40,7 @@ class DumpTable:
     dropped: bool = False
     rows_source: int | None = None
     joint: bytes | None = None
+    escapes: bool | None = None
     left_out: set[str] = field(default_factory=set)
     first_readings: list[ColumnReading] = field(default_factory=list)
     notes: Notes = field(default_factory=Notes)
@@ -75,45 +75,6 @@ class DumpTable:
         return pyarrow.schema([(reading.name, reading.kind.arrow) for reading in self.readings])
 
 
-class TableWriter:
-    """Collects the batches of one table and writes row groups of ``GROUP_ROWS``."""
-
-    def __init__(self, path: Path, schema: pyarrow.Schema) -> None:
-        self._path, self.schema, self._writer = path, schema, None
-        self._waiting: list[pyarrow.RecordBatch] = []
-        self._rows = self._bytes = 0
-
-    def add(self, arrays: list[pyarrow.Array]) -> None:
-        batch = pyarrow.RecordBatch.from_arrays(arrays, schema=self.schema)
-        self._waiting.append(batch)
-        self._rows += batch.num_rows
-        self._bytes += batch.nbytes
-        while self._rows >= GROUP_ROWS or self._bytes >= GROUP_BYTES:
-            self._flush(min(self._rows, GROUP_ROWS))
-
-    def close(self) -> None:
-        if self._rows or self._writer is None:
-            self._flush(self._rows)
-        self._opened().close()
-
-    def _flush(self, count: int) -> None:
-        table = pyarrow.Table.from_batches(self._waiting, schema=self.schema)
-        self._opened().write_table(table.slice(0, count), row_group_size=max(1, count))
-        rest = table.slice(count)
-        self._waiting, self._rows = rest.to_batches(), rest.num_rows
-        self._bytes = rest.nbytes
-
-    def _opened(self) -> Any:
-        if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(
-                self._path,
-                self.schema,
-                compression="snappy",
-                use_dictionary=[field.name for field in self.schema if field.type == pyarrow.string()],
-            )
-        return self._writer
-
-
 class TableStore:
     """Takes batches in order; types and writes them beside the reading, one thread for each, in the order in which they came."""
 
@@ -122,7 +83,7 @@ class TableStore:
         self._folder = folder
         self._casting, self._writing = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
         self._under_way: deque[Future[Future[None] | None]] = deque()
-        self._writers: dict[int, TableWriter] = {}
+        self._writers: dict[int, tuple[DumpTable, TableWriter]] = {}
 
     def __enter__(self) -> "TableStore":
         return self
@@ -148,8 +109,11 @@ class TableStore:
     def finish(self) -> None:
         """Wait for all rows, and close the files."""
         self.settle()
-        for writer in self._writers.values():
-            writer.close()
+        for table, writer in self._writers.values():
+            if table.is_spoilt:
+                writer.discard()
+            else:
+                writer.close(table.schema())
         self._writers.clear()
 
     def check(self, table: DumpTable) -> None:
@@ -159,7 +123,7 @@ class TableStore:
             raise AssertionError(f"{rows} of {table.row_count} rows were written")
 
     def write_empty(self, table: DumpTable) -> None:
-        TableWriter(self.path(table), table.schema()).close()
+        TableWriter(self.path(table)).close(table.schema())
 
     def _settle_oldest(self) -> None:
         try:
@@ -178,20 +142,21 @@ class TableStore:
             raise
         except pyarrow.ArrowCapacityError as reason:
             raise rejected("row_too_long", "A block of rows is too large.", "Lower max_row_bytes.", batch.line) from reason
-        writer = self._writers.get(id(table))
-        if arrays is None or (writer is not None and writer.schema != table.schema()):
-            table.is_spoilt = True
+        table.is_spoilt |= arrays is None
         if arrays is None or table.is_spoilt:
             return None
         for place, array in enumerate(arrays):
             table.null_counts[place] += array.null_count
-        return self._writing.submit(self._write, table, arrays)
+        return self._writing.submit(self._write, table, pyarrow.RecordBatch.from_arrays(arrays, schema=table.schema()))
 
-    def _write(self, table: DumpTable, arrays: list[pyarrow.Array]) -> None:
-        writer = self._writers.get(id(table))
-        if writer is None:
-            writer = self._writers[id(table)] = TableWriter(self.path(table), table.schema())
-        writer.add(arrays)
+    def _write(self, table: DumpTable, batch: pyarrow.RecordBatch) -> None:
+        if id(table) not in self._writers:
+            self._writers[id(table)] = (table, TableWriter(self.path(table)))
+        self._writers[id(table)][1].add(batch)
+        if sum(writer.held_bytes for _, writer in self._writers.values()) > HELD_BYTES:
+            for other, writer in self._writers.values():
+                if other is not table:
+                    writer.rest()
 
 
 def first_rows(path: Path, count: int) -> Iterator[list[str]]:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from dump_dialects import Dialect
+from dump_dialects import COMMENT, NESTED_COMMENT, Dialect
 from dump_window import Incomplete
 
 NAMES = frozenset({"word", "quoted", "ticked", "bracketed"})
 ENDS = b";,()"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Token:
     """``raw`` as written, at ``start`` in the window; ``upper`` compares keywords."""
 
@@ -75,7 +75,7 @@ def qualified(found: list[Token], at: int, dialect: Dialect) -> tuple[list[str],
 
 
 SPACE_OR_COMMENT = {
-    "mysql": re.compile(rb"(?:\s++|--(?=\s)[^\n]*+\n|\#[^\n]*+\n|/\*(?!M?!)(?:[^*]|\*(?!/))*+\*/)*+"),
-    "postgresql": re.compile(rb"(?:\s++|--[^\n]*+\n|/\*(?:[^*/]|\*(?!/)|/(?!\*))*+\*/)*+"),
-    "sqlite": re.compile(rb"(?:\s++|--[^\n]*+\n|/\*(?:[^*]|\*(?!/))*+\*/)*+"),
+    "mysql": re.compile(rb"(?:\s++|--(?=\s)[^\n]*+\n|\#[^\n]*+\n|(?!/\*M?!)" + COMMENT + rb")*+"),
+    "postgresql": re.compile(rb"(?:\s++|--[^\n\r]*+[\n\r]|" + NESTED_COMMENT + rb")*+"),
+    "sqlite": re.compile(rb"(?:\s++|--[^\n]*+\n|" + COMMENT + rb")*+"),
 }

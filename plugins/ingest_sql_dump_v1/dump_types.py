@@ -1,7 +1,7 @@
 """What a declared column type means here: the kind of values, and what they may become where a value does not fit."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import pyarrow
 
@@ -76,17 +76,15 @@ _STORAGE = {
 TEXT, UNKNOWN, INTEGER, FLOAT, BINARY, DATE = (Kind(name) for name in ("text", "unknown", "integer", "float", "binary", "date"))
 
 
-def decimal_of(integer_digits: int, scale: int) -> Kind | None:
-    """The decimal that holds so many digits before and behind the point; None where no decimal does."""
-    return Kind("decimal", MAX_DIGITS, scale) if max(1, integer_digits) + scale <= MAX_DIGITS else None
-
-
 def kind_of(declared: str, dialect: str) -> Kind:
     """The kind of a declared type such as ``varchar(20)``, ``decimal(10,2) unsigned`` or ``timestamp with time zone``."""
-    words = re.sub(r"\(.*?\)", " ", declared).strip()
-    numbers = [int(number) for group in re.findall(r"\(([\d\s,]*)\)", declared)[:1] for number in re.findall(r"\d{1,5}", group)]
+    begin, _, inner = declared.partition("(")
+    words = f"{begin} {inner.rpartition(')')[2]}".strip()
+    digits = re.match(r"([\d\s,]*+)\)", inner)
+    numbers = [int(number) for number in re.findall(r"\d{1,5}", digits[1])] if digits else []
     if dialect == "sqlite":
-        return _sqlite_kind(words.upper())
+        found = _sqlite_kind(words.upper())
+        return _decimal(numbers, dialect) if found.name == "decimal" else found
     if words.endswith("]") or " array" in words.lower():
         return TEXT
     lowered = words.lower().split()
@@ -119,5 +117,4 @@ def _sqlite_kind(words: str) -> Kind:
         return UNKNOWN
     if "INT" in words and "DATE" not in words and "TIME" not in words:
         return INTEGER
-    name = next((kind for kind, parts in _SQLITE if any(part in words for part in parts)), "unknown")
-    return replace(Kind(name), scale=None) if name == "decimal" else Kind(name)
+    return Kind(next((kind for kind, parts in _SQLITE if any(part in words for part in parts)), "unknown"))
