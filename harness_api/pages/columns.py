@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from markupsafe import Markup
 
 from harness_api.pages.column_history import history_of
@@ -48,11 +48,15 @@ def columns_page(request: Request, run_id: str) -> HTMLResponse:
 
 
 @router.get("/runs/{run_id}/columns/{name:path}", response_class=HTMLResponse)
-def column_page(request: Request, run_id: str, name: str) -> HTMLResponse:
-    """One column: its figures, its shape, its commonest values, and what was found about it."""
+def column_page(request: Request, run_id: str, name: str) -> Response:
+    """One column: its figures, its shape, its commonest values, and what was found about it. One of another table of the run, which
+    has no profile, leads to that table."""
     service = service_of(request)
     run, report = ended_report(service, run_id)
     column = report.columns.get(name)
+    elsewhere = table_of(report.document or {}, name)
+    if column is None and elsewhere is not None:
+        return RedirectResponse(f"/datasets/{elsewhere}", 303)
     if column is None:
         raise NotFound("no_such_column", f"There is no column {name[:80]!r} in this run.", why=did_you_mean(name, report.columns),
                        next_step="See all columns of the run.")  # fmt: skip
@@ -65,6 +69,14 @@ def column_page(request: Request, run_id: str, name: str) -> HTMLResponse:
         history=history_of(service, run, name),
         tall=(TALL_WIDTH, TALL_HEIGHT),
     )  # fmt: skip
+
+
+def table_of(document: Mapping[str, Any], name: str) -> str | None:
+    """The dataset version that ``name``, such as ``customers.city``, is a column of, as findings write those of other tables."""
+    tables = ((str(item.get("role")), item) for item in document.get("datasets", ()))
+    found = ((item, name.removeprefix(f"{role}.")) for role, item in tables if name.startswith(f"{role}."))
+    versions = (item["dataset_version_id"] for item, own in found if any(column["name"] == own for column in item["columns"]))
+    return next(versions, None)
 
 
 def column_row(place: int, column: Column, findings: int) -> dict[str, Any]:

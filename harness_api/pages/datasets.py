@@ -44,14 +44,15 @@ def dataset(request: Request, dataset_version_id: str, offset: Annotated[int, Qu
     except HarnessError as reason:
         failure = reason
     run_ids = core.library.runs_of_dataset(version.dataset_version_id)
-    known, _ = core.library.dataset_versions(limit=LOOKED_FOR)
+    known = core.library.dataset_versions_beside(version, LOOKED_FOR)
     tables = tables_of(version, known)
     beside = {item.version.dataset_version_id for item in tables} | {version.dataset_version_id}
     return pages_of(request).page(
         request, "dataset.html", f"{version.row_count:,} rows · {_named(version)}", version=version, rows=rows, failure=failure,
         title_of_table=title_of(version),
         offset=offset, page_rows=PAGE_ROWS, caption=_caption(offset, len(rows), version.row_count),
-        headings=headings(version.columns), repairs=[repair_words(item) for item in version.repairs],
+        headings=headings(version.columns), noted=any(column.get("note") for column in version.columns),
+        repairs=[repair_words(item) for item in version.repairs],
         grace_days=core.retaining.policy.grace_days, tables=tables,
         others=[item for item in known if item.filename == version.filename and item.dataset_version_id not in beside],
         run_ids=run_ids, profiled=_profiled(service_of(request), run_ids),

@@ -44,6 +44,7 @@ FILTERS = (
     "sureness",
     "row_number",
     "pace",
+    "cells",
 )
 
 

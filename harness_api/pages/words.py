@@ -1,7 +1,7 @@
 """Numbers, times and states as people read them; what the templates call filters."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,6 +16,7 @@ from harness_core.domain.runs import Execution
 SEPARATORS: Mapping[str, str] = {"\t": "tab", " ": "space", "": "none", ",": "comma", ";": "semicolon", "|": "pipe"}
 UNITS = ("bytes", "kB", "MB", "GB", "TB")
 HASH_CHARACTERS = 12
+MISSING = Markup('<span class="missing" title="missing">∅</span>')
 
 # The shape says what the colour says: nothing is told by colour alone.
 GLYPHS: Mapping[str, str] = {
@@ -240,3 +241,13 @@ def plain(value: Any) -> str:
 
 def compact_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, sort_keys=True)
+
+
+def cells(row: Sequence[Any], are_numbers: Sequence[bool]) -> Markup:
+    """The cells of a row of data, what is missing marked. A template takes six times as long, and a page has ten thousand."""
+    found = []
+    for place, is_number in enumerate(are_numbers):
+        value = row[place] if place < len(row) else None
+        shown = MISSING if value is None else escape(value)
+        found.append(f'<td class="value">{shown}</td>' if is_number else f"<td>{shown}</td>")
+    return Markup("".join(found))  # noqa: S704 - escaped above

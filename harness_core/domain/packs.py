@@ -132,7 +132,12 @@ def _unescaped(path: str) -> str:
 def readme(index: PackIndex) -> bytes:
     """How to check a pack, for whoever opens it."""
     view = "CREATE VIEW data AS SELECT *, file_row_number AS row_index FROM 'datasets/DATASET_VERSION_ID/data.parquet';"
-    asked = ["Without any of our programs: DuckDB runs each query of run/report.json over this view", f"    {view}", ""]
+    asked = [
+        "Without any of our programs: DuckDB runs each query of run/report.json over this view",
+        f"    {view}",
+        "and, where it names further tables, one like it for each, called by its role (datasets in run/run_manifest.json).",
+        "",
+    ]
     missing = f"{len(index.left_out)} files of the run are not in here; pack.json names them with their hashes and the reasons."
     lines = [
         f"A run of Statistic Harness: {index.run_id}", f"Run fingerprint: {index.run_fingerprint}", "",

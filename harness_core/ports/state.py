@@ -252,6 +252,9 @@ class Library(Protocol):
     ) -> tuple[Sequence[DatasetVersion], str | None]:
         """Newest first, with the cursor of the next page; deleted and collected ones only where ``deleted`` asks for them too."""
 
+    def dataset_versions_beside(self, version: DatasetVersion, limit: int = 50) -> Sequence[DatasetVersion]:
+        """Those of the same bytes or of a file of the same name, newest first, itself included; no deleted or collected ones."""
+
     def runs_of_dataset(self, dataset_version_id: DatasetVersionId) -> Sequence[RunId]: ...
 
     def uploads_of_blob(self, sha256: str) -> Sequence[UploadId]: ...

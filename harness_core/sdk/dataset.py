@@ -5,7 +5,7 @@ plugins side by side. Nothing here reaches the network, and nothing is written o
 """
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from copy import copy
 from itertools import islice
 from pathlib import Path
@@ -26,6 +26,7 @@ State = TypeVar("State")
 DEFAULT_BATCH_ROWS = 65_536
 DEFAULT_PANDAS_ROWS = 1_000_000
 WIDE_COLUMNS = 200  # with fewer, binding them all costs less than asking which ones a query names
+SHARED = 0.6
 NUMBERING = frozenset({"row_index", "file_row_number"})
 DICTIONARY_ENCODINGS = frozenset({"RLE_DICTIONARY", "PLAIN_DICTIONARY", "RLE"})  # the last is of nulls and levels
 
@@ -119,7 +120,9 @@ class Dataset:
         self._memory_mb = memory_mb
         self._connection: duckdb.DuckDBPyConnection | None = None
         names = {column.name.lower() for column in self.columns}
-        self._is_narrowed = len(names) > WIDE_COLUMNS and names.isdisjoint(NUMBERING)
+        self._is_plain = names.isdisjoint(NUMBERING)
+        self._is_narrowed = self._is_plain and len(names) > WIDE_COLUMNS
+        self._has_view = False
         self._stored: pyarrow.parquet.FileMetaData | None = None
         self.rows_read = 0
 
@@ -142,14 +145,38 @@ class Dataset:
     @property
     def connection(self) -> "duckdb.DuckDBPyConnection":
         """The plugin's own in-memory database with the view ``data``; temporary tables may be created in it."""
+        database = self.database
+        if not self._has_view:
+            database.execute(data_view(self.path, [column.name for column in self.columns]))
+            self._has_view = True
+        return database
+
+    @property
+    def database(self) -> "duckdb.DuckDBPyConnection":
+        """The same, but the view may not be there yet: for queries that name what they read by :meth:`part`."""
         if self._connection is None:
             self._connection = self._connect()
         return self._connection
 
+    def part(self, columns: Sequence[str]) -> str:
+        """SQL for ``data`` with ``row_index`` and these of the source's columns only: of two thousand, most cost what all do."""
+        if not self._is_plain:
+            names = ["row_index_source" if name.lower() == "row_index" else name for name in columns]
+            everything = data_select(self.path, [column.name for column in self.columns])
+            return f"SELECT {', '.join([*map(quote_name, names), 'row_index'])} FROM ({everything})"
+        chosen = ", ".join([*map(quote_name, columns), "file_row_number AS row_index"])
+        return f"SELECT {chosen} FROM read_parquet({quote_text(str(self.path))})"
+
     def sql(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> "Answer":
         """Run ``query`` over the view ``data``; see :class:`Answer` for the ways to take its result."""
         self.rows_read += self.row_count
-        return Answer(self.connection.sql(self._narrowed(query), params=params))
+        return Answer(self._asked(query, params))
+
+    def show(self, other: "Dataset", name: str) -> str:
+        """Make another dataset version of the run a view beside ``data``, and give it as SQL. ``name`` is its role, by which
+        whoever checks evidence finds it."""
+        self.database.execute(data_view(other.path, [column.name for column in other.columns], name))
+        return view_sql(name)
 
     def hold(self) -> None:
         """Keep the whole table in memory from now on, as ``data``: for many questions about a table known to be small enough."""
@@ -215,7 +242,7 @@ class Dataset:
         names = ", ".join(quote_name(name) for name in columns) if columns else "*"
         chosen = ", ".join(str(index) for index in wanted) or "-1"
         query = f"SELECT row_index AS __row, {names} FROM data WHERE row_index IN ({chosen})"
-        found = self.connection.sql(self._narrowed(query))
+        found = self._asked(query)
         by_index = {row[0]: dict(zip(found.columns[1:], row[1:], strict=True)) for row in found.fetchall()}
         return [by_index[index] for index in wanted if index in by_index]
 
@@ -236,20 +263,25 @@ class Dataset:
 
         A query still has one thread, so what it answers does not depend on the other. Add its ``rows_read`` when it is done.
         """
+        cursor = self.connection.cursor()
         other = copy(self)
-        other._connection, other.rows_read = self.connection.cursor(), 0
+        other._connection, other.rows_read = cursor, 0
         return other
 
-    def _narrowed(self, query: str) -> str:
-        """The query, in a wide table with a view ``data`` of its own that has only the columns it names."""
+    def _asked(self, query: str, params: Sequence[Any] | Mapping[str, Any] | None = None) -> "duckdb.DuckDBPyRelation":
+        narrowed = self._narrowed(query)
+        has_own = narrowed is not None and "main" not in query.lower()  # main.data is the view, whatever a query calls data
+        return (self.database if has_own else self.connection).sql(narrowed or query, params=params)
+
+    def _narrowed(self, query: str) -> str | None:
+        """The query with a view ``data`` of its own that has only the columns it names; None in a table that is not wide."""
         first, _, rest = query.strip().partition(" ")
         if not self._is_narrowed or first.upper() not in {"SELECT", "WITH"} or rest.upper().startswith("RECURSIVE"):
-            return query
-        named = named_columns(self.connection.cursor(), query, [column.name for column in self.columns])
+            return None
+        named = named_columns(self.database.cursor(), query, [column.name for column in self.columns])
         if named is None:
-            return query
-        chosen = ", ".join([*(quote_name(name) for name in named), "file_row_number AS row_index"])
-        view = f"data AS NOT MATERIALIZED (SELECT {chosen} FROM read_parquet({quote_text(str(self.path))}))"
+            return None
+        view = f"data AS NOT MATERIALIZED ({self.part(named)})"
         return f"WITH {view}, {rest}" if first.upper() == "WITH" else f"WITH {view} {query}"
 
     def _connect(self) -> "duckdb.DuckDBPyConnection":
@@ -269,7 +301,6 @@ class Dataset:
         )
         connection.execute("SET enable_progress_bar = false")
         connection.execute("SET GLOBAL parquet_metadata_cache = true")  # of a wide file it takes longer to read than many an answer
-        connection.execute(data_view(self.path, [column.name for column in self.columns]))
         if self.derived.places:
             connection.execute(derived_view(self.derived.places))
         return connection
@@ -277,7 +308,7 @@ class Dataset:
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
-            self._connection = None
+            self._connection, self._has_view = None, False
 
 
 def _stored_alike(facts: "pyarrow.parquet.FileMetaData", columns: Sequence[str] | None) -> list[tuple[tuple[str, ...], list[int]]]:
@@ -300,15 +331,32 @@ def _is_dictionary(chunk: "pyarrow.parquet.ColumnChunkMetaData") -> bool:
     return chunk.physical_type == "BYTE_ARRAY" and set(chunk.encodings) <= DICTIONARY_ENCODINGS
 
 
-def data_view(parquet: Path, columns: Sequence[str]) -> str:
-    """The statement that makes the view ``data`` over a dataset version's Parquet, for stock DuckDB.
+def data_view(parquet: Path, columns: Sequence[str], name: str = "data") -> str:
+    """The statement that makes the view ``data``, or one of another name, over a dataset version's Parquet, for stock DuckDB."""
+    view = name if name == "data" else quote_name(name)
+    return f"CREATE OR REPLACE VIEW {view} AS {data_select(parquet, columns)}"
+
+
+def data_select(parquet: Path, columns: Sequence[str]) -> str:
+    """What the view is of: all columns and ``row_index``.
 
     DuckDB offers ``file_row_number`` as a virtual column, unless the file has a column of that name.
     """
     lowered = {name.lower(): name for name in columns}
     source = f"* RENAME ({quote_name(lowered['row_index'])} AS row_index_source)" if "row_index" in lowered else "*"
     number = "row_number() OVER () - 1" if "file_row_number" in lowered else "file_row_number"
-    return f"CREATE OR REPLACE VIEW data AS SELECT {source}, {number} AS row_index FROM read_parquet({quote_text(str(parquet))})"
+    return f"SELECT {source}, {number} AS row_index FROM read_parquet({quote_text(str(parquet))})"
+
+
+def view_sql(name: str) -> str:
+    """The view ``data`` or that of a role as queries name it: with its schema, so that no part of a query hides it."""
+    return "data" if name == "data" else f"main.{quote_name(name)}"
+
+
+def are_alike(one: Collection[str], other: Collection[str]) -> bool:
+    """Whether tables with these column names are parts or versions of one: two names and three in five of all are the same."""
+    common = len(set(one) & set(other))
+    return common >= 2 and common >= SHARED * len({*one, *other})
 
 
 def derived_view(places: Mapping[str, Path]) -> str:

@@ -20,6 +20,7 @@ from harness_core.sdk.canonical import digest_of
 
 MAX_COLUMNS = 20_000
 EARLIER_INPUTS = "earlier_inputs"
+EARLIER_LEFT_OUT = "earlier_inputs_left_out"  # the same files, for plugins that leave them out rather than compare
 Plugins = Mapping[PluginId, Plugin]
 
 
@@ -69,7 +70,8 @@ class Knowing:
         """What tells plugins which of the inputs is an earlier version of the file called ``filename``; empty where none asks."""
         item = earlier.input
         told = {"sha256": item.sha256, "filename": item.filename if item.filename != filename else ""}
-        return SettingsLayer(f"{AGAINST}{earlier.run_id}", _filled(plugins, EARLIER_INPUTS, [told]))
+        settings = merge(_filled(plugins, EARLIER_INPUTS, [told]), _filled(plugins, EARLIER_LEFT_OUT, [told]))
+        return SettingsLayer(f"{AGAINST}{earlier.run_id}", settings)
 
     def recognised(self, previews: Sequence[Mapping[str, Any]]) -> RawFormat | None:
         """The raw format of the first file, where one like it was seen before."""

@@ -6,15 +6,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.packs import reason_to_leave_out
 from harness_core.domain.proofs import MANIFEST, Documents
 from harness_core.domain.redaction import SHORTEST_NAME
 from harness_core.sdk.canonical import NotCanonical, strict_loads
 from harness_core.sdk.contract import KINDS, MEASURES, SEVERITIES
+from harness_core.sdk.dataset import are_alike, quote_name, view_sql
 from harness_core.services.replaying import Replay
 
 Ask = Callable[[Sequence[Mapping[str, Any]], Mapping[str, Path]], Sequence[Mapping[str, Any]]]
 
+MAIN = "data"
 LONGEST = 300
 MOST_AT_ONCE = 2000
 TEXT_IN_SQL = re.compile(r"'((?:[^']|'')+)'")
@@ -32,17 +35,19 @@ class PersonalValues:
 
         Where the data can no longer be asked, every text in the evidence of findings about such columns counts as one.
         """
-        report, columns = replay.report, personal_columns(replay.report)
-        if not columns:
+        report, names = replay.report, personal_columns(replay.report)
+        if not names:
             return set()
         texts = {text for document in self._documents(replay) for text in _texts(document)} - _structure(replay.documents)
         wanted = sorted(text for text in texts if SHORTEST_NAME <= len(text) <= LONGEST)
         pieces = [wanted[place : place + MOST_AT_ONCE] for place in range(0, len(wanted), MOST_AT_ONCE)]
-        queries = [{"sql": _among(name, piece), "max_rows": len(piece)} for name in columns for piece in pieces]
+        columns = columns_meant(names, replay.versions)
+        queries = [{"sql": _among(*column, piece), "max_rows": len(piece)} for column in columns for piece in pieces]
         answers = self._answers(replay, queries)
         if answers is not None:
             return {str(row[0]) for answer in answers for row in answer["rows"]}
-        about = [finding for finding in report["findings"] if set(columns) & set(finding["columns"])]
+        meant = {name for role, column in columns for name in (column, f"{role}.{column}")}
+        about = [finding for finding in report["findings"] if meant & set(finding["columns"])]
         return texts & {
             text for finding in about for text in _texts([finding["evidence"], finding["statistics"], finding.get("figure")])
         }
@@ -63,14 +68,35 @@ class PersonalValues:
 
 
 def personal_columns(report: Mapping[str, Any]) -> list[str]:
-    """The columns of the findings that say so."""
+    """The columns of the findings that say so, as findings name them: those of other tables than the first behind their role."""
     return sorted({str(name) for finding in report.get("findings", ()) if finding["kind"] == "pii" for name in finding["columns"]})
 
 
-def _among(column: str, texts: Sequence[str]) -> str:
-    quoted = column.replace('"', '""')
+def columns_meant(names: Sequence[str], versions: Sequence[DatasetVersion]) -> list[tuple[str, str]]:
+    """Role and name of each column that is meant, and of those of the same name in tables alike, such as an earlier version.
+
+    A name that no table has is taken for one of the first: the question fails, and whoever asks knows that there is no answer.
+    """
+    held = {version.role: {str(column["name"]) for column in version.columns} for version in versions}
+    first = MAIN if MAIN in held else next(iter(held), MAIN)
+    found: set[tuple[str, str]] = set()
+    for name in names:
+        told = [(role, column) for role, columns in held.items() for column in columns if name == f"{role}.{column}"]
+        told += [(first, name)] if name in held.get(first, ()) or not told else []
+        alike = [
+            (role, column)
+            for own, column in told
+            for role, columns in held.items()
+            if column in columns and are_alike(columns, held.get(own, ()))
+        ]
+        found |= {*told, *alike}
+    return sorted(found)
+
+
+def _among(role: str, column: str, texts: Sequence[str]) -> str:
+    value = f"trim(CAST({quote_name(column)} AS VARCHAR))"
     listed = ", ".join("'" + text.replace("'", "''") + "'" for text in texts)
-    return f'SELECT DISTINCT value FROM (SELECT trim(CAST("{quoted}" AS VARCHAR)) AS value FROM data) WHERE value IN ({listed})'  # noqa: S608 - quoted
+    return f"SELECT DISTINCT value FROM (SELECT {value} AS value FROM {view_sql(role)}) WHERE value IN ({listed})"  # noqa: S608 - quoted
 
 
 def _texts(value: Any) -> Iterator[str]:

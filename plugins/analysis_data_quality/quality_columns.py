@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from quality_formats import trimmed
 from quality_table import Field, Table, counted, literal, named, percent, shown
 
 from harness_core.sdk import Finding
@@ -22,17 +23,27 @@ def constants(table: Table) -> Iterator[Finding]:
 
 
 def _empty(table: Table, column: Field) -> Finding:
+    held, counts = "", f"count(*), count({column.sql})"
+    if column.is_blank:
+        what = "nothing but blanks" if column.facts["lengths"]["max"] else "an empty text"
+        where = "all of them hold" if column.count == table.row_count else _holding(column.count)
+        held = f"; {where} {what}"
+        counts += f", count(*) FILTER (WHERE {trimmed(column)} <> '')"
     return Finding(
         kind="constant",
         title=f"{named(column.name)} is empty",
-        statement=f"{named(column.name)} has no value in any of the {table.row_count:,} rows.",
+        statement=f"{named(column.name)} has no value in any of the {table.row_count:,} rows{held}.",
         columns=[column.name],
         severity="notice",
         subject="empty",
         statistics={"n": table.row_count, "empty": table.row_count},
         recommendation="Ask whether the export left it out, or drop the column.",
-        evidence=[table.evidence(f"SELECT count(*), count({column.sql}) FROM data")],
+        evidence=[table.evidence(f"SELECT {counts} FROM data")],
     )
+
+
+def _holding(rows: int) -> str:
+    return f"{rows:,} of them {'holds' if rows == 1 else 'hold'}"
 
 
 def _constant(table: Table, column: Field) -> Finding:

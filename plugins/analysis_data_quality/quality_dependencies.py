@@ -11,7 +11,7 @@ from itertools import combinations
 
 import numpy as np
 from quality_identities import tied
-from quality_sample import Codes, Hashes, codes, hashes, sample_rows
+from quality_sample import Codes, Hashes, codes, hashes
 from quality_table import NAMED_AT_MOST, Field, Table, counted, listed, named, percent
 
 from harness_core.sdk import Finding
@@ -49,19 +49,17 @@ class Dependency:
 class Looked:
     """Sampled rows as codes, in random order. Values too many to repeat in a sample of rows get all rows of some values."""
 
-    def __init__(self, table: Table, columns: Sequence[Field]) -> None:
+    def __init__(self, table: Table, columns: Sequence[Field], deciding: Sequence[Field]) -> None:
+        """``deciding`` are the columns that may decide others, in the order in which they are tried."""
         self.table, self.columns = table, columns
-        self._rows = _mixed(hashes(table, columns))
-        self._value_samples: dict[str, dict[str, Codes]] = {}
+        many = [column for column in deciding if column.distinct * MIN_GROUP_ROWS * 2 >= SAMPLED_GROUP]
+        own = many[:MAX_VALUE_SAMPLES] if table.row_count > SAMPLED_GROUP else []
+        self._rows, *samples = map(_mixed, hashes(table, columns, own))
+        self._value_samples = {column.name: sample for column, sample in zip(own, samples, strict=True)}
         self._known: dict[tuple[str, ...], bool] = {}
 
     def around(self, determinant: Sequence[Field]) -> dict[str, Codes]:
         widest = max(determinant, key=lambda column: column.distinct)
-        if self.table.row_count <= SAMPLED_GROUP or widest.distinct * MIN_GROUP_ROWS * 2 < SAMPLED_GROUP:
-            return self._rows
-        if widest.name not in self._value_samples and len(self._value_samples) < MAX_VALUE_SAMPLES:
-            one_in = max(1, self.table.row_count // sample_rows(self.columns))
-            self._value_samples[widest.name] = _mixed(hashes(self.table, self.columns, f"hash({widest.sql}) % {one_in} = 0"))
         return self._value_samples.get(widest.name, self._rows)
 
     def is_likely(self, determinant: Sequence[Field], dependent: Field) -> bool:
@@ -129,8 +127,10 @@ def dependencies(table: Table, ties: Sequence[frozenset[str]]) -> list[Finding]:
     columns = [column for column in table.varied() if column.distinct <= table.settings["dependency_max_levels"]]
     if table.row_count < table.settings["min_rows"] * 3 or len(columns) < 2:
         return []
-    looked = Looked(table, columns)
-    every = list(_singles(table, looked, ties))
+    asked = [(deciding, _decided(table, deciding, columns, ties)) for deciding in _determinants(table, columns)]
+    asked = [(deciding, decided) for deciding, decided in asked if decided]
+    looked = Looked(table, columns, [deciding for deciding, _ in asked])
+    every = list(_singles(table, looked, asked))
     equal, singles = _fold_equivalent(every)
     folded = {dependency.dependent.name for dependency in equal}
     singles = [item for item in singles if item.dependent.name not in folded and item.names[0] not in folded]
@@ -155,15 +155,18 @@ def _determinants(table: Table, columns: Sequence[Field]) -> list[Field]:
     return sorted(fit, key=lambda column: column.position)[:MAX_DETERMINANTS]
 
 
-def _singles(table: Table, looked: Looked, ties: Sequence[frozenset[str]]) -> Iterator[Dependency]:
-    slack = 1 + table.settings["dependency_max_violations"]
-    determinants = _determinants(table, looked.columns)
-    for number, deciding in enumerate(determinants):
-        table.tell(5 + number / len(determinants), 6, "dependencies")
-        for decided in looked.columns:
-            possible = decided.distinct <= deciding.distinct * slack + table.settings["dependency_max_violations"] * table.row_count
-            if decided.name == deciding.name or not possible or tied(ties, deciding, decided):
-                continue
+def _decided(table: Table, deciding: Field, columns: Sequence[Field], ties: Sequence[frozenset[str]]) -> list[Field]:
+    """Columns with so few values that one could decide them, and that are no sums or copies of it."""
+    few = table.settings["dependency_max_violations"]
+    most = deciding.distinct * (1 + few) + few * table.row_count
+    others = [column for column in columns if column.name != deciding.name and column.distinct <= most]
+    return [column for column in others if not tied(ties, deciding, column)]
+
+
+def _singles(table: Table, looked: Looked, asked: Sequence[tuple[Field, Sequence[Field]]]) -> Iterator[Dependency]:
+    for number, (deciding, columns) in enumerate(asked):
+        table.tell(5 + number / len(asked), 6, "dependencies")
+        for decided in columns:
             if looked.is_likely([deciding], decided):
                 yield from _verified(table, (deciding,), decided)
 

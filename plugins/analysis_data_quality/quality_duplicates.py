@@ -243,7 +243,7 @@ class _Alike:
     def __init__(self, table: Table) -> None:
         self.table, self.left_out, self._left = table, 0, NEAR_PAIRS
         self.columns = [column for column in table.fields if column.distinct >= 2 and column.is_plain]
-        found = hashes(table, self.columns)
+        (found,) = hashes(table, self.columns)
         self._cells = [found[column.name] for column in self.columns]
         self._homes: dict[int, list[list[int]]] = {}
         for room in _rooms(self._cells):

@@ -14,6 +14,8 @@ NUMBER = r"[+-]?([0-9]+([.,][0-9]+)?|[0-9]{1,3}([,.''][0-9]{3})+([.,][0-9]+)?|[.
 DATE = r"[0-9]{4}[-/.][0-9]{1,2}[-/.][0-9]{1,2}|[0-9]{1,2}[-/.][0-9]{1,2}[-/.][0-9]{4}"
 DATE_FORMATS = "['%Y-%m-%d', '%Y/%m/%d', '%Y.%m.%d', '%d-%m-%Y', '%d/%m/%Y', '%d.%m.%Y', '%m-%d-%Y', '%m/%d/%Y', '%m.%d.%Y']"
 LONGEST_CODE = 64
+GROWN_SHARE = 0.001
+FILLED_SHARE = 0.97  # of the share that makes a shape a rule: what is filled up with noughts has a width for that alone
 TOLD_WORDS = 3
 TOLD_ONE_BY_ONE = 3  # columns with the same fault; more of them have one cause
 MAX_WAYS = 20_000  # categories with more values are not compared by spelling
@@ -95,39 +97,61 @@ def _mixed_type(table: Table, column: Field, kind: str, query: str, counts: tupl
 
 def shapes(table: Table) -> Iterator[Finding]:
     """Codes of one shape but for a few: only where the shape is a rule, that is has digits or signs and many values."""
+    least, least_filled = (share * table.settings["shape_share"] for share in (1.0, FILLED_SHARE))
     for column in texts(table):
         patterns = column.facts.get("patterns") or []
         if len(patterns) < 2 or column.distinct < table.settings["min_rows"] or column.facts["lengths"]["max"] > LONGEST_CODE:
             continue
-        rule = patterns[0]
-        if (
-            "9" not in rule["pattern"]
-            or rule["count"] < table.settings["shape_share"] * column.count
-            or column.facts["semantic_type"] in {"integer", "decimal_number"}
-        ):
+        rule, rows = patterns[0]["pattern"], patterns[0]["count"]
+        if "9" not in rule or rows < least_filled * column.count or column.facts["semantic_type"] == "phone":
             continue
         text = trimmed(column)
-        broken = (
-            f"{shape(text)} <> '{rule['pattern'].replace(chr(39), chr(39) * 2)}' AND {text} <> '' AND NOT {is_missing_word(column)}"
-        )
+        broken = f"{shape(text)} <> '{rule.replace(chr(39), chr(39) * 2)}' AND {text} <> '' AND NOT {is_missing_word(column)}"
         query = f"SELECT count({column.sql}), count(*) FILTER (WHERE {broken}) FROM data"
         total, odd = table.counts(query)
-        if odd and not _is_growth(table, column, rule["pattern"], broken, odd):
-            yield _shape(table, column, rule["pattern"], query, (total, odd), broken)
+        by_digits = f"{broken} AND {_by_digits_only(text, rule)}"
+        differ_by_digits = odd > 0 and table.counts(f"SELECT count(*) FROM data WHERE {by_digits}")[0] == odd
+        has_lost = differ_by_digits and _has_lost_zeros(table, text, rule, by_digits)
+        is_number = column.facts["semantic_type"] in {"integer", "decimal_number"}
+        has_grown = differ_by_digits and odd > GROWN_SHARE * column.count  # as a counter has that passed 999: of no fixed width
+        if has_lost or (odd and rows >= least * column.count and not (is_number or has_grown)):
+            yield _shape(table, column, rule, query, (total, odd), broken, has_lost=has_lost)
 
 
-def _is_growth(table: Table, column: Field, rule: str, broken: str, odd: int) -> bool:
-    """Whether the odd ones only have fewer or more digits, as a counter has that passed 999: no code of fixed width then."""
+def _by_digits_only(text: str, rule: str) -> str:
+    """SQL for: the value has the shape of the rule but for how many digits stand together."""
     collapsed = "regexp_replace({}, '9+', '9', 'g')"
-    same = (
-        f"{collapsed.format(shape(trimmed(column)))} = {collapsed.format(chr(39) + rule.replace(chr(39), chr(39) * 2) + chr(39))}"
-    )
-    longer = table.counts(f"SELECT count(*) FROM data WHERE {broken} AND {same}")[0]
-    return longer == odd and odd > 0.001 * column.count
+    return f"{collapsed.format(shape(text))} = {collapsed.format(chr(39) + rule.replace(chr(39), chr(39) * 2) + chr(39))}"
 
 
-def _shape(table: Table, column: Field, rule: str, query: str, counts: tuple[int, int], broken: str) -> Finding:
+def _has_lost_zeros(table: Table, text: str, rule: str, by_digits: str) -> bool:
+    """Whether numbers that begin with no nought are shorter than the rule's, of which some do; or longer ones begin with one.
+
+    What is filled up with noughts has a fixed width: it may outgrow that, as 9999 does, but is never shorter. Where short ones
+    begin with a nought, too, it is a digit like any other. Digits behind a decimal mark are left out: they are filled up from the
+    other side.
+    """
+    asked = []
+    for place, digits in enumerate(re.finditer("9+", rule), start=1):
+        part, width = f"regexp_extract_all({text}, '[0-9]+')[{place}]", len(digits[0])
+        if re.search(r"9[.,]$", rule[: digits.start()]) is None:
+            has_nought = f"{part} LIKE '0%'"
+            asked += [
+                f"count(*) FILTER (WHERE {by_digits} AND length({part}) < {width})",
+                f"count(*) FILTER (WHERE {by_digits} AND length({part}) < {width} AND {has_nought})",
+                f"count(*) FILTER (WHERE NOT ({by_digits}) AND length({part}) = {width} AND {has_nought})",
+                f"count(*) FILTER (WHERE {by_digits} AND length({part}) > {width} AND {has_nought})",
+            ]
+    found = table.counts(f"SELECT {', '.join(asked)} FROM data") if asked else ()
+    places = zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True)
+    return any((short and filled and not short_filled) or long for short, short_filled, filled, long in places)
+
+
+def _shape(table: Table, column: Field, rule: str, query: str, counts: tuple[int, int], broken: str, *, has_lost: bool) -> Finding:
     total, odd = counts
+    advice = "Look at those values: mistyped or cut codes match nothing in another table."
+    if has_lost:
+        advice = "Give them their leading zeros as the others have them: read as numbers they lose them, and match nothing then."
     return Finding(
         kind="format_violation",
         title=f"{counted(odd, 'value')} of {named(column.name)} {'has' if odd == 1 else 'have'} another shape than {rule}",
@@ -138,7 +162,7 @@ def _shape(table: Table, column: Field, rule: str, query: str, counts: tuple[int
         severity="warning" if odd <= 0.01 * total else "notice",
         subject="shape",
         statistics={"n": total, "others": odd, "effect": {"name": "share of other shape", "value": odd / total}},
-        recommendation="Look at those values: mistyped or cut codes match nothing in another table.",
+        recommendation=advice,
         evidence=[table.evidence(query), table.rows(broken, column)],
     )
 

@@ -14,19 +14,33 @@ Hashes = NDArray[np.uint64]
 Codes = NDArray[np.int64]
 
 
-def hashes(table: Table, columns: Sequence[Field], condition: str = "") -> dict[str, Hashes]:
-    """A hash per cell of each column for the sampled rows, 0 where there is no value; numbers of any type hash by value."""
+def hashes(table: Table, columns: Sequence[Field], deciding: Sequence[Field] = ()) -> list[dict[str, Hashes]]:
+    """A hash per cell of each column for sampled rows, 0 where there is no value; numbers of any type hash by value.
+
+    First for rows chosen by their number, then, for each of ``deciding``, for all rows of some of its values, at most twice as
+    many. The table is read once for all of them.
+    """
     if not columns:
-        return {}
+        return [{} for _ in range(1 + len(deciding))]
     rows = sample_rows(columns)
+    one_in = max(1, table.row_count // rows)
+    chosen = [table.sampled(rows), *(f"hash({column.sql}) % {one_in} = 0" for column in deciding)]
     cells = [
         f"CASE WHEN {column.sql} IS NULL THEN 0 ELSE hash({comparable(column)}) END AS c{i}" for i, column in enumerate(columns)
     ]
-    query = (
-        table.sample(cells, rows) if not condition else f"SELECT {', '.join(cells)} FROM data WHERE {condition} LIMIT {2 * rows}"
-    )
-    found = table.dataset.sql(query).to_arrow_table()
-    return {column.name: found.column(i).to_numpy() for i, column in enumerate(columns)}
+    marks = [f"{condition} AS m{k}" for k, condition in enumerate(chosen)]
+    left = [table.row_count, *(2 * rows for _ in deciding)]
+    parts: list[list[Hashes]] = [[np.empty((len(columns), 0), dtype=np.uint64)] for _ in chosen]
+    for batch in table.dataset.sql(f"SELECT {', '.join([*cells, *marks])} FROM data WHERE {' OR '.join(chosen)}").to_arrow_reader():
+        for k in range(len(chosen)):
+            found = np.flatnonzero(batch.column(len(columns) + k).to_numpy(zero_copy_only=False))[: left[k]]
+            left[k] -= len(found)
+            if len(found):
+                parts[k].append(np.array([batch.column(i).to_numpy()[found] for i in range(len(columns))]))
+        if not any(left):
+            break
+    together = [np.concatenate(part, axis=1) for part in parts]
+    return [{column.name: sample[i] for i, column in enumerate(columns)} for sample in together]
 
 
 def sample_rows(columns: Sequence[Field]) -> int:

@@ -45,8 +45,14 @@ class Field:
         return int(self.facts["count"])
 
     @property
+    def is_blank(self) -> bool:
+        """Whether there is nothing in it but empty texts and blanks."""
+        return 0 < self.count == self.facts.get("blank_count")
+
+    @property
     def distinct(self) -> int:
-        return int(self.facts["distinct_count"])
+        """How many different values it has; of blanks none."""
+        return 0 if self.is_blank else int(self.facts["distinct_count"])
 
     @property
     def levels(self) -> dict[Any, int] | None:
@@ -158,11 +164,11 @@ class Table:
 
     def sample(self, columns: Iterable[str], rows: int) -> str:
         """SQL for about so many rows, chosen by a hash of their number: only to look for what is then checked on all rows."""
-        chosen = ", ".join(columns)
-        if self.row_count <= rows:
-            return f"SELECT {chosen} FROM data ORDER BY row_index"
-        one_in = -(-self.row_count // rows)
-        return f"SELECT {chosen} FROM data WHERE hash(row_index) % {one_in} = 0 ORDER BY row_index"
+        return f"SELECT {', '.join(columns)} FROM data WHERE {self.sampled(rows)} ORDER BY row_index"
+
+    def sampled(self, rows: int) -> str:
+        """SQL for: the row is one of about so many."""
+        return "TRUE" if self.row_count <= rows else f"hash(row_index) % {-(-self.row_count // rows)} = 0"
 
 
 def named(*names: str) -> str:

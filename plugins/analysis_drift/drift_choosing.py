@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from drift_sides import Parts, Tables, coded, rows_of, show
+from drift_sides import Parts, Tables, coded, rows_of
 
 from harness_core.sdk import Column, Dataset
+from harness_core.sdk.dataset import are_alike
 from harness_core.sdk.statistics.axes import literal
 from harness_core.sdk.statistics.series import DAY, NoCourse, Order, rows_in_course, time_text, view_name
 
@@ -17,7 +18,6 @@ FEWEST_ON_A_SIDE = 30
 YEAR = int(365.2425 * DAY)
 SHORTEST_SEASON = 0.25
 MOST_BATCHES = 200
-SHARED = 0.6
 _BATCH = """
 batch charge datei dataset delivery extract file filename import lieferung load loaded partition period quelle release round
 snapshot source split stapel upload version wave
@@ -169,12 +169,12 @@ def versions_of(datasets: Mapping[str, Dataset], earlier: Mapping[str, str], mos
         if found is None or not _alike(datasets[found], datasets[role]):
             continue
         left.remove(found)
-        show(main, datasets[found], found)
+        main.show(datasets[found], found)
         file = f'the earlier file "{earlier[found]}"' if earlier[found] else "the earlier file"
         if datasets[role] is main:
             yield Tables(datasets[found], main, (found, "data"), f"in {file}", "in this file", "earlier file")
         else:
-            show(main, datasets[role], role)
+            main.show(datasets[role], role)
             words = f'in "{found}" of {file}', f'in "{role}" of this file'
             yield Tables(datasets[found], datasets[role], (found, role), *words, f"earlier file, table {role}")
 
@@ -191,8 +191,7 @@ def _shared(one: Dataset, two: Dataset) -> float:
 
 
 def _alike(one: Dataset, two: Dataset) -> bool:
-    common = {column.name for column in one.columns} & {column.name for column in two.columns}
-    return len(common) >= 2 and _shared(one, two) >= SHARED
+    return are_alike({column.name for column in one.columns}, {column.name for column in two.columns})
 
 
 def tables_of(datasets: Mapping[str, Dataset], most: int) -> Iterator[Tables]:
@@ -200,7 +199,7 @@ def tables_of(datasets: Mapping[str, Dataset], most: int) -> Iterator[Tables]:
     main, earlier = _main(datasets), "data"
     for role in [role for role in datasets if datasets[role] is not main][:most]:
         one, two = main if earlier == "data" else datasets[earlier], datasets[role]
-        show(main, two, role)
+        main.show(two, role)
         if _alike(one, two):
             called = "the first table" if earlier == "data" else f'"{earlier}"'
             yield Tables(one, two, (earlier, role), f"in {called}", f'in "{role}"', f"table {role}")

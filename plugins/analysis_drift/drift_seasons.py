@@ -8,7 +8,7 @@ from drift_sides import Tables
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.canonical import jsonable
-from harness_core.sdk.dataset import quote_name
+from harness_core.sdk.dataset import view_sql
 from harness_core.sdk.statistics.series import view_name
 
 IN_COMMON = 0.75  # so many of all months that either covers must be in both for them to be the same part of the year
@@ -37,7 +37,7 @@ def seasons_of(dataset: Dataset, tables: Tables, profile: Sequence[Mapping[str, 
     first, last = (f"CAST(CAST({end}({time}) AS DATE) AS VARCHAR)" for end in ("min", "max"))
     months = f"list_sort(list(DISTINCT month({time})) FILTER (WHERE {time} IS NOT NULL))"
     parts = (
-        f"SELECT {place} AS side, {first} AS first, {last} AS last, {months} AS months FROM {quote_name(view)}"
+        f"SELECT {place} AS side, {first} AS first, {last} AS last, {months} AS months FROM {view_sql(view)}"
         for place, view in enumerate(tables.views)
     )
     evidence = dataset.evidence(" UNION ALL ".join(parts) + " ORDER BY side")

@@ -10,7 +10,7 @@ import pyarrow.compute
 from numpy.typing import NDArray
 
 from harness_core.sdk import Column, Dataset
-from harness_core.sdk.dataset import data_view, quote_name
+from harness_core.sdk.dataset import view_sql
 from harness_core.sdk.statistics.ordered import Ordered
 from harness_core.sdk.statistics.series import Floats, as_floats, numbers, view_name
 
@@ -119,7 +119,7 @@ class Tables:
         return coded(self.first, name, values), coded(self.second, name, values)
 
     def relation(self, value: str) -> str:
-        one, two = map(quote_name, self.views)
+        one, two = map(view_sql, self.views)
         return f"SELECT FALSE AS later, {value} AS v FROM {one} UNION ALL SELECT TRUE AS later, {value} AS v FROM {two}"
 
 
@@ -173,12 +173,6 @@ def _positions(array: pyarrow.Array, values: Sequence[Any]) -> Codes:
     if array.null_count:
         part[np.asarray(array.is_null().to_numpy(zero_copy_only=False))] = MISSING
     return part
-
-
-def show(dataset: Dataset, other: Dataset, role: str) -> None:
-    """Make ``other`` a view called ``role`` beside ``data``, as it is for whoever checks the evidence."""
-    statement = data_view(other.path, [column.name for column in other.columns])
-    dataset.connection.execute(statement.replace("VIEW data AS", f"VIEW {quote_name(role)} AS", 1))
 
 
 def most_frequent(dataset: Dataset, sides: Sides, name: str, most: int) -> list[Any]:

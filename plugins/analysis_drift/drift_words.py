@@ -9,7 +9,7 @@ from drift_sides import Sides, Tables
 
 from harness_core.sdk import Dataset, Finding
 from harness_core.sdk.canonical import jsonable
-from harness_core.sdk.dataset import quote_name
+from harness_core.sdk.dataset import view_sql
 from harness_core.sdk.statistics.axes import literal, view_name
 from harness_core.sdk.statistics.series import finite_sql
 from harness_core.sdk.statistics.wording import listed, number, rounded
@@ -192,7 +192,7 @@ def schema_finding(
     parts += [f"{listed(come[:NAMED])}{_more(come)} {'is' if len(come) == 1 else 'are'} new"] if come else []
     parts += [f'"{name}" was {old} and is {new}' for name, (old, new) in list(retyped.items())[:NAMED]]
     described = " UNION ALL ".join(
-        f"SELECT {k} AS side, column_name, column_type FROM (DESCRIBE {quote_name(view)})" for k, view in enumerate(tables.views)
+        f"SELECT {k} AS side, column_name, column_type FROM (DESCRIBE {view_sql(view)})" for k, view in enumerate(tables.views)
     )
     listing = (
         f"SELECT *, count(*) OVER (PARTITION BY side) AS columns FROM ({described}) WHERE column_name <> 'row_index' ORDER BY ALL"

@@ -27,7 +27,8 @@ def run(ctx: PluginContext) -> PluginResult:
     profile = ctx.upstream["profile_basic"].metrics.get("columns", []) if "profile_basic" in ctx.upstream else []
     dataset, settings = ctx.dataset, ctx.settings
     counts = dict(zip([c.name for c in dataset.columns], missing_counts(dataset), strict=True)) if dataset.row_count else {}
-    gappy = [column for column in dataset.columns if 0 < counts.get(column.name, 0) < dataset.row_count]
+    empty = {entry.get("name") for entry in profile if entry.get("role") == "empty"}  # some of them hold blanks
+    gappy = [c for c in dataset.columns if 0 < counts.get(c.name, 0) < dataset.row_count and c.name not in empty]
     metrics: dict[str, Any] = {
         "tests": 0,
         "missing": {name: count for name, count in counts.items() if count},
@@ -37,8 +38,8 @@ def run(ctx: PluginContext) -> PluginResult:
         ],
     }
     if not gappy:
-        empty = " but for columns that are empty throughout" if any(counts.values()) else ""
-        return PluginResult.na("none_missing", f"No value is missing in any of the columns{empty}.", metrics=metrics)
+        but = " but for columns that are empty throughout" if any(counts.values()) else ""
+        return PluginResult.na("none_missing", f"No value is missing in any of the columns{but}.", metrics=metrics)
     patterns = read_patterns(dataset, gappy[: settings["max_missing_columns"]], settings["max_patterns_listed"])
     metrics |= _pattern_metrics(patterns) | {"mcar": little(dataset, _numeric(ctx, profile), counts)}
     phi = patterns.phi()

@@ -14,7 +14,8 @@ from harness_core.sdk import Column, Dataset
 from harness_core.sdk.dataset import quote_text
 from harness_core.sdk.statistics.axes import view_name
 
-SEEN = 1_000
+SEEN, LONGEST = 1_000, 400
+HASHES, SPARE = 1 << 64, 2
 CHECKED_SHARE, CHANCE = 0.9, 0.01
 FEW = 3
 NAMES_SHARE, SURE_BY_LIST = 0.3, 0.75
@@ -68,10 +69,26 @@ def announced(name: str) -> tuple[str, float] | None:
     return None
 
 
-def seen_values(dataset: Dataset, column: Column) -> list[str]:
-    """Up to a thousand different values, chosen by hash: the same whatever the order of the rows."""
-    plain = f"trim(CAST({view_name(column.name)} AS VARCHAR))"
-    query = f"SELECT DISTINCT left(v, 400) AS v FROM (SELECT {plain} AS v FROM data) WHERE v <> '' ORDER BY hash(v), v LIMIT {SEEN}"
+def seen_values(dataset: Dataset, column: Column, distinct: int) -> list[str]:
+    """Up to a thousand different values, chosen by hash: the same whatever the order of the rows.
+
+    Of many, ``distinct`` by the profile, those whose hash is small are enough, if there are as many. Values that are looked at
+    without their blanks or their end have another hash then, so these are always among them.
+    """
+    bound = HASHES * SPARE * SEEN // max(1, distinct)
+    if bound < HASHES:
+        small = f"hash(v) < {bound}::UBIGINT"
+        values = _chosen(dataset, column, f"{small} OR v <> trim(v) OR strlen(v) > {LONGEST}", small)
+        if len(values) == SEEN:
+            return values
+    return _chosen(dataset, column, "TRUE", "TRUE")
+
+
+def _chosen(dataset: Dataset, column: Column, before: str, after: str) -> list[str]:
+    """Of the values for which ``before`` holds as they are, and ``after`` as they are looked at, those with the smallest hashes."""
+    plain = f"SELECT DISTINCT v FROM (SELECT CAST({view_name(column.name)} AS VARCHAR) AS v FROM data) WHERE {before}"
+    looked_at = f"SELECT DISTINCT left(trim(v), {LONGEST}) AS v FROM ({plain})"
+    query = f"SELECT v FROM ({looked_at}) WHERE v <> '' AND {after} ORDER BY hash(v), v LIMIT {SEEN}"
     return [str(row[0]) for row in dataset.sql(query).fetchall()]
 
 
@@ -84,7 +101,7 @@ def suspect(dataset: Dataset, column: Column, profile: Mapping[str, Any], settin
         return None
     if column.type == "integer" and named is None and int(profile.get("max") or 0) < 10**12:
         return None
-    values = seen_values(dataset, column)
+    values = seen_values(dataset, column, int(profile.get("distinct_count") or 0))
     if not values:
         return None
     by_form = _by_form(column, values, settings["min_share"], named)
@@ -186,7 +203,7 @@ def inside_texts(dataset: Dataset, column: Column, forms: Sequence[Form]) -> lis
     """
     plain = f"CAST({view_name(column.name)} AS VARCHAR)"
     found = []
-    for form in forms:
+    for form in _that_occur(dataset, plain, forms):
         expression = form.inside or form.expression
         matches = f"regexp_matches({plain}, {quote_text(expression)})"
         query = f"SELECT row_index, {plain} FROM data WHERE {matches} ORDER BY row_index LIMIT {MOST_TEXTS}"
@@ -199,3 +216,13 @@ def inside_texts(dataset: Dataset, column: Column, forms: Sequence[Form]) -> lis
         if kept:
             found.append((form, kept))
     return found
+
+
+def _that_occur(dataset: Dataset, plain: str, forms: Sequence[Form]) -> list[Form]:
+    """The forms that some text has: one expression for all of them takes as long as one for each, and mostly nothing has it."""
+    expressions = [form.inside or form.expression for form in forms]
+    any_of = "|".join(f"(?:{expression})" for expression in expressions)
+    counts = [f"count(*) FILTER (WHERE regexp_matches({plain}, {quote_text(expression)}))" for expression in expressions]
+    query = f"SELECT {', '.join(counts)} FROM data WHERE regexp_matches({plain}, {quote_text(any_of)})"
+    rows = dataset.sql(query).fetchall()[0]
+    return [form for form, count in zip(forms, rows, strict=True) if count]

@@ -8,7 +8,7 @@ from typing import Any
 from references_names import table_stems, words
 
 from harness_core.sdk import Column, Dataset, PluginContext
-from harness_core.sdk.dataset import data_view, quote_name
+from harness_core.sdk.dataset import view_sql
 
 ALIKE = 0.6
 LONGEST_LABEL = 60
@@ -40,8 +40,7 @@ class Table:
 
     @property
     def view_sql(self) -> str:
-        """The view as SQL: with its schema, so that no part of a query that has a name of its own hides it."""
-        return "data" if self.view == "data" else f"main.{quote_name(self.view)}"
+        return view_sql(self.view)
 
     @property
     def stems(self) -> frozenset[str]:
@@ -81,8 +80,7 @@ def tables_of(ctx: PluginContext) -> tuple[list[Table], list[dict[str, str]]]:
         dataset = ctx.datasets[role]
         view = "data" if dataset is main else role
         if view != "data":
-            statement = data_view(dataset.path, [column.name for column in dataset.columns])
-            main.connection.execute(statement.replace("VIEW data AS", f"VIEW {quote_name(role)} AS", 1))
+            main.show(dataset, role)
         if (beyond := len(dataset.columns) - columns) > 0:
             left_out.append({"name": titles[role], "reason": f"its last {beyond:,} columns" if beyond > 1 else "its last column"})
         tables.append(Table(role, view, titles[role], dataset, dataset.columns[:columns]))

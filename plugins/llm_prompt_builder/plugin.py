@@ -25,7 +25,7 @@ def run(ctx: PluginContext) -> PluginResult:
     personal = personal_columns(report)
     subject = _words_of(str((report.get("input") or {}).get("filename") or ""))
     texts = [subject, *(str(item.get(key) or "") for item in told for key in TOLD_TEXTS)]
-    names = {str(column.get("name")) for column in (report.get("dataset") or {}).get("columns") or ()}
+    names = {*ctx.datasets, *(column.name for dataset in ctx.datasets.values() for column in dataset.columns)}
     values = values_among(ctx.datasets, personal, texts, names) if personal else {}
     pseudonyms = Pseudonyms(values, names, personal, str(ctx.settings["pseudonym_key"]))
     material = Material(

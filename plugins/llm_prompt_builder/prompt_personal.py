@@ -8,7 +8,10 @@ UNNAMED = "personal"  # the kind of a column that the profile withholds and the 
 
 
 def personal_columns(report: Mapping[str, Any]) -> dict[str, str]:
-    """Column name -> kind of personal data, in column order. A doubtful column counts: to withhold too much costs little."""
+    """Column name -> kind of personal data, in column order; those of other tables than the first behind their role, last.
+
+    A doubtful column counts, and one of that name in every table: to withhold too much costs little.
+    """
     kinds: dict[str, str] = {}
     for finding in report.get("findings") or ():
         if finding.get("kind") == "pii":

@@ -73,9 +73,10 @@ def values_among(
         asked = pyarrow.table({"raw": sorted(pieces)})
         dataset.connection.register("prompt_pieces", asked)
         for column in dataset.columns:
-            if column.name in personal and column.type in HELD:
+            kind = personal.get(f"{role}.{column.name}", personal.get(column.name))
+            if kind is not None and column.type in HELD:
                 for piece in _values_of(dataset, column.name):
-                    found.setdefault(piece, personal[column.name])
+                    found.setdefault(piece, kind)
         dataset.connection.unregister("prompt_pieces")
     return found
 

@@ -131,7 +131,7 @@ def _profile_chunk(dataset: Dataset, views: Sequence[ViewColumn], limits: dict[s
         elif count:
             facts |= _values(dataset, relation, view, name, facts, limits)
         else:
-            facts |= {"distinct_count": 0, "semantic_type": "empty", "role": "empty", "semantic_share": 1.0, "is_sorted": None}
+            facts |= {"distinct_count": 0, **profile_meaning.NO_MEANING, "is_sorted": None}
         columns.append(_column(view, facts))
     return columns
 

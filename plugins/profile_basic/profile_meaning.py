@@ -5,6 +5,9 @@ from typing import Any
 
 import profile_semantics
 
+NO_MEANING = {"semantic_type": "empty", "role": "empty", "semantic_share": 1.0}
+"""Of a column in which no row says anything: without a value, or with nothing but empty texts and blanks."""
+
 
 def of_one_value(facts: Mapping[str, Any]) -> dict[str, str]:
     """One value throughout is constant; one value or nothing is a mark that is set or not."""
@@ -34,6 +37,8 @@ def of_texts(
     name: str, facts: Mapping[str, Any], seen: Sequence[tuple[str, int]], matching: Callable[[str], int]
 ) -> dict[str, Any]:
     """The meaning of texts: ``seen`` are values with their rows, ``matching`` counts all rows that match an expression."""
+    if facts["blank_count"] == facts["count"]:
+        return dict(NO_MEANING)
     if facts["distinct_count"] == 1:
         return {**of_one_value(facts), "semantic_share": 1.0}
     if profile_semantics.is_truth(seen, facts["distinct_count"]):

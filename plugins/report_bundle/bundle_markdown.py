@@ -20,7 +20,8 @@ from bundle_words import (
     size_sentence,
     status_sentence,
     sureness,
-    view_statement,
+    view_statements,
+    where_to_check,
 )
 
 MAX_BYTES = 60_000
@@ -78,10 +79,10 @@ def code(text: Any, most: int = MAX_NAME) -> str:
     return f"{fence}{padding}{plain}{padding}{fence}"
 
 
-def _block(sql: str) -> str:
+def _block(sql: str, most: int = MAX_SQL) -> str:
     """A fenced block; control characters are written out, line ends stay."""
     text = "\n".join(visible(line) for line in sql.splitlines())
-    cut = text if len(text) <= MAX_SQL else text[:MAX_SQL] + "\n-- … the rest is in report.json"
+    cut = text if len(text) <= most else text[:most] + "\n-- … the rest is in report.json"
     fence = "`" * max(3, _longest_run(cut) + 1)
     return f"{fence}sql\n{cut}\n{fence}"
 
@@ -128,14 +129,18 @@ def _insight(report: Report, insight: Finding) -> str:
         lines += [f"**Next:** {escaped(insight['recommendation'])}", ""]
     pairs = " · ".join(f"{escaped(name, 60)} {escaped(value, 120)}" for name, value in sureness(report, insight))
     lines += [f"*{escaped(insight.get('severity'))}* · {pairs} · {code(insight.get('id'))}", ""]
-    symptoms = [report.by_id[key] for key in insight.get("symptoms") or () if key in report.by_id]
-    if symptoms:
-        more = f"; and {len(symptoms) - SYMPTOMS_SHOWN:,} more" if len(symptoms) > SYMPTOMS_SHOWN else ""
-        lines += [
-            "It also explains: " + "; ".join(escaped(finding.get("title"), 120) for finding in symptoms[:SYMPTOMS_SHOWN]) + more,
-            "",
-        ]
+    lines += _related(report, insight, "alike", "The like is found here too")
+    lines += _related(report, insight, "symptoms", "It also explains")
     return "\n".join([*lines, *_evidence(insight)])
+
+
+def _related(report: Report, insight: Finding, key: str, words: str) -> list[str]:
+    """The titles of the findings that stand beneath an insight under ``key``, and how many more there are."""
+    found = [report.by_id[name] for name in insight.get(key) or () if name in report.by_id]
+    if not found:
+        return []
+    more = f"; and {len(found) - SYMPTOMS_SHOWN:,} more" if len(found) > SYMPTOMS_SHOWN else ""
+    return [f"{words}: " + "; ".join(escaped(finding.get("title"), 120) for finding in found[:SYMPTOMS_SHOWN]) + more, ""]
 
 
 def _evidence(finding: Finding) -> list[str]:
@@ -232,16 +237,15 @@ def _repairs(report: Report) -> str:
 def _check(report: Report) -> str:
     if not report.dataset:
         return ""
-    words = (
-        "Every number above comes from a query that stock DuckDB runs beside the dataset version's `data.parquet`. Run this first:"
-    )
+    place, file = where_to_check(report)
+    words = f"Every number above comes from a query that stock DuckDB runs {place} `{file}`. Run this first:"
     return "\n".join(
         [
             "## How to check",
             "",
             words,
             "",
-            _block(view_statement(report)),
+            _block(view_statements(report), MAX_BYTES),
             "",
             "`harness verify` runs every query of the report again and compares.",
             "",

@@ -175,10 +175,36 @@ def no_evidence(finding: Finding) -> str | None:
     return f"No evidence{f': {note}' if note else '.'}"
 
 
-def view_statement(report: Report) -> str:
-    """What stock DuckDB runs first, beside the dataset version's Parquet."""
-    names = [str(column.get("name")) for column in report.dataset.get("columns") or ()]
-    return data_view(Path("data.parquet"), names) + ";"
+def view_statements(report: Report) -> str:
+    """What stock DuckDB runs first: beside the Parquet of the one table that is asked, or above the folder of several."""
+    tables = asked_tables(report)
+    beside = len(tables) == 1
+    return "\n".join(f"{data_view(_parquet(item, beside=beside), _names(item), role)};" for role, item in tables.items())
+
+
+def where_to_check(report: Report) -> tuple[str, str]:
+    """In which folder DuckDB is opened, as words and the name of the file or folder there that they end with."""
+    if len(asked_tables(report)) == 1:
+        return "beside the dataset version’s", "data.parquet"
+    return "in the state folder, or where an archive with the data was unpacked, above", "datasets"
+
+
+def asked_tables(report: Report) -> dict[str, Mapping[str, Any]]:
+    """The run's table by the name of its view, ``data``, and by their roles the others that stand in a query of the evidence."""
+    mine = report.dataset.get("dataset_version_id")
+    asked = [
+        str(item.get("sql")) for finding in report.findings for item in finding.get("evidence") or () if isinstance(item, Mapping)
+    ]
+    others = {str(item.get("role")): item for item in report.datasets if item.get("dataset_version_id") != mine}
+    return {"data": report.dataset} | {role: item for role, item in others.items() if any(role in sql for sql in asked)}
+
+
+def _parquet(dataset: Mapping[str, Any], *, beside: bool) -> Path:
+    return Path("data.parquet" if beside else f"datasets/{dataset.get('dataset_version_id')}/data.parquet")
+
+
+def _names(dataset: Mapping[str, Any]) -> list[str]:
+    return [str(column.get("name")) for column in dataset.get("columns") or ()]
 
 
 def lineage_sentence(report: Report) -> str:

@@ -17,7 +17,8 @@ from bundle_words import (
     short_hash,
     size_sentence,
     status_sentence,
-    view_statement,
+    view_statements,
+    where_to_check,
 )
 from page_columns import columns_section
 from page_findings import errors_section, findings_section, nothing_found_section, plugins_section, quality_section, section
@@ -93,12 +94,13 @@ def _header(report: Report) -> Markup:
 def _check_section(report: Report) -> Markup | None:
     if not report.dataset:
         return None
-    opening = "Every number in a statement comes from a query that stock DuckDB runs. Open DuckDB beside the dataset version’s "
+    place, file = where_to_check(report)
+    opening = f"Every number in a statement comes from a query that stock DuckDB runs. Open DuckDB {place} "
     then = "Then run any query that is given as evidence: it returns the result beside it. "
     counting = " counts the rows of the source file from 0. "
     steps = (
-        el("p", opening, el("code", "data.parquet"), ":"),
-        el("pre", el("code", view_statement(report)), tabindex="0"),
+        el("p", opening, el("code", file), ":"),
+        el("pre", el("code", view_statements(report)), tabindex="0"),
         el("p", then, el("code", "row_index"), counting, el("code", "harness verify"), " does all of this at once."),
     )
     return section("check", "How to check", steps)

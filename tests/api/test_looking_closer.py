@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from fastapi.testclient import TestClient
 
+from harness_api.pages import columns
 from harness_api.pages.column_history import MOST_VERSIONS, history_of
 from harness_api.pages.file_tables import tables_of
 from harness_api.pages.previews import Doubt, shown_preview
@@ -199,3 +200,14 @@ def test_a_plugins_page_says_where_it_ran_and_validates_it(archive: Archive) -> 
     assert "It does what it says" in checked
     assert "Smoke run" in checked
     assert json.dumps(archive.client.get("/api/v1/plugins/analysis_count").json()["enabled"]) == "true"
+
+
+def test_a_column_of_another_table_leads_to_that_table(archive: Archive, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Findings name it with the role of its table; a column that no table has is still told to be none."""
+    run, report = columns.ended_report(archive.client.app.state.service, archive.run_id)  # type: ignore[attr-defined]
+    beside = {"role": "customers", "dataset_version_id": "dv_customers", "columns": [{"name": "city"}]}
+    document = {**(report.document or {}), "datasets": [*(report.document or {})["datasets"], beside]}
+    monkeypatch.setattr(columns, "ended_report", lambda *_: (run, replace(report, document=document)))
+    answer = archive.client.get(f"/runs/{archive.run_id}/columns/customers.city", follow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/datasets/dv_customers")
+    assert archive.client.get(f"/runs/{archive.run_id}/columns/customers.street").status_code == 404

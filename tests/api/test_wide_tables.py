@@ -43,3 +43,15 @@ def test_a_format_of_two_thousand_columns_can_be_changed(wide: Archive) -> None:
     text = wide.client.get("/formats/wide/edit").text
     assert text.count('name="role_column" value=') == 300
     assert 'value="c1999"' in text
+
+
+def test_only_versions_beside_it_are_read(wide: Archive) -> None:
+    """However many others are newer: what another wide table has to say of its columns costs this page nothing."""
+    library = wide.core.library
+    version = library.dataset_version(str(wide.core.runs.get(wide.run_id).dataset_version_id))
+    again = run_to_its_end(wide.core, wide.client, "wide.csv", content=b"a,b\n1,2\n")
+    run_to_its_end(wide.core, wide.client, "other.csv", content=b"a,b\n3,4\n")
+    beside = [item.dataset_version_id for item in library.dataset_versions_beside(version)]
+    assert beside == [wide.core.runs.get(again).dataset_version_id, version.dataset_version_id]
+    assert library.dataset_versions_beside(version, limit=1)[0].dataset_version_id == beside[0]
+    assert "1 other version" in wide.client.get(f"/datasets/{version.dataset_version_id}").text

@@ -41,3 +41,10 @@ def test_every_state_has_a_sign_and_a_tone() -> None:
 
     states = {str(item) for item in (*RunStatus, *ExecutionStatus)}
     assert states <= words.GLYPHS.keys() & words.TONES.keys()
+
+
+def test_cells_of_a_row_are_escaped_and_what_is_missing_is_marked() -> None:
+    """Made without a template: markup in data stays text, numbers stand apart, and a row that is too short has gaps."""
+    shown = words.cells(["<b>&", None, "7"], [False, False, True, True])
+    gap = '<span class="missing" title="missing">∅</span>'
+    assert shown == f'<td>&lt;b&gt;&amp;</td><td>{gap}</td><td class="value">7</td><td class="value">{gap}</td>'

@@ -1,11 +1,31 @@
 """Several files in one run: what points to nothing in another file stands on the first page, and verifies."""
 
+import html
 import json
+import re
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import numpy as np
 
+from harness_core.domain.evidence import cited, disagreement
+from harness_core.sdk.canonical import jsonable
 from tests.cli.conftest import Harness
+
+
+def run_as_pasted(page: Path, report: dict[str, Any], home: Path) -> int:
+    """What the page says to run first, pasted into stock DuckDB in the folder that it names, and then every query of the report."""
+    (statements,) = re.findall(
+        r"above `datasets`\. Run this first:\n\n```sql\n(.*?)\n```", page.read_text(encoding="utf-8"), re.DOTALL
+    )
+    assert statements in html.unescape(page.with_suffix(".html").read_text(encoding="utf-8"))
+    queries = [claim for claim in cited(report) if claim.type == "query"]
+    with duckdb.connect(config={"file_search_path": str(home)}) as connection:
+        connection.execute(statements)
+        for claim in queries:
+            assert disagreement(claim.item, jsonable(connection.execute(claim.sql).fetchall())) is None, claim.sql
+    return sum("customers" in claim.sql for claim in queries)
 
 
 def test_two_files_that_belong_together(harness: Harness) -> None:
@@ -31,5 +51,6 @@ def test_two_files_that_belong_together(harness: Harness) -> None:
     assert finding["title"] == '20 rows of "invoices.csv" have a "Customer ID" that is not in "customers.csv"'
     assert report["insights"][0]["id"] == finding["id"]
     assert finding["title"] in (Path(run.document["run_dir"]) / "report.md").read_text(encoding="utf-8")
+    assert run_as_pasted(Path(run.document["run_dir"]) / "report.md", report, harness.home) >= 2
     verified = harness("verify", run.document["run_id"], env=own)
     assert verified.code == 0, verified.out + verified.err

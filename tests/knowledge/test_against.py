@@ -80,6 +80,16 @@ def versions(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Versions]:
     core.close()
 
 
+def test_a_plugin_that_leaves_the_earlier_file_out_compares_nothing(versions: Versions, tmp_path: Path) -> None:
+    """References between tables are those of the new file: asked for alone they are refused, beside the drift they are told of it."""
+    core, new = versions.core, orders(tmp_path, "orders.csv", 2, 8.0)
+    for plugins in (["analysis_references"], ["analysis_pii_scan", "analysis_references"]):
+        assert refused(core, new, versions.old.run_id, plugins=plugins) == "nothing_compares"
+    both = against(core, new, versions.old.run_id, plugins=["analysis_references", "analysis_drift"])
+    told = [both.config.settings[name]["earlier_inputs"] for name in ("analysis_references", "analysis_drift")]  # type: ignore[index]
+    assert told[0] == told[1] == [{"sha256": versions.old.config.inputs[0].sha256, "filename": ""}]
+
+
 def drift_of(versions: Versions, run: Run) -> dict[str, Any]:
     folder = versions.core.store.plugin_folder(run.run_id, "analysis_drift")
     found: dict[str, Any] = json.loads((folder / "output.json").read_bytes())

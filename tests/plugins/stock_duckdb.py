@@ -1,5 +1,6 @@
 """The evidence of an answer run again by stock DuckDB, which knows nothing of this product."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +14,14 @@ from harness_core.sdk.dataset import data_view
 from tests.plugins.stated_numbers import assert_numbers_have_evidence
 
 
-def run_again(answer: dict[str, Any], table: pa.Table, folder: Path) -> int:
-    """Runs every query of every finding over ``table``; raises AssertionError where one differs, or where a sentence prints a number
-    that no evidence yields. Returns how many queries there were."""
+def run_again(answer: dict[str, Any], table: pa.Table, folder: Path, others: Mapping[str, pa.Table] | None = None) -> int:
+    """Runs every query of every finding over ``table`` and the ``others`` by role; raises AssertionError where one differs, or where
+    a sentence prints a number that no evidence yields. Returns how many queries there were."""
     assert_numbers_have_evidence(answer)
-    pyarrow.parquet.write_table(table, folder / "data.parquet")
     connection = duckdb.connect()
-    connection.execute(data_view(folder / "data.parquet", table.column_names))
+    for role, content in {"data": table, **(others or {})}.items():
+        pyarrow.parquet.write_table(content, folder / f"{role}.parquet")
+        connection.execute(data_view(folder / f"{role}.parquet", content.column_names, role))
     queries = [item for finding in answer["findings"] for item in finding["evidence"] if item["type"] == "query"]
     for item in queries:
         again = jsonable(connection.sql(item["sql"]).fetchall())

@@ -67,6 +67,30 @@ def test_constant_and_empty_columns():
     assert "x" not in by_column
 
 
+def test_a_column_of_blanks_is_empty_and_nothing_else():
+    """What it holds is said there, and not once more as padding, empty texts, a constant or a dependency."""
+    table = pa.table(
+        {
+            "blanks": ["  "] * ROWS,
+            "texts": pa.array(["", None] * (ROWS // 2)),
+            "one": pa.array(["\u00a0"] + [None] * (ROWS - 1)),
+            "mixed": ["", " ", "\t", " "] * (ROWS // 4),
+            "x": words(ROWS),
+        }
+    )
+    findings = check(table)["findings"]
+    told = {finding["columns"][0]: finding for finding in findings}
+    assert (len(findings), len(told)) == (4, 4)
+    assert {name: finding["statement"].partition("; ")[2] for name, finding in told.items()} == {
+        "blanks": "all of them hold nothing but blanks.",
+        "texts": "2,000 of them hold an empty text.",
+        "one": "1 of them holds nothing but blanks.",
+        "mixed": "all of them hold nothing but blanks.",
+    }
+    assert told["texts"]["title"] == '"texts" is empty'
+    assert told["texts"]["evidence"][0]["result"] == [[4000, 2000, 0]]
+
+
 def test_missing_values_above_the_floor():
     """A third missing is said, a tenth is not, and the floor is a setting."""
     draw = draws()
@@ -172,6 +196,50 @@ def test_shape_of_codes():
 def test_growing_numbers_have_no_fixed_shape():
     """A counter that passed 999 has values of three and of four digits, and breaks no format."""
     assert not found({"ref": [f"R{i}" for i in draws().integers(950, 9_999, ROWS)]}, "format_violation")
+
+
+def postcodes(lost, form="{}"):
+    """Codes of five digits of which a share of those that begin with noughts was read as numbers."""
+    draw = draws()
+    codes = [f"{code:05d}" for code in draw.integers(1_067, 99_999, ROWS)]
+    return [form.format(code.lstrip("0") if draw.random() < lost else code) for code in codes]
+
+
+@pytest.mark.parametrize("form", ["{}", "D-{}", "DE {} X"])
+@pytest.mark.parametrize("lost", [0.03, 0.4])
+def test_codes_that_lost_a_leading_zero(form, lost):
+    """Postcodes of four digits among those of five that have theirs break the format, whatever stands around the digits."""
+    codes = postcodes(lost, form)
+    (finding,) = found({"zip": codes}, "format_violation")
+    short = [row for row, code in enumerate(codes) if sum(map(str.isdigit, code)) < 5]
+    assert finding["statistics"]["others"] == len(short) > 5
+    assert rows_of(finding) == short[:20]
+    assert "leading zeros" in finding["recommendation"]
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [f"R{950 + k}" for k in range(ROWS)],  # a running number in the order of rows, and the other way round
+        [f"R{950 + ROWS - k}" for k in range(ROWS)],
+        [f"R{9_000 + k:04d}" for k in range(1_010)],  # filled up to four digits, and outgrown them
+        [f"R{k:04d}" for k in range(10_040)],
+        [f"{weight / 100:.2f}".removesuffix("0") + " kg" for weight in draws().integers(100, 999, ROWS)],
+        [f"{number // 60}:{number % 60:02d}" for number in draws().integers(580, 1_400, ROWS)],
+        [f"R{str(number)[: 5 - (k % 30 == 0)]}" for k, number in enumerate(postcodes(0))],  # a nought may lead the short ones, too
+        [f"R{int(number)}" for number in draws().normal(5_000, 1_700, ROWS).clip(100)],
+    ],
+)
+def test_numbers_of_no_fixed_width_lose_no_zero(values):
+    """Counters that grow or outgrow their width, decimals, times and tails break no format."""
+    assert not found({"ref": values}, "format_violation")
+
+
+def test_a_zero_too_many():
+    """What is longer and begins with a nought has not grown."""
+    numbers = with_values([f"R{number}" for number in draws().integers(10_000, 99_999, ROWS)], list(range(9)), "R012345")
+    (finding,) = found({"ref": numbers}, "format_violation")
+    assert finding["statistics"]["others"] == 9
 
 
 def test_impossible_dates():

@@ -10,6 +10,7 @@ import pyarrow.csv
 import pytest
 from scipy.stats import poisson
 
+from harness_core.sdk import Dataset
 from harness_core.sdk.testing import run_plugin
 
 ROOT = Path(__file__).parents[2]
@@ -237,3 +238,17 @@ def test_columns_may_be_called_as_the_queries_call_theirs(turn):
     claims = [(f["kind"], f["subject"], [names[column] for column in f["columns"]], f["statistics"], rows_of(f)) for f in plain]
     assert len(claims) >= 6
     assert claims == [(f["kind"], f["subject"], f["columns"], f["statistics"], rows_of(f)) for f in renamed]
+
+
+def test_samples_of_deciding_values_are_taken_in_one_reading(monkeypatch):
+    """However many columns have too many values for a sample of rows to repeat them; what each decides is found all the same."""
+    draw, rows = np.random.default_rng(2), 60_000
+    keys = {f"k{i}": draw.integers(0, 4_000 + 500 * i, rows) for i in range(4)}
+    table = pa.table({**keys, **{f"of_k{i}": key * 7919 % 601 for i, key in enumerate(keys.values())}})
+    asked, sql = [], Dataset.sql
+    monkeypatch.setattr(Dataset, "sql", lambda dataset, query, *more: asked.append(query) or sql(dataset, query, *more))
+    answer = check(table)
+    assert {finding["columns"][0] for finding in answer["findings"] if finding["kind"] == "functional_dependency"} == set(keys)
+    sampling = [query for query in asked if 'hash("k' in query and "% " in query]
+    assert len(sampling) == 1
+    assert all(f'hash("{key}") % ' in sampling[0] for key in keys)

@@ -88,6 +88,21 @@ def test_no_personal_value_is_in_the_prompt_however_it_is_written() -> None:
     assert columns["amount"]["max"] == 99
 
 
+def test_personal_values_of_other_tables_are_looked_up_in_those() -> None:
+    """Guards runs of several tables: a person who stands only in another one, and the names of tables and columns, which stay."""
+    text = 'Rows of "visits" have a "guest" that is not in "rep": Eva Ruiz (3 rows), Otto Braun.'
+    report = report_of(finding(1, text, ("visits.guest", "rep")), finding(2, "Otto Braun leads."))
+    report["input"] = {"filename": "x.csv"}
+    report["findings"].append(pii(903, "visits.guest", "person_name"))
+    others = {"visits": pa.table({"guest": ["Eva Ruiz", "Otto Braun"]}), "goods": pa.table({"guest": ["leads"]})}
+    answer = run_plugin(PLUGIN, TABLE, report=report, datasets=others)
+    prompt = (Path(answer["scratch"]) / "artifacts" / "prompt.md").read_text(encoding="utf-8")
+    told = [line["finding"]["statement"] for line in data_lines(prompt) if "finding" in line]
+    assert told == [
+        'Rows of "visits" have a "guest" that is not in "rep": [person_name_1] (3 rows), [person_name_2].', "[person_name_2] leads.",
+    ]  # fmt: skip
+
+
 def test_a_value_has_one_pseudonym_and_other_words_stay() -> None:
     """Guards stability and readability: the same word for the same value, names of columns and harmless values untouched."""
     text = 'Where "rep" is Li Wei it is 3; Anna Berg has less than Li Wei in region East of 2024.'

@@ -212,6 +212,13 @@ def test_odd_names_and_tables_are_answered_in_words() -> None:
     assert odd["findings"][0]["title"] == '"row_index" is missing exactly where "g"; --" is b'
 
 
+def test_a_column_of_blanks_is_not_said_to_be_missing_where_it_is_null() -> None:
+    """Guards empty columns: what the profile knows to hold nothing but blanks has no gaps to be explained."""
+    table = pa.table({"x": list("ab") * 100, "y": pa.array(["", None] * 100)})
+    profile = run_plugin(PLUGIN.with_name("profile_basic"), table)
+    assert missingness(table, upstream={"profile_basic": profile})["reason_code"] == "none_missing"
+
+
 def test_wide_tables_are_bounded_and_what_is_left_out_is_named() -> None:
     """Guards the bounds: 1,500 columns with gaps, of which five are tested against three."""
     rng = np.random.default_rng(1)

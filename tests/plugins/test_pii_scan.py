@@ -201,3 +201,36 @@ def test_a_column_of_kinds_is_no_column_of_numbers() -> None:
     for labels in (["MOBILE", "HOME", "WORK"], [1, 2, 3], [100001, 100002, 100003]):
         answer = scan(pa.table({"name": people, "phoneType": labels * 40}))
         assert "phoneType" not in {name for finding in answer["findings"] for name in finding["columns"]}
+
+
+def test_every_table_of_a_run_is_looked_at(tmp_path: Path) -> None:
+    """Guards runs of several files: told by table, with evidence over it; columns of a table alike are told once; ordinary ones never."""
+    people = planted()
+    shop = {
+        "product": ["Lamp", "Chair"] * 50,
+        "phone": [f"+49 40 {k:04} 11" for k in range(100)],
+        "age": [500 + k for k in range(100)],
+    }
+    others = {"march": people.slice(100), "shop": pa.table(shop), "texts": people.select(["order", "notes"])}
+    main = people.select([name for name in people.column_names if name != "password"])
+    answer = scan(main, datasets=others)
+    alone = scan(main)
+    told = [finding["columns"] for finding in answer["findings"]]
+    assert [columns for columns in told if "." not in columns[0]] == [finding["columns"] for finding in alone["findings"]]
+    assert sorted(name for (name,) in told if "." in name) == ["march.password", "shop.phone", "texts.notes", "texts.notes"]
+    phone = next(finding for finding in answer["findings"] if finding["columns"] == ["shop.phone"])
+    assert phone["title"] == '"phone" of "shop" holds telephone numbers'
+    assert 'FROM main."shop"' in phone["evidence"][0]["sql"]
+    assert phone["evidence"][0]["result"] == [[100, 100]]
+    assert [entry["table"] for entry in answer["metrics"]["columns"] if entry["name"] == "b" and "table" in entry] == ["march"]
+    few = scan(main, datasets=others, settings={"max_tables": 2})["metrics"]["left_out"]
+    assert [entry["name"] for entry in few] == ["shop", "texts"]
+    assert run_again(answer, main, tmp_path, others) == len(told)
+
+
+def test_columns_beyond_the_limit_of_findings_are_still_known_to_be_personal() -> None:
+    """Guards redaction, which goes by the findings: one more holds all columns that have none of their own."""
+    *_, last = scan({f"email{k:02}": [f"a{k}@b.example.org"] * 5 for k in range(40)}, settings={"max_findings": 3})["findings"]
+    assert last["columns"] == [f"email{k:02}" for k in range(3, 40)]
+    assert last["severity"] == "notice"
+    assert last["statement"].endswith('"email21" and "email22", among others.')

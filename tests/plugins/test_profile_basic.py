@@ -189,6 +189,15 @@ def test_tiny_tables(rows):
         assert found["f"]["std"] == (None if rows == 1 else 0.0)
 
 
+def test_what_holds_nothing_but_blanks_is_empty():
+    """Empty texts and blanks of every kind, alone, mixed or beside nothing; one word, a nought or a false makes it something else."""
+    empty = {"a": [""] * 40, "b": ["  "] * 40, "c": ["", " ", "\t", "\u00a0"] * 10, "d": ["", None] * 20}
+    others = {"e": ["", "x"] * 20, "f": ["0"] * 40, "g": [False] * 40, "h": [" x "] * 40}
+    roles = {name: (column["role"], column["semantic_type"]) for name, column in columns({**empty, **others}).items()}
+    assert {name for name, told in roles.items() if told == ("empty", "empty")} == set(empty)
+    assert not {"empty"} & {word for name in others for word in roles[name]}
+
+
 def test_nulls_infinities_and_not_a_numbers():
     """They are counted, and the moments are those of the finite values."""
     column = columns({"x": pa.array([1.0, 2.0, 4.0, math.nan, math.inf, -math.inf, None])})["x"]

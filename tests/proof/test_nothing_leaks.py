@@ -5,16 +5,22 @@ import zipfile
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
 
 from harness_core.bootstrap import Core, open_core, open_pack_tools
+from harness_core.domain.datasets import DatasetVersion
 from harness_core.domain.redaction import Redaction
-from harness_core.domain.runs import RunId
+from harness_core.domain.runs import DatasetVersionId, RunId
+from harness_core.services.personal_values import columns_meant
+from harness_core.services.submitting import Submission
 from harness_core.services.verifying import Verification
 from harness_core.settings import read_settings
+from harness_worker.runtime import WorkerRuntime
 from tests.fakes.plugins import make_plugin, small_catalog
-from tests.fakes.running import run_to_end
+from tests.fakes.running import ended, run_to_end
 
 TABLE = """person,score,kind
 "O'Brien, Ann",1,notice
@@ -133,6 +139,88 @@ def test_where_the_data_are_gone_more_is_taken_out(house: tuple[Core, RunId, Pat
     finally:
         (tmp_path / "elsewhere").rename(data)
     assert [word for word in PEOPLE if holding(files, word)] == []
+
+
+GIVEN = "Anna Peter Maria Ahmed Julia Thomas Laura Pierre Elena Marco Sara Klaus Emma Ivan Nina Hugo Rosa Jan Lena Omar"
+STAFF = [f"{given} {family}" for given, family in zip(GIVEN.split(), ["Okafor", "Sundgren", "Baptiste", "Zelko"] * 5, strict=True)]
+LEFT = ["Maria Quillfeather", "Peter Ashgrove", "Julia Thistlewood"]
+
+
+def visits(folder: Path, seed: int, names: list[str]) -> Path:
+    """Three hundred visits by those people, each by name."""
+    rng = np.random.default_rng(seed)
+    lines = [f"{5000 + k},{names[k % len(names)]},{minutes:.1f}" for k, minutes in enumerate(rng.normal(40, 5, 300))]
+    folder.mkdir(exist_ok=True)
+    path = folder / "visits.csv"
+    path.write_text("\n".join(["visit_no,employee,minutes", *lines, ""]), encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Core, Path]]:
+    """The product's own plugins, and a file of the staff."""
+    folder = tmp_path_factory.mktemp("tables")
+    staff = folder / "staff.csv"
+    staff.write_text("employee,grade\n" + "".join(f"{name},{k % 7}\n" for k, name in enumerate(STAFF)), encoding="utf-8")
+    with closing(open_core(read_settings({}, home=folder / "home"), queue_url="memory://")) as core:
+        yield core, staff
+
+
+def run_of(core: Core, files: list[Path], **asked: Any) -> RunId:
+    worker = WorkerRuntime(core, kind="worker", places=2)
+    worker.start()
+    try:
+        uploads = [core.uploading.take_file(path).upload_id for path in files]
+        run = ended(core, core.submitting.submit(Submission(uploads, **asked)))
+    finally:
+        worker.stop(drain_s=5.0)
+    assert run.status == "COMPLETED"
+    return run.run_id
+
+
+def test_nor_a_personal_value_of_another_table(product: tuple[Core, Path], tmp_path: Path) -> None:
+    """People who stand in a second file alone are quoted, because the first does not know them: the scan looks at both."""
+    core, staff = product
+    plugins = ["analysis_pii_scan", "analysis_references"]
+    run_id = run_of(core, [staff, visits(tmp_path, 1, [*STAFF, *LEFT])], plugins=plugins)
+    told = (core.store.run_folder(run_id) / "report.json").read_text(encoding="utf-8")
+    assert all(name in told for name in LEFT)
+    assert {name for item in json.loads(told)["findings"] if item["kind"] == "pii" for name in item["columns"]} == {
+        "employee", "visits.employee",
+    }  # fmt: skip
+    for written in (core.exporting.export(run_id, tmp_path / "run.zip"), core.diagnosing.write(run_id, tmp_path / "diag.zip")):
+        assert [name for name in LEFT if holding(contents(written.path), name)] == []
+    assert verified(core, tmp_path / "run.zip", tmp_path / "work", []).verified
+
+
+def test_nor_one_of_the_earlier_file(product: tuple[Core, Path], tmp_path: Path) -> None:
+    """People who are gone from the new file stand in the drift; the earlier file's column is that of the new one."""
+    core, _ = product
+    plugins = ["analysis_pii_scan", "analysis_drift"]
+    old = run_of(core, [visits(tmp_path / "old", 1, [*STAFF[:8], *LEFT])], plugins=plugins)
+    run_id = run_of(core, [visits(tmp_path / "new", 2, STAFF[:8])], plugins=plugins, against=old)
+    told = (core.store.run_folder(run_id) / "report.json").read_text(encoding="utf-8")
+    assert all(name in told for name in LEFT)
+    assert [item["columns"] for item in json.loads(told)["findings"] if item["kind"] == "pii"] == [["employee"]]
+    assert [name for name in LEFT if holding(contents(core.exporting.export(run_id, tmp_path / "run.zip").path), name)] == []
+
+
+def test_a_column_counts_in_its_table_and_in_those_that_are_alike() -> None:
+    """A name of one table says nothing of the same name in a table of another kind; one that no table has is asked all the same."""
+
+    def version(role: str, *columns: str) -> DatasetVersion:
+        named = [{"name": name} for name in columns]
+        return DatasetVersion(DatasetVersionId("dv"), "", role, "", "", {}, named, 1, "", 1, 0.0)
+
+    versions = [
+        version("data", "name", "mail", "b.c"),
+        version("b", "c"),
+        version("old", "name", "mail"),
+        version("goods", "name", "price"),
+    ]
+    assert columns_meant(["name"], versions) == [("data", "name"), ("old", "name")]
+    assert columns_meant(["goods.name"], versions) == [("goods", "name")]
+    assert columns_meant(["b.c", "gone"], versions) == [("b", "c"), ("data", "b.c"), ("data", "gone")]
 
 
 def test_names_are_taken_out_as_words() -> None:

@@ -74,6 +74,27 @@ def test_a_wide_table_is_opened_once_and_bound_in_part(dataset: Dataset) -> None
     assert dataset.sql("SELECT current_setting('parquet_metadata_cache')").scalar() is True
 
 
+def test_all_columns_are_bound_for_none_but_who_needs_them(dataset: Dataset, tmp_path: Path) -> None:
+    """As long as queries name their columns there is no view of all; whoever asks for it finds it, by its schema as well."""
+    fresh = Dataset(dataset.path.parent, tmp_path)
+    views = "SELECT count(*) FROM duckdb_views() WHERE view_name = 'data'"
+    assert (
+        fresh.sql("SELECT max(c1), max(row_index) FROM data").fetchall()
+        == dataset.sql("SELECT max(c1), max(row_index) FROM data").fetchall()
+    )
+    assert fresh.rows([3], ["c1"]) == dataset.rows([3], ["c1"])
+    assert (
+        fresh.database.execute(f"SELECT max(c7) FROM ({fresh.part(['c7'])})").fetchall()
+        == fresh.sql("SELECT max(c7) FROM data").fetchall()
+    )
+    assert fresh.database.execute(views).fetchall() == [(0,)]
+    assert fresh.sql("WITH q AS (SELECT c1 FROM main.data) SELECT count(*) FROM q").scalar() == ROWS
+    assert fresh.database.execute(views).fetchall() == [(1,)]
+    fresh.close()
+    assert fresh.connection.sql("SELECT count(*) FROM data").fetchall() == [(ROWS,)]
+    fresh.close()
+
+
 def test_a_query_with_parameters_and_a_wrong_one(dataset: Dataset) -> None:
     """Values are handed on; what cannot be parsed or bound fails with DuckDB's own words."""
     assert dataset.sql("SELECT count(*) FROM data WHERE c1 >= $1", [0]).scalar() == ROWS
@@ -93,6 +114,8 @@ def test_a_table_with_its_own_row_index(tmp_path: Path) -> None:
     table = {"row_index": [7] * ROWS} | {f"c{index}": range(ROWS) for index in range(WIDE_COLUMNS)}
     dataset = Dataset(write_dataset(tmp_path / "in", pyarrow.table(table)), tmp_path)
     assert dataset.sql("SELECT max(row_index), max(row_index_source) FROM data").fetchall() == [(ROWS - 1, 7)]
+    part = dataset.part(["c3", "row_index"])
+    assert dataset.database.execute(f"SELECT * FROM ({part}) ORDER BY row_index LIMIT 2").fetchall() == [(0, 7, 0), (1, 7, 1)]
     dataset.close()
 
 

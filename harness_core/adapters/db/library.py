@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from sqlalchemy import and_, tuple_
+from sqlalchemy import and_, or_, tuple_
 from sqlmodel import Session, col, select
 
 from harness_core.adapters.db.engine import Database
@@ -54,6 +54,16 @@ class SqlLibrary:
             rows = [record(DatasetVersion, row) for row in session.exec(query)]
         last = rows[limit - 1] if len(rows) > limit else None
         return rows[:limit], encode_cursor(last.created_at, last.dataset_version_id) if last else None
+
+    def dataset_versions_beside(self, version: DatasetVersion, limit: int = 50) -> Sequence[DatasetVersion]:
+        newest = (col(DatasetVersionRow.created_at).desc(), col(DatasetVersionRow.dataset_version_id).desc())
+        beside = or_(
+            col(DatasetVersionRow.input_sha256) == version.input_sha256, col(DatasetVersionRow.filename) == version.filename
+        )
+        kept = and_(col(DatasetVersionRow.deleted_at).is_(None), col(DatasetVersionRow.purged_at).is_(None))
+        with self._db.reading() as session:
+            found = session.exec(select(DatasetVersionRow).where(beside, kept).order_by(*newest).limit(limit))
+            return [record(DatasetVersion, row) for row in found]
 
     def runs_of_dataset(self, dataset_version_id: DatasetVersionId) -> Sequence[RunId]:
         query = select(RunRow.run_id).where(col(RunRow.dataset_version_id) == dataset_version_id)

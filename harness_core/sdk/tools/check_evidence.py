@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from harness_core.sdk.canonical import compact_bytes, jsonable
 from harness_core.sdk.context import PluginContext
 from harness_core.sdk.contract import PluginResult
-from harness_core.sdk.dataset import Dataset, data_view, quote_name, quote_text
+from harness_core.sdk.dataset import Dataset, data_view, quote_text
 
 if TYPE_CHECKING:
     import duckdb
@@ -65,8 +65,7 @@ def locked_connection(ctx: PluginContext) -> "duckdb.DuckDBPyConnection":
 
 
 def _view(dataset: Dataset, name: str) -> str:
-    statement = data_view(dataset.path, [column.name for column in dataset.columns])
-    return statement.replace("VIEW data AS", f"VIEW {quote_name(name)} AS", 1)
+    return data_view(dataset.path, [column.name for column in dataset.columns], name)
 
 
 def _answer(connection: "duckdb.DuckDBPyConnection", query: Mapping[str, Any], time_s: float) -> dict[str, Any]:

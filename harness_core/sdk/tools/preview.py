@@ -18,8 +18,8 @@ def run(ctx: PluginContext) -> PluginResult:
         f"row_index IN ({', '.join(map(str, numbers))})" if numbers else f"row_index >= {offset} AND row_index < {offset + limit}"
     )
     names = [column.name for column in ctx.dataset.columns[: ctx.settings.get("columns")]]
-    names = ["row_index_source" if name.lower() == "row_index" else name for name in names]
-    cells = ", ".join(f"left(CAST({quote_name(name)} AS VARCHAR), {MAX_CELL}) AS c{place}" for place, name in enumerate(names))
-    query = f"SELECT {cells} FROM data WHERE {wanted} ORDER BY row_index"
-    rows = ctx.dataset.sql(query).fetchall() if names else []
+    shown = [quote_name("row_index_source" if name.lower() == "row_index" else name) for name in names]
+    cells = ", ".join(f"left(CAST({name} AS VARCHAR), {MAX_CELL}) AS c{place}" for place, name in enumerate(shown))
+    query = f"SELECT {cells} FROM ({ctx.dataset.part(names)}) WHERE {wanted} ORDER BY row_index"
+    rows = ctx.dataset.database.execute(query).fetchall() if names else []
     return PluginResult.ok("shown", metrics={"rows": rows})
