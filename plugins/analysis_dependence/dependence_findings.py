@@ -1,18 +1,17 @@
 """Findings from judged edges: single pairs, twins, blocks of columns, and what happens within groups of a third column."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from dependence_answers import Answers
 from dependence_pairs import Judged
 from dependence_rates import rates_of
-from dependence_sql import within_groups
 from dependence_structure import Conditional, key
-from dependence_words import coefficient, rank_evidence, say
+from dependence_words import asks_for_correlation, coefficient, say, told_side
 
-from harness_core.sdk import Finding, PluginContext
-from harness_core.sdk.statistics.axes import Axis, Codes
-from harness_core.sdk.statistics.coded import Repeated
+from harness_core.sdk import Finding
+from harness_core.sdk.statistics.axes import Axis
 from harness_core.sdk.statistics.wording import listed, rounded
 
 NOT_CAUSE = "The strength is measured with the interval given; that one column causes the other is not claimed."
@@ -27,17 +26,36 @@ BY_DEFINITION = 0.9
 class Told:
     """What the findings are made from; ``order`` are the axes that say when a row was or where it stands."""
 
-    ctx: PluginContext
-    axes: Sequence[Axis]
-    rows: Repeated[list[Codes]]
+    answers: Answers
+    min_effect: float
     order: frozenset[int] = frozenset()
 
     @property
-    def exact(self) -> bool:
-        return bool(self.ctx.dataset.row_count <= self.ctx.settings["exact_rank_rows"])
+    def axes(self) -> Sequence[Axis]:
+        return self.answers.axes
 
     def name(self, k: int) -> str:
         return self.axes[k].name
+
+
+@dataclass(frozen=True)
+class Claim:
+    """What may become a finding: how strong it is, the edges whose figures its sentence needs, and how it is put in words."""
+
+    strength: float
+    edges: Sequence[Judged]
+    write: Callable[[], Finding]
+    conditional: Conditional | None = None
+
+
+def written(answers: Answers, claims: Sequence[Claim]) -> list[Finding]:
+    """The findings, in the order of the claims; what their sentences need is asked together, and column by column."""
+    rising = [edge for claim in claims for edge in claim.edges if asks_for_correlation(edge, answers.axes)]
+    within = [(claim.edges[0], claim.conditional) for claim in claims if claim.conditional is not None]
+    answers.foresee(rising, [(edge, found) for edge, found in within if found.correlation is not None])
+    by_column = sorted(range(len(claims)), key=lambda place: [told_side(edge, answers.axes) for edge in claims[place].edges[:1]])
+    found = {place: claims[place].write() for place in by_column}
+    return [found[place] for place in range(len(claims))]
 
 
 def statistics(edge: Judged) -> dict[str, Any]:
@@ -53,7 +71,7 @@ def statistics(edge: Judged) -> dict[str, Any]:
 
 def single(told: Told, edge: Judged, conditional: Conditional | None, also: Sequence[Judged]) -> Finding:
     """One pair, with what a third column does to it, and the pairs that follow from it."""
-    said = say(told.ctx.dataset, edge, told.axes, exact=told.exact)
+    said = say(told.answers, edge)
     names = [told.name(edge.i), told.name(edge.j)]
     functional = is_functional(edge, said.numbers)
     numbers = {name: rounded(value, 12) if isinstance(value, float) else value for name, value in said.numbers.items()}
@@ -121,8 +139,7 @@ def _conditional_words(told: Told, edge: Judged, found: Conditional) -> tuple[st
     what = "the direction turns round" if found.outcome == "reverses" else "hardly anything of it is left"
     if found.correlation is None:
         return f' Within the groups of "{given.name}" {what}.', None
-    a, b = told.axes[edge.i], told.axes[edge.j]
-    query = within_groups(told.ctx.dataset, a, b, given)
+    query = told.answers.within(edge, found)
     inside = [row[4] for row in query["result"] if row[4] is not None]
     overall = edge.correlation or 0.0
     against = sum(value * overall < 0 for value in inside)
@@ -166,10 +183,9 @@ def twin(told: Told, edge: Judged) -> Finding:
 
 def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> Finding:
     """Three or more columns of which every pair is strongly correlated."""
-    inside = [edges[key(i, j)] for position, i in enumerate(members) for j in members[position + 1 :]]
-    by_size = sorted(inside, key=lambda edge: (abs(edge.correlation or 0.0), edge.i, edge.j))
-    weakest, strongest = by_size[0], by_size[-1]
-    queries = [rank_evidence(told.ctx.dataset, edge, told.axes, exact=told.exact) for edge in (weakest, strongest)]
+    inside = _inside(members, edges)
+    weakest, strongest = extremes(members, edges)
+    queries = [told.answers.correlation(edge) for edge in (weakest, strongest)]
     low, high = (query["result"][0][0] for query in queries)
     names = [told.name(k) for k in members]
     against = _against(members, edges)
@@ -196,6 +212,20 @@ def block(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Ju
     )
 
 
+def _inside(members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> list[Judged]:
+    return [edges[key(i, j)] for position, i in enumerate(members) for j in members[position + 1 :]]
+
+
+def extremes(members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> tuple[Judged, Judged]:
+    """The weakest and the strongest pair of a block."""
+    by_size = sorted(_inside(members, edges), key=lambda edge: (abs(edge.correlation or 0.0), edge.i, edge.j))
+    return by_size[0], by_size[-1]
+
+
+def strongest_of(members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> Judged:
+    return max(_inside(members, edges), key=lambda edge: (edge.effect.value, -edge.i, -edge.j))
+
+
 def _against(members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> list[int]:
     """The columns of a block that fall where the others rise; of two equal halves the later columns."""
     first = members[0]
@@ -206,9 +236,8 @@ def _against(members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) ->
 
 def circle(told: Told, members: Sequence[int], edges: Mapping[tuple[int, int], Judged]) -> Finding:
     """Three or more columns, categories among them, of which every pair is strongly related."""
-    inside = [edges[key(i, j)] for position, i in enumerate(members) for j in members[position + 1 :]]
-    strongest = max(inside, key=lambda edge: (edge.effect.value, -edge.i, -edge.j))
-    said = say(told.ctx.dataset, strongest, told.axes, exact=told.exact)
+    inside, strongest = _inside(members, edges), strongest_of(members, edges)
+    said = say(told.answers, strongest)
     names = [told.name(k) for k in members]
     surest = max(inside, key=lambda edge: edge.p_value)
     return Finding(
@@ -233,7 +262,7 @@ def one_of(told: Told, members: Sequence[int]) -> Finding:
     """Columns of noughts and ones that stand for one column."""
     names = [told.name(k) for k in members]
     ones = " + ".join(f"CAST({told.axes[k].sql_name} = 1 AS INTEGER)" for k in members)
-    evidence = told.ctx.dataset.evidence(f"SELECT count(*) AS n, count(*) FILTER (WHERE {ones} = 1) AS exactly_one FROM data")
+    evidence = told.answers.dataset.evidence(f"SELECT count(*) AS n, count(*) FILTER (WHERE {ones} = 1) AS exactly_one FROM data")
     n, exactly_one = evidence["result"][0]
     return Finding(
         kind="identity",

@@ -25,14 +25,12 @@ def coarse_cuts(axis: Axis) -> list[int]:
     return [min(QUARTERS - 1, code * QUARTERS // axis.size) for code in range(axis.size)]
 
 
-def correlation(
-    dataset: Dataset, a: Axis, b: Axis, scores: tuple[Sequence[float], Sequence[float]], *, exact: bool
-) -> dict[str, Any]:
+def correlation(a: Axis, b: Axis, scores: tuple[Sequence[float], Sequence[float]], *, exact: bool) -> str:
     """One row: rank correlation, Pearson's correlation and the number of rows with both values.
 
     ``exact`` ranks all values (Spearman's coefficient); otherwise each value has the score of its class.
     """
-    first, second = _numeric(a), _numeric(b)
+    first, second = as_number(a), as_number(b)
     if exact:
         ranked = (
             "SELECT a, b, rank() OVER (ORDER BY a) + (count(*) OVER (PARTITION BY a) - 1) / 2.0 AS ra, "
@@ -44,19 +42,18 @@ def correlation(
             f"SELECT * FROM (SELECT {first} AS a, {second} AS b, {a.sql_choice(scores[0])} AS ra, {b.sql_choice(scores[1])} AS rb "
             "FROM data) WHERE a IS NOT NULL AND b IS NOT NULL"
         )
-    return dataset.evidence(
-        f"SELECT round(corr(ra, rb), 12) AS rank_correlation, round(corr(a, b), 12) AS pearson, count(*) AS n FROM ({ranked})",
-        TOLERANCE,
-    )
+    return f"SELECT round(corr(ra, rb), 12) AS rank_correlation, round(corr(a, b), 12) AS pearson, count(*) AS n FROM ({ranked})"
 
 
-def _numeric(axis: Axis) -> str:
+def as_number(axis: Axis) -> str:
     """The axis as a number: itself, or 0 and 1 for the two values of a category."""
     return axis.sql_value if axis.kind != "category" else axis.sql_choice(list(range(axis.size)))
 
 
-def medians(dataset: Dataset, by: Axis, of: Axis) -> dict[str, Any]:
-    """A row per class of ``by``: its number, rows, quartiles and fences of ``of``, and where it begins and ends."""
+def medians(dataset: Dataset, by: Axis, of: Axis) -> tuple[str, bool]:
+    """A row per class of ``by``: its number, rows, quartiles and fences of ``of``, and where it begins and ends; and whether values
+    are counted first, which makes it fast."""
+    counts = True
     classes = f"{by.sql_choice(coarse_cuts(by))} AS g, {of.sql_value} AS v"
     ends = f"min({by.sql_name}) AS low, max({by.sql_name}) AS high"
     bounds = ("CAST(min(low) AS VARCHAR)", "CAST(max(high) AS VARCHAR)")
@@ -66,9 +63,17 @@ def medians(dataset: Dataset, by: Axis, of: Axis) -> dict[str, Any]:
         source, count = combinations_sql((by, of))
         told = quantiles_of_counts_sql(f"SELECT {classes}, {ends}, sum({count}) AS c FROM {source} GROUP BY 1, 2", bounds)
     else:
+        counts = False
         told = quantiles_sql(f"SELECT {classes}, {by.sql_name} AS low, {by.sql_name} AS high FROM data", bounds)
-    return dataset.evidence(
-        f"SELECT g AS class, n, median, q1, q3, q05, q95, m0 AS least, m1 AS most FROM ({told}) ORDER BY class", TOLERANCE
+    return f"SELECT g AS class, n, median, q1, q3, q05, q95, m0 AS least, m1 AS most FROM ({told}) ORDER BY class", counts
+
+
+def ends(by: Axis, of: Axis) -> str:
+    """A row per class of ``by``: its number, and where it begins and ends in the rows that have a value of ``of``."""
+    shown, choice = by.sql_name, by.sql_choice(coarse_cuts(by))
+    return (
+        f"SELECT {choice} AS g, CAST(min({shown}) AS VARCHAR), CAST(max({shown}) AS VARCHAR) "
+        f"FROM data WHERE {of.sql_value} IS NOT NULL GROUP BY g HAVING g IS NOT NULL"
     )
 
 
@@ -114,13 +119,29 @@ def rates(dataset: Dataset, by: Axis, of: Axis, code: int) -> dict[str, Any]:
     )
 
 
-def within_groups(dataset: Dataset, a: Axis, b: Axis, given: Axis) -> dict[str, Any]:
+def within_groups(a: Axis, b: Axis, given: Axis) -> str:
     """A row per class of ``given``: its number, its bounds, rows, and Pearson's correlation inside it."""
     shown, group = given.sql_name, given.sql_choice(list(range(given.size)))
-    return dataset.evidence(
+    return (
         "SELECT class, CAST(min(shown) AS VARCHAR), CAST(max(shown) AS VARCHAR), count(*) AS n, "
         "CASE WHEN count(*) > 2 AND min(a) < max(a) AND min(b) < max(b) THEN round(corr(a, b), 12) END AS correlation "
-        f"FROM (SELECT {group} AS class, {shown} AS shown, {_numeric(a)} AS a, {_numeric(b)} AS b "
-        "FROM data) WHERE class IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL GROUP BY class ORDER BY class",
-        TOLERANCE,
+        f"FROM (SELECT {group} AS class, {shown} AS shown, {as_number(a)} AS a, {as_number(b)} AS b "
+        "FROM data) WHERE class IS NOT NULL AND a IS NOT NULL AND b IS NOT NULL GROUP BY class ORDER BY class"
+    )
+
+
+def all_within_groups(pairs: Sequence[tuple[Axis, Axis]], given: Axis, missing: Sequence[bool]) -> str:
+    """A row per class of ``given``: its number, and for each of ``pairs`` its bounds and the correlation, which are those of
+    :func:`within_groups` where both columns vary; ``missing`` says whether one of the two lacks values."""
+    names = {axis: f"v{place}" for place, axis in enumerate(dict.fromkeys(axis for pair in pairs for axis in pair))}
+    numbers = ", ".join(f"{as_number(axis)} AS {name}" for axis, name in names.items())
+    told = []
+    for (a, b), lacks in zip(pairs, missing, strict=True):
+        both = f" FILTER (WHERE {names[a]} IS NOT NULL AND {names[b]} IS NOT NULL)" if lacks else ""
+        bounds = [f"CAST({edge}(shown){both} AS VARCHAR)" for edge in ("min", "max")]
+        told += [*bounds, f"round(corr({names[a]}, {names[b]}), 12)"]
+    group = given.sql_choice(list(range(given.size)))
+    return (
+        f"SELECT class, {', '.join(told)} FROM (SELECT {group} AS class, {given.sql_name} AS shown, {numbers} FROM data) "
+        "WHERE class IS NOT NULL GROUP BY class"
     )

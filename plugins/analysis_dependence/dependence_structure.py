@@ -39,7 +39,7 @@ Edges = Mapping[tuple[int, int], Judged]
 
 @dataclass(frozen=True)
 class Conditional:
-    """What is left of an edge within the classes of the axis ``given``."""
+    """What is left of an edge within the classes of the axis ``given``; ``table`` counts the rows by class of it and both ends."""
 
     given: int
     outcome: Outcome
@@ -48,6 +48,7 @@ class Conditional:
     p_value: float
     strata: int
     n: int
+    table: Counts
 
 
 def key(i: int, j: int) -> tuple[int, int]:
@@ -99,10 +100,10 @@ def condition(edge: Judged, table: Counts, given: int) -> Conditional | None:
         value = _pooled_correlation(edge, strata)
         p_value = correlation_p(value, n - len(strata) + 1)
         return Conditional(given, _outcome(abs(value), abs(edge.correlation), p_value, value * edge.correlation < 0, least),
-                           abs(value), value, p_value, len(strata), n)  # fmt: skip
+                           abs(value), value, p_value, len(strata), n, table)  # fmt: skip
     effect, p_value = _pooled_information(edge, strata, n)
     outcome = _outcome(effect, edge.effect.value, p_value, False, least)
-    return Conditional(given, outcome, effect, None, p_value, len(strata), n)
+    return Conditional(given, outcome, effect, None, p_value, len(strata), n, table)
 
 
 def _outcome(left: float, before: float, p_value: float, turned: bool, least: float) -> Outcome:

@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from dependence_answers import Answers
 from dependence_pairs import Judged
 from dependence_rates import rates_of
 from dependence_rates import said as said_as_rates
-from dependence_sql import cell, coarse_cuts, correlation, medians
+from dependence_sql import cell, coarse_cuts
 from dependence_tables import Counts
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.statistics.axes import OTHER, Axis
-from harness_core.sdk.statistics.effects import correlation_ratio, mid_rank_scores
+from harness_core.sdk.statistics.effects import correlation_ratio
 from harness_core.sdk.statistics.wording import number, told_apart
 
 MANY_GROUPS = 20
@@ -35,21 +36,42 @@ class Said:
     advice: str = ""
 
 
-def say(dataset: Dataset, edge: Judged, axes: Sequence[Axis], *, exact: bool) -> Said:
+def say(answers: Answers, edge: Judged) -> Said:
     """The sentence that fits the shape: rising or falling, differing medians, or over-represented combinations."""
-    a, b = axes[edge.i], axes[edge.j]
+    dataset, a, b = answers.dataset, answers.axes[edge.i], answers.axes[edge.j]
     said = None
-    measured = [axis.kind == "number" and not axis.discrete for axis in (a, b)]
-    divided = any(measured) and any(_has_few(axis) for axis in (a, b))
-    if divided:
-        said = _by_medians(dataset, edge, a, b)
+    measured = _measured(a, b)
+    if _is_divided(a, b):
+        said = _by_medians(answers, edge, a, b)
     elif not any(measured):
         said = _by_rates(dataset, edge, a, b)
     if said is None and edge.monotone and all(axis.kind != "category" for axis in (a, b)):
-        said = _monotone(dataset, edge, a, b, exact=exact)
+        said = _monotone(answers, edge, a, b)
     elif said is None and "number" in (a.kind, b.kind):
-        said = _by_medians(dataset, edge, a, b)
+        said = _by_medians(answers, edge, a, b)
     return said or (_by_rates(dataset, edge, a, b) if any(measured) else None) or _by_cell(dataset, edge, a, b)
+
+
+def asks_for_correlation(edge: Judged, axes: Sequence[Axis]) -> bool:
+    """Whether :func:`say` will most likely speak of rising or falling."""
+    a, b = axes[edge.i], axes[edge.j]
+    return edge.monotone and any(_measured(a, b)) and not _is_divided(a, b) and all(axis.kind != "category" for axis in (a, b))
+
+
+def told_side(edge: Judged, axes: Sequence[Axis]) -> int:
+    """The axis whose values the sentence will most likely be about."""
+    a, b = axes[edge.i], axes[edge.j]
+    is_first = b.kind != "time" if asks_for_correlation(edge, axes) else _first_divides(edge, a, b)
+    return edge.j if is_first else edge.i
+
+
+def _measured(a: Axis, b: Axis) -> list[bool]:
+    return [axis.kind == "number" and not axis.discrete for axis in (a, b)]
+
+
+def _is_divided(a: Axis, b: Axis) -> bool:
+    """Whether one is a number of many values and the other one of few, as a name of groups."""
+    return any(_measured(a, b)) and any(_has_few(axis) for axis in (a, b))
 
 
 def _by_rates(dataset: Dataset, edge: Judged, a: Axis, b: Axis) -> Said | None:
@@ -64,18 +86,10 @@ def _by_rates(dataset: Dataset, edge: Judged, a: Axis, b: Axis) -> Said | None:
     return Said(title, statement, (evidence,), figure, numbers, advice)
 
 
-def rank_evidence(dataset: Dataset, edge: Judged, axes: Sequence[Axis], *, exact: bool) -> dict[str, Any]:
-    """The query for rank and Pearson correlation of a pair with an order on both sides."""
-    return correlation(dataset, axes[edge.i], axes[edge.j], _scores(edge.table), exact=exact)
-
-
-def _scores(table: Counts) -> tuple[list[float], list[float]]:
-    return tuple([float(f"{score:.12g}") for score in mid_rank_scores(table.sum(axis=axis))] for axis in (1, 0))  # type: ignore[return-value]
-
-
-def _monotone(dataset: Dataset, edge: Judged, a: Axis, b: Axis, *, exact: bool) -> Said | None:
-    by, of = (b, a) if b.kind == "time" else (a, b)
-    ranks = rank_evidence(dataset, edge, (a, b) if edge.i == 0 and edge.j == 1 else _padded(edge, a, b), exact=exact)
+def _monotone(answers: Answers, edge: Judged, a: Axis, b: Axis) -> Said | None:
+    is_first = b.kind != "time"
+    by, of = (a, b) if is_first else (b, a)
+    ranks = answers.correlation(edge)
     rank, pearson, n = ranks["result"][0]
     if rank is None:
         return None
@@ -83,7 +97,7 @@ def _monotone(dataset: Dataset, edge: Judged, a: Axis, b: Axis, *, exact: bool) 
     if of.kind == "time":
         statement, evidence = "", [ranks]
     else:
-        table = medians(dataset, by, of)
+        table = answers.medians(edge, *(edge.pair if is_first else edge.pair[::-1]))
         first, last = table["result"][0], table["result"][-1]
         evidence = [ranks, table]
         low, high = told_apart(first[2], last[2])
@@ -91,13 +105,13 @@ def _monotone(dataset: Dataset, edge: Judged, a: Axis, b: Axis, *, exact: bool) 
             f' The median of "{of.name}" goes from {low} where "{by.name}" is lowest ({span(by, first[7], first[8])}) '
             f"to {high} where it is highest ({span(by, last[7], last[8])})."
         )
-    kind = "Spearman's rank correlation" if exact else "rank correlation of classes"
+    kind = "Spearman's rank correlation" if answers.exact else "rank correlation of classes"
     return Said(
         f'"{of.name}" {verb} with "{by.name}"',
         f'"{of.name}" {verb} with "{by.name}": {kind} {coefficient(rank)} over {n:,} rows.{statement}',
         tuple(evidence),
         heatmap(edge, a, b),
-        {"rank_correlation": rank, "pearson": pearson, "rank_correlation_exact": exact},
+        {"rank_correlation": rank, "pearson": pearson, "rank_correlation_exact": answers.exact},
     )
 
 
@@ -109,19 +123,13 @@ def coefficient(value: float) -> str:
     return number(round(value))
 
 
-def _padded(edge: Judged, a: Axis, b: Axis) -> list[Axis]:
-    """A list in which the two axes stand at the positions that ``edge`` names."""
-    places = [a] * (max(edge.i, edge.j) + 1)
-    places[edge.j] = b
-    return places
-
-
-def _by_medians(dataset: Dataset, edge: Judged, a: Axis, b: Axis) -> Said | None:
+def _by_medians(answers: Answers, edge: Judged, a: Axis, b: Axis) -> Said | None:
     """The medians of a number over the classes of the other column; None where they differ too little to tell."""
-    by, of, table = (a, b, edge.table) if _first_divides(edge, a, b) else (b, a, edge.table.T)
+    is_first = _first_divides(edge, a, b)
+    by, of, table = (a, b, edge.table) if is_first else (b, a, edge.table.T)
     if correlation_ratio(_filled(table)) < 0.25 * edge.effect.value**2:
         return None
-    evidence = medians(dataset, by, of)
+    evidence = answers.medians(edge, *(edge.pair if is_first else edge.pair[::-1]))
     rows = [row for row in evidence["result"] if row[1] >= LEAST_GROUP_SHARE * edge.n and not _is_other(by, row[0])]
     if len(rows) < 2:
         return None

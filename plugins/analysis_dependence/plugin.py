@@ -1,12 +1,26 @@
 """Dependence: which columns go together, how strongly on one scale, in what shape, and whether a third column is behind it."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
+from dependence_answers import Answers
 from dependence_axes import build_axes
 from dependence_exact import coefficients
-from dependence_findings import Told, block, circle, of_counting, one_of, single, twin
+from dependence_findings import (
+    Claim,
+    Told,
+    block,
+    circle,
+    extremes,
+    of_counting,
+    one_of,
+    single,
+    strongest_of,
+    twin,
+    written,
+)
 from dependence_pairs import Chance, Judged, judge
 from dependence_rates import rates_of
 from dependence_serial import independent_share, memories
@@ -26,9 +40,9 @@ from dependence_structure import (
 )
 from dependence_tables import pair_tables, triple_tables
 
-from harness_core.sdk import Finding, PluginContext, PluginResult
-from harness_core.sdk.statistics.axes import Axis
-from harness_core.sdk.statistics.coded import coded
+from harness_core.sdk import PluginContext, PluginResult
+from harness_core.sdk.statistics.axes import Axis, Codes
+from harness_core.sdk.statistics.coded import Repeated, coded
 from harness_core.sdk.statistics.ordering import counts_the_rows, counts_time
 from harness_core.sdk.statistics.wording import rounded
 
@@ -69,14 +83,17 @@ def run(ctx: PluginContext) -> PluginResult:
     large = [edge for edge in sure if _is_large(edge, axes, ctx.settings)]
     counting = {entry["name"] for entry in profile if counts_the_rows(entry)}
     order = frozenset(k for k, axis in enumerate(axes) if axis.kind == "time" or axis.name in counting)
-    told = Told(ctx, axes, rows, order)
+    answers = Answers(ctx.dataset, axes, rows, exact=ctx.dataset.row_count <= ctx.settings["exact_rank_rows"])
+    told = Told(answers, ctx.settings["min_effect"], order)
     spread = alternatives(known, axes) if ctx.dataset.row_count >= FEW_ROWS else []
     of_one = {pair for group in spread for pair in combinations(group, 2)}
     edges = {edge.pair: edge for edge in large if edge.pair not in of_one and not running & set(edge.pair)}
-    findings, explained = tell(told, edges)
-    numbered = [of_counting(told, edge) for edge in _beside_their_time(large, axes, running)]
-    findings = [*(one_of(told, group) for group in spread), *findings, *numbered]
-    return _result(ctx, axes, known, findings, explained, left_out)
+    claims, explained = tell(told, edges, rows)
+    numbered = [
+        Claim(edge.effect.value, (edge,), partial(of_counting, told, edge)) for edge in _beside_their_time(large, axes, running)
+    ]
+    claims = [*(Claim(1.0, (), partial(one_of, told, group)) for group in spread), *claims, *numbered]
+    return _result(ctx, answers, known, claims, explained, left_out)
 
 
 def _case_column(upstream: Mapping[str, Any]) -> str | None:
@@ -143,11 +160,11 @@ def _is_large(edge: Judged, axes: Sequence[Axis], settings: Mapping[str, Any]) -
     return rates is not None and rates.is_candidate
 
 
-def tell(told: Told, edges: Edges) -> tuple[list[Finding], list[tuple[Judged, int]]]:
-    """The findings, strongest first, and the edges that a third column explains, with that column."""
+def tell(told: Told, edges: Edges, rows: Repeated[list[Codes]]) -> tuple[list[Claim], list[tuple[Judged, int]]]:
+    """What can be told, strongest first, and the edges that a third column explains, with that column."""
     same = twins(edges)
     live = {pair: edge for pair, edge in edges.items() if not set(pair) & set(same)}
-    conditionals = _conditionals(told, live)
+    conditionals = _conditionals(told, live, rows)
     explained = [(live[pair], found.given) for pair, found in sorted(conditionals.items()) if _is_shadow(told, live, pair, found)]
     gone = {edge.pair for edge, _ in explained}
     open_edges = {pair: edge for pair, edge in live.items() if pair not in gone}
@@ -157,23 +174,23 @@ def tell(told: Told, edges: Edges) -> tuple[list[Finding], list[tuple[Judged, in
         if edge.decides is None and pair not in conditionals and not told.order & set(pair)
     }
     groups = blocks(free)
-    findings = [(edges[key(i, j)].effect.value, twin(told, edges[key(i, j)])) for j, i in sorted(same.items())]
-    findings += [(1.0, block(told, members, open_edges)) for members in groups]
+    of_one = [edges[key(i, j)] for j, i in sorted(same.items())]
+    claims = [Claim(edge.effect.value, (edge,), partial(twin, told, edge)) for edge in of_one]
+    claims += [Claim(1.0, extremes(members, open_edges), partial(block, told, members, open_edges)) for members in groups]
     grouped = {k for members in groups for k in members}
     rings = circles({pair: edge for pair, edge in free.items() if not set(pair) & grouped}, told.axes)
-    findings += [(1.0, circle(told, members, open_edges)) for members in rings]
+    claims += [Claim(1.0, (strongest_of(members, open_edges),), partial(circle, told, members, open_edges)) for members in rings]
     groups += rings
     for edge, also in _outside(open_edges, groups):
         conditional = conditionals.get(edge.pair)
         if _is_worth_a_sentence(told, edge, conditional):
-            findings.append((edge.effect.value, single(told, edge, conditional, also)))
-    ranked = sorted(enumerate(findings), key=lambda item: (-item[1][0], item[0]))
-    return [finding for _, (_, finding) in ranked], explained
+            claims.append(Claim(edge.effect.value, (edge,), partial(single, told, edge, conditional, also), conditional))
+    return sorted(claims, key=lambda claim: -claim.strength), explained
 
 
 def _is_worth_a_sentence(told: Told, edge: Judged, conditional: Conditional | None) -> bool:
     """Large by its effect or its rates; what looks different in all rows and is not so within groups is worth one too."""
-    if edge.effect.value >= told.ctx.settings["min_effect"] or conditional is not None:
+    if edge.effect.value >= told.min_effect or conditional is not None:
         return True
     rates = rates_of(edge, told.axes[edge.i], told.axes[edge.j])
     return rates is not None and rates.is_told
@@ -184,10 +201,10 @@ def _is_shadow(told: Told, edges: Edges, pair: tuple[int, int], found: Condition
     return is_explained(edges[pair], found, edges) and told.axes[found.given].kind != "category"
 
 
-def _conditionals(told: Told, edges: Edges) -> dict[tuple[int, int], Conditional]:
+def _conditionals(told: Told, edges: Edges, rows: Repeated[list[Codes]]) -> dict[tuple[int, int], Conditional]:
     """Per edge the third column that undoes it, if there is one."""
     triples = conditioners(edges, told.axes)
-    tables = triple_tables(told.axes, told.rows, triples)
+    tables = triple_tables(told.axes, rows, triples)
     found: dict[tuple[int, int], list[Conditional]] = {}
     for i, j, k in triples:
         conditional = condition(edges[i, j], tables[i, j, k], k)
@@ -215,28 +232,32 @@ def _left_out(left_out: Sequence[tuple[str, str]]) -> dict[str, Any]:
 
 def _result(
     ctx: PluginContext,
-    axes: Sequence[Axis],
+    answers: Answers,
     known: Sequence[Judged],
-    findings: Sequence[Finding],
+    claims: Sequence[Claim],
     explained: Sequence[tuple[Judged, int]],
     left_out: Sequence[tuple[str, str]],
 ) -> PluginResult:
-    shown = findings[: ctx.settings["max_findings"]]
+    axes, shown = answers.axes, claims[: ctx.settings["max_findings"]]
     strongest = sorted(known, key=lambda edge: (-edge.effect.value, edge.pair))[: ctx.settings["max_pairs_listed"]]
+    textbook = coefficients(ctx, axes, strongest)
+    for edge, more in zip(strongest, textbook, strict=True):
+        if (spearman := more.get("spearman")) is not None:
+            answers.spearman[edge.pair] = spearman
     metrics = _left_out(left_out) | {
         "tests": len(known),
         "columns": [axis.name for axis in axes],
-        "pairs": [_listed(edge, axes) | more for edge, more in zip(strongest, coefficients(ctx, axes, strongest), strict=True)],
+        "pairs": [_listed(edge, axes) | more for edge, more in zip(strongest, textbook, strict=True)],
         "explained": [
             {"columns": [axes[edge.i].name, axes[edge.j].name], "explained_by": axes[given].name} for edge, given in explained
         ],
-        "not_told": len(findings) - len(shown),
+        "not_told": len(claims) - len(shown),
     }
     if not shown:
         sentence = f"None of the {len(known):,} pairs of columns depend on each other by more than chance or a trifle."
         return PluginResult.na("no_dependence", sentence, metrics=metrics, references=REFERENCES)
-    summary = f"{len(findings):,} dependence{'s' if len(findings) > 1 else ''} among {len(known):,} pairs of columns."
-    return PluginResult.ok(summary, metrics=metrics, findings=shown, references=REFERENCES)
+    summary = f"{len(claims):,} dependence{'s' if len(claims) > 1 else ''} among {len(known):,} pairs of columns."
+    return PluginResult.ok(summary, metrics=metrics, findings=written(answers, shown), references=REFERENCES)
 
 
 def _listed(edge: Judged, axes: Sequence[Axis]) -> dict[str, Any]:

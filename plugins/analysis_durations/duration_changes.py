@@ -6,6 +6,7 @@ from block to block (the variance of a mean of a first-order autoregression: D. 
 Sciences, 5.2.4). Groups: within blocks, in the SDK.
 """
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +14,12 @@ from typing import Any
 
 import numpy as np
 from duration_pairs import Durations
+from duration_ranks import Ranked, block_edges, counted, doubled_within
 from numpy.typing import NDArray
 from scipy import special
 
 from harness_core.sdk import Dataset
-from harness_core.sdk.statistics.blocked import Comparison, compare_groups, even_blocks, ranks_within
+from harness_core.sdk.statistics.blocked import Comparison, compare_sums
 from harness_core.sdk.statistics.effects import Effect
 from harness_core.sdk.statistics.ranks import dominance
 from harness_core.sdk.statistics.series import codes, view_name
@@ -59,32 +61,25 @@ def change(found: Durations) -> Change | None:
     blocks = min(MOST_BLOCKS, len(found) // ROWS_PER_BLOCK)
     if blocks < 4 * LEAST_SIDE or found.begun[0] == found.begun[-1]:
         return None
-    place, counts = _classes(found.taken)
-    ends = np.cumsum(counts)
-    ranks = ((ends - counts / 2) / len(found))[place]  # ridits: 0 to 1, a half on average
-    block = even_blocks(len(found), blocks)
-    means = np.bincount(block, weights=ranks) / np.bincount(block)
+    ranked, edges = found.ranked, block_edges(len(found), blocks)
+    means = _sums(ranked, edges) / np.diff(edges) / (2 * len(found))  # ridits: 0 to 1, a half on average
     cut, step, step_p = _best_cut(means)
     line, line_p = _line(means)
     if cut is None:
         return None
     is_step = step <= line
-    at = _moment(found.begun, ranks, block, cut) if is_step else int(found.begun[len(found) // 2])
+    at = _moment(found, edges, cut) if is_step else int(found.begun[len(found) // 2])
     if at == found.begun[0]:  # most rows begin at once: there is no before
         return None
-    later = found.begun >= at
-    first, second = (np.bincount(place[chosen], minlength=len(counts)) for chosen in (~later, later))
+    first = counted(ranked.place[: int(np.searchsorted(found.begun, at))], len(ranked.counts))
+    second = ranked.counts - first
     return Change(at, dominance(second, first), min(1.0, 2 * (step_p if is_step else line_p)), is_step)
 
 
-def _classes(values: Integers) -> tuple[Integers, Integers]:
-    """(the place of each value among the different ones, ascending; how many rows have each of these)."""
-    order = np.argsort(values, kind="stable")
-    ordered = values[order]
-    numbers = np.cumsum(np.concatenate(([False], ordered[1:] != ordered[:-1])))
-    place = np.empty(len(values), dtype=np.int64)
-    place[order] = numbers
-    return place, np.bincount(numbers)
+def _sums(ranked: Ranked, edges: Sequence[int]) -> Integers:
+    """The sum of the doubled ranks of each block."""
+    doubled = ranked.doubled
+    return np.array([doubled[ranked.place[low:high]].sum() for low, high in itertools.pairwise(edges)], dtype=np.int64)
 
 
 def _best_cut(means: Floats) -> tuple[int | None, float, float]:
@@ -120,38 +115,50 @@ def _p_value(explained: float, residuals: Floats) -> float:
     return 2 * float(special.stdtr(size - 2, -math.sqrt(t_square)))
 
 
-def _moment(begun: Integers, ranks: Floats, block: Integers, cut: int) -> int:
+def _moment(found: Durations, edges: Sequence[int], cut: int) -> int:
     """The moment, near the cut between blocks, that tells the ranks before from those after best."""
-    low, high = (int(np.searchsorted(block, place)) for place in (max(0, cut - 2), cut + 2))
+    begun, size, ranked = found.begun, len(found), found.ranked
+    low, high = edges[max(0, cut - 2)], edges[min(cut + 2, len(edges) - 1)]
     starts = np.flatnonzero(np.concatenate(([False], begun[low + 1 : high] != begun[low : high - 1]))) + low
     if not len(starts):
-        return int(begun[int(np.searchsorted(block, cut))])
-    sums = np.cumsum(ranks)
-    size = len(begun)
-    first, second = sums[starts - 1] / starts, (sums[-1] - sums[starts - 1]) / (size - starts)
+        return int(begun[edges[cut]])
+    before = int(_sums(ranked, [0, low])[0])
+    sums = (before + np.cumsum(ranked.doubled[ranked.place[low:high]]))[starts - 1 - low] / (2 * size)
+    first, second = sums / starts, (size / 2 - sums) / (size - starts)
     gain = np.round((second - first) ** 2 * starts * (size - starts) / size, 9)
     return int(begun[starts[int(np.argmax(gain))]])
 
 
 def slowest(dataset: Dataset, found: Durations, columns: Sequence[str], least: int) -> tuple[list[Slow], int]:
     """Per column the group that stands out most from all other rows of its time; and how many groups were compared."""
-    block = even_blocks(len(found), GROUP_BLOCKS)
-    ranks = ranks_within(found.taken, block)
+    edges = block_edges(len(found), GROUP_BLOCKS)
+    ranks = [part.astype(np.int32) for part in doubled_within(found.ranked.place, edges)] if columns else []
     tests = 0
     told: list[Slow] = []
     for name in columns:
         values, words = _values(dataset, name)
-        coded = codes(dataset, name, values)[found.rows]
-        sizes = np.bincount(coded[coded >= 0], minlength=len(values))
+        sums, inside = _tables(codes(dataset, name, values).astype(np.int32)[found.rows], len(values), ranks, edges)
         compared = [
             Slow(name, word, each)
-            for word, size, each in zip(words, sizes, compare_groups(ranks, coded, len(values), block), strict=True)
+            for word, size, each in zip(words, inside.sum(axis=0)[1:], compare_sums(sums, inside), strict=True)
             if each is not None and least <= size <= len(found) - least
         ]
         tests += len(compared)
         if compared:
             told.append(max(compared, key=lambda item: item.rank))
     return told, tests
+
+
+def _tables(
+    group: NDArray[np.int32], groups: int, ranks: Sequence[NDArray[np.int32]], edges: Sequence[int]
+) -> tuple[Floats, Integers]:
+    """(sum of ranks, number of rows) per block and group, those in none first."""
+    sums, inside = np.empty((len(ranks), groups + 1)), np.empty((len(ranks), groups + 1), dtype=np.int64)
+    for place, (low, high) in enumerate(itertools.pairwise(edges)):
+        cells = group[low:high] + 1
+        inside[place] = np.bincount(cells, minlength=groups + 1)
+        sums[place] = np.bincount(cells, weights=ranks[place], minlength=groups + 1) / 2
+    return sums, inside
 
 
 def _values(dataset: Dataset, name: str) -> tuple[list[Any], list[str]]:

@@ -1,11 +1,13 @@
 """Which times of a row follow one another, which are only reckoned from another, and the durations between them."""
 
 import itertools
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from duration_ranks import Ranked
 from numpy.typing import NDArray
 
 from harness_core.sdk import Column, Dataset
@@ -20,6 +22,7 @@ REALLY_LATER = 0.01
 NONE = 1 - (1 << 63)  # what DuckDB has for a time before all others, which is no time of a row
 NEARLY_ALL = 0.99
 SAMPLED = 100_000
+FIRST_PART = 0.03  # of the rows: three times what may differ
 OPEN_AT_LEAST, OPEN_TIMES, LEAST_RECENT = 0.3, 5, 10
 
 
@@ -112,17 +115,35 @@ def _pair(dataset: Dataset, one: Column, other: Column, least: int) -> Pair | No
 
 
 @dataclass(frozen=True)
+class Usual:
+    """How long it takes over all rows that have both times in their order, in seconds."""
+
+    rows: int
+    median_s: float
+    ninth_decile_s: float
+    longest_s: float
+
+    @classmethod
+    def of(cls, ranked: Ranked) -> "Usual":
+        rows = len(ranked.place)
+        low, high = (ranked.at(position) / SECOND for position in ((rows - 1) // 2, rows // 2))
+        return cls(rows, low + (high - low) / 2, ranked.at(-(-9 * rows // 10) - 1) / SECOND, ranked.at(rows - 1) / SECOND)
+
+
+@dataclass(frozen=True)
 class Durations:
-    """The rows with both times by their first: when, which row, how long (all in microseconds); and those that are still open.
+    """The rows with both times by their first: when, which row, how long (in microseconds); and those that are still open.
 
     ``until`` is the last moment at which a row can have begun for its end to be known by now; None where no row lacks its end.
-    ``waiting`` are the rows begun by then without an end.
+    ``waiting`` are the rows begun by then without an end. ``usual`` is of all rows, also those begun later.
     """
 
     pair: Pair
     begun: Integers
-    rows: Integers
+    rows: NDArray[np.int32]
     taken: Integers
+    ranked: Ranked
+    usual: Usual
     until: int | None
     waiting: Integers
     is_open: bool
@@ -137,44 +158,65 @@ def durations(dataset: Dataset, pair: Pair) -> Durations:
     Where rows lack their end, the latest ones are those that took little time: rows that began less than the 99th percentile of
     all durations before the last end are left out, for they would make it look quicker than it is.
     """
+    begun, taken = _times(dataset, pair)
+    known = (begun != NONE) & (taken != NONE) & (taken >= begun)
+    lacking = np.flatnonzero((begun != NONE) & (taken == NONE))
+    last_end, lacking_begun = int(taken.max(where=known, initial=NONE)), begun[lacking]
+    taken -= begun  # until here it held the second time
+    rows = np.flatnonzero(known).astype(np.int32)
+    if len(rows) < len(known):
+        begun, taken = begun[rows], taken[rows]
+    if not (begun[1:] >= begun[:-1]).all():
+        order = stable_order(begun)
+        rows, begun, taken = rows[order], begun[order], taken[order]
+        del order
+    ranked = Ranked.of(taken)
+    usual = Usual.of(ranked)
+    if not len(lacking):
+        return Durations(pair, begun, rows, taken, ranked, usual, None, lacking, is_open=False)
+    until = last_end - ranked.at(max(0, math.ceil(NEARLY_ALL * len(rows)) - 1))
+    waiting = lacking[lacking_begun <= until]
+    kept = int(np.searchsorted(begun, until, side="right"))
+    recent, recent_open = len(rows) - kept + len(lacking) - len(waiting), len(lacking) - len(waiting)
+    share = len(waiting) / max(1, kept + len(waiting))
+    is_open = recent >= LEAST_RECENT and recent_open >= max(OPEN_AT_LEAST, OPEN_TIMES * share) * recent
+    early = slice(0, kept)
+    if kept:
+        ranked = Ranked.of(taken[early])
+    return Durations(pair, begun[early], rows[early], taken[early], ranked, usual, until, waiting, is_open)
+
+
+def _times(dataset: Dataset, pair: Pair) -> tuple[Integers, Integers]:
+    """Both times of all rows in microseconds, ``NONE`` where there is none."""
     one, other = view_name(pair.first.name), view_name(pair.last.name)
     query = (
         f"SELECT CASE WHEN isfinite({one}) THEN epoch_us({one}) ELSE {NONE} END AS s, "
         f"CASE WHEN isfinite({other}) THEN epoch_us({other}) ELSE {NONE} END AS e FROM data"
     )
-    begun, ended = _columns(dataset, query)
-    known = np.flatnonzero((begun != NONE) & (ended != NONE) & (ended >= begun))
-    known = known[stable_order(begun[known])]
-    taken = ended[known] - begun[known]
-    lacking = np.flatnonzero((begun != NONE) & (ended == NONE))
-    if not len(lacking):
-        return Durations(pair, begun[known], known, taken, None, lacking, is_open=False)
-    until = int(ended[known].max() - np.quantile(taken, NEARLY_ALL, method="inverted_cdf"))
-    waiting = lacking[begun[lacking] <= until]
-    kept = int(np.searchsorted(begun[known], until, side="right"))
-    recent, recent_open = len(known) - kept + len(lacking) - len(waiting), len(lacking) - len(waiting)
-    share = len(waiting) / max(1, kept + len(waiting))
-    is_open = recent >= LEAST_RECENT and recent_open >= max(OPEN_AT_LEAST, OPEN_TIMES * share) * recent
-    return Durations(pair, begun[known[:kept]], known[:kept], taken[:kept], until, waiting, is_open)
-
-
-def _columns(dataset: Dataset, query: str) -> tuple[Integers, Integers]:
-    parts = [
-        [np.asarray(batch.column(place).to_numpy(zero_copy_only=False), dtype=np.int64) for place in (0, 1)]
-        for batch in dataset.sql(query).to_arrow_reader()
-    ]
-    none = np.empty(0, dtype=np.int64)
-    return np.concatenate([none, *(part[0] for part in parts)]), np.concatenate([none, *(part[1] for part in parts)])
+    found, at = np.empty((2, dataset.row_count), dtype=np.int64), 0
+    for batch in dataset.sql(query).to_arrow_reader():
+        for place in (0, 1):
+            found[place, at : at + len(batch)] = batch.column(place).to_numpy(zero_copy_only=False)
+        at += len(batch)
+    return found[0], found[1]
 
 
 def held_by(dataset: Dataset, pair: Pair, columns: Sequence[Column]) -> str | None:
-    """The numeric column that holds the duration already, in days or hours: what is said of it need not be said twice."""
-    if not columns:
-        return None
+    """The numeric column that holds the duration already, in days or hours: what is said of it need not be said twice.
+
+    Where the first rows alone differ more often than one row in a hundred of all may, the others need not be read.
+    """
     days, hours = (f"round({pair.seconds} / {length})" for length in (86_400, 3_600))
-    held = (f"avg(CAST(round(CAST({view_name(column.name)} AS DOUBLE)) IN ({days}, {hours}) AS INTEGER))" for column in columns)
-    shares = dataset.sql(f"SELECT {', '.join(held)} FROM data WHERE {pair.both}").fetchall()[0]
-    found = [column.name for column, share in zip(columns, shares, strict=True) if share is not None and share >= NEARLY_ALL]
+    held = {column.name: f"round(CAST({view_name(column.name)} AS DOUBLE)) IN ({days}, {hours})" for column in columns}
+    enough, most = math.ceil(FIRST_PART * dataset.row_count), (1 - NEARLY_ALL) * pair.rows
+    for rows in (f"(SELECT * FROM data LIMIT {enough})", "data"):
+        if not held:
+            return None
+        counts = [f"count(*) FILTER (WHERE {text}), count(*) FILTER (WHERE NOT {text})" for text in held.values()]
+        counted = dataset.sql(f"SELECT {', '.join(counts)} FROM {rows} WHERE {pair.both}").fetchall()[0]
+        shares = dict(zip(held, zip(counted[::2], counted[1::2], strict=True), strict=True))
+        held = {name: text for name, text in held.items() if shares[name][1] <= most}
+    found = [name for name in held if shares[name][0] and shares[name][0] >= NEARLY_ALL * sum(shares[name])]
     return found[0] if found else None
 
 

@@ -1,15 +1,13 @@
 """The findings in words, each with the SQL that gives its numbers again."""
 
 import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from duration_changes import Change, Slow
-from duration_pairs import Durations, Pair
+from duration_pairs import Durations, Pair, Usual
 
-from harness_core.sdk import Column, Dataset, Finding
+from harness_core.sdk import Column, Dataset, Finding, query_evidence
 from harness_core.sdk.dataset import quote_text
 from harness_core.sdk.statistics.effects import Effect
 from harness_core.sdk.statistics.events import span, unit_of
@@ -23,35 +21,13 @@ EXPECTED_LATE = 0.01
 BLOCKED = "Compared over blocks of time, so that a busy week is not taken for many witnesses."
 
 
-@dataclass(frozen=True)
-class Facts:
-    """How long it takes, over all rows that have both times in their order (seconds)."""
-
-    rows: int
-    median_s: float
-    ninth_decile_s: float
-    longest_s: float
-    evidence: Mapping[str, Any]
-
-    @classmethod
-    def of(cls, dataset: Dataset, pair: Pair) -> "Facts":
-        evidence = dataset.evidence(
-            f"SELECT count(*) AS row_count, median(s) AS median_s, quantile_disc(s, 0.9) AS ninth_decile_s, max(s) AS longest_s "
-            f"FROM (SELECT {pair.seconds} AS s FROM data WHERE {pair.both})",
-            TOLERANCE,
-        )
-        rows, median_s, ninth_decile_s, longest_s = evidence["result"][0]
-        return cls(rows, median_s, ninth_decile_s, longest_s, evidence)
-
-    def listed(self, pair: Pair) -> dict[str, Any]:
-        return {
-            "columns": pair.columns, "rows": self.rows,
-            "median_s": self.median_s, "ninth_decile_s": self.ninth_decile_s, "longest_s": self.longest_s,
-        }  # fmt: skip
-
-
-def overall(dataset: Dataset, pair: Pair, facts: Facts) -> Finding:
-    """How long it takes: a fact, for the reader to know what is usual."""
+def overall(pair: Pair, facts: Usual) -> Finding:
+    """How long it takes: a fact, for the reader to know what is usual. Its numbers are those that the query gives."""
+    numbers = [facts.rows, facts.median_s, facts.ninth_decile_s, facts.longest_s]
+    query = (
+        "SELECT count(*) AS row_count, median(s) AS median_s, quantile_disc(s, 0.9) AS ninth_decile_s, max(s) AS longest_s "
+        f"FROM (SELECT {pair.seconds} AS s FROM data WHERE {pair.both})"
+    )
     return Finding(
         kind="waiting_time",
         title=f"{_begin(pair)} it usually takes {span(facts.median_s)}",
@@ -63,7 +39,7 @@ def overall(dataset: Dataset, pair: Pair, facts: Facts) -> Finding:
         severity="info",
         confidence_note="Counted over all rows that have both times in this order.",
         statistics={"n": facts.rows, "median_s": facts.median_s, "ninth_decile_s": facts.ninth_decile_s},
-        evidence=[facts.evidence],
+        evidence=[query_evidence(query, [numbers], TOLERANCE)],
         subject="usual",
     )
 

@@ -1,11 +1,12 @@
 """Durations: from one time of a row to another, how long it takes, since when and where longer; what is late and still open."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 import duration_words as words
 from duration_changes import Change, Slow, change, slowest
-from duration_pairs import Chain, Durations, Pair, categories, chain, durations, held_by
+from duration_pairs import Chain, Durations, categories, chain, durations, held_by
 
 from harness_core.sdk import Finding, PluginContext, PluginResult
 from harness_core.sdk.statistics.events import span
@@ -49,9 +50,9 @@ def _analysed(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], found: C
     metrics: dict[str, Any] = {"tests": 0, "pairs": [], "left_out": left + without}
     for done, pair in enumerate(found.pairs):
         ctx.progress_in_rows(done, len(found.pairs), pair.name)
-        facts = words.Facts.of(ctx.dataset, pair)
-        metrics["pairs"].append(facts.listed(pair))
-        findings += _about(ctx, profile, pair, columns, facts, metrics)
+        data = durations(ctx.dataset, pair)
+        metrics["pairs"].append({"columns": pair.columns, **asdict(data.usual)})
+        findings += _about(ctx, profile, data, columns, metrics)
     usual = "; ".join(f"{span(entry['median_s'])} {pair.name}" for pair, entry in zip(found.pairs, metrics["pairs"], strict=True))
     summary = f"It usually takes {usual}." if usual else "One time is reckoned from another."
     return PluginResult.ok(summary, metrics=metrics, findings=findings, references=REFERENCES)
@@ -60,14 +61,12 @@ def _analysed(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], found: C
 def _about(
     ctx: PluginContext,
     profile: Sequence[Mapping[str, Any]],
-    pair: Pair,
+    data: Durations,
     columns: Sequence[str],
-    facts: words.Facts,
     metrics: dict[str, Any],
 ) -> list[Finding]:
     """What is to be said of one pair; of a duration that a column holds already, only what that column cannot say."""
-    data = durations(ctx.dataset, pair)
-    told = [words.overall(ctx.dataset, pair, facts)]
+    pair, told = data.pair, [words.overall(data.pair, data.usual)]
     share = len(data.waiting) / max(1, len(data) + len(data.waiting))
     if data.is_open and len(data.waiting) and share <= ctx.settings["max_open_share"]:
         told.append(words.still_open(ctx.dataset, data))

@@ -49,9 +49,14 @@ def compare_groups(ranks: Floats, group: Integers, groups: int, block: Integers)
     cell = block * (groups + 1) + group + 1
     inside = np.bincount(cell, minlength=blocks * (groups + 1)).reshape(blocks, groups + 1)
     weighed = np.bincount(cell, weights=ranks, minlength=blocks * (groups + 1))
-    sums = np.asarray(weighed, dtype=np.float64).reshape(blocks, groups + 1)
+    return compare_sums(np.asarray(weighed, dtype=np.float64).reshape(blocks, groups + 1), inside)
+
+
+def compare_sums(sums: Floats, inside: Integers) -> list[Comparison | None]:
+    """As :func:`compare_groups`, of the sum of ranks and the number of rows per block (down) and group (across, the rows that are
+    in none first)."""
     total = inside.sum(axis=1)
-    return [_of_sums(sums[:, place], inside[:, place], total) for place in range(1, groups + 1)]
+    return [_of_sums(sums[:, place], inside[:, place], total) for place in range(1, inside.shape[1])]
 
 
 def _of_sums(sums: Floats, inside: Integers, total: Integers) -> Comparison | None:

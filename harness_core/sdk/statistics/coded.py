@@ -22,7 +22,7 @@ class Repeated(Generic[Item]):
     """What ``read`` yields, as often as one asks: kept after the first time where ``size_bytes`` are few, otherwise read again."""
 
     def __init__(self, read: Callable[[], Iterator[Item]], size_bytes: int) -> None:
-        self._read, self._is_kept = read, size_bytes <= KEPT_BYTES
+        self._read, self.is_kept = read, size_bytes <= KEPT_BYTES
         self._kept: list[Item] | None = None
 
     def __iter__(self) -> Iterator[Item]:
@@ -31,10 +31,10 @@ class Repeated(Generic[Item]):
             return
         kept = []
         for item in self._read():
-            if self._is_kept:
+            if self.is_kept:
                 kept.append(item)
             yield item
-        if self._is_kept:
+        if self.is_kept:
             self._kept = kept
 
 

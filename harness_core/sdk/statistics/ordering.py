@@ -25,7 +25,7 @@ def stable_order(times: Integers) -> Integers:
     if not len(times):
         return np.empty(0, dtype=np.int64)
     low, high, position_bits = int(times.min()), int(times.max()), len(times).bit_length()
-    unit = next((unit for unit in UNITS if _all_whole(times, unit)), 1)
+    unit = largest_unit(times)
     if (high // unit - low // unit).bit_length() + position_bits > BITS:
         return np.argsort(times, kind="stable")
     keys = times // unit if unit > 1 else times.copy()
@@ -35,6 +35,11 @@ def stable_order(times: Integers) -> Integers:
     keys.sort()
     keys &= (1 << position_bits) - 1
     return keys
+
+
+def largest_unit(times: Integers) -> int:
+    """The largest of days, minutes, seconds and milliseconds of which all ``times`` are whole numbers, in microseconds; else 1."""
+    return next((unit for unit in UNITS if _all_whole(times, unit)), 1)
 
 
 def _all_whole(times: Integers, unit: int) -> bool:

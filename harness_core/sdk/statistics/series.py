@@ -284,22 +284,27 @@ def numbers(dataset: Dataset, names: Sequence[str]) -> Iterator[tuple[str, Float
     together = max(1, 4_000_000 // max(1, dataset.row_count))
     for start in range(0, len(names), together):
         group = list(names[start : start + together])
-        parts: list[list[Floats]] = [[] for _ in group]
+        found, at = [np.empty(dataset.row_count) for _ in group], 0
         for batch in dataset.iter_batches(group):
-            for part, name in zip(parts, group, strict=True):
-                part.append(as_floats(batch.column(name)))
-        for position, name in enumerate(group):
-            values = np.concatenate(parts[position]) if parts[position] else np.empty(0)
-            parts[position] = []
+            for values, name in zip(found, group, strict=True):
+                values[at : at + len(batch)] = _floats(batch.column(name))
+            at += len(batch)
+        for name in group:
+            values = found.pop(0)
             values[~np.isfinite(values)] = np.nan
             yield name, values
 
 
 def as_floats(array: pyarrow.Array) -> Floats:
     """An Arrow array of any numeric type as doubles of its own; nulls become NaN."""
+    return np.array(_floats(array), dtype=np.float64)
+
+
+def _floats(array: pyarrow.Array) -> Floats:
+    """As :func:`as_floats`, where it may be the Arrow array's own memory."""
     if array.type != pyarrow.float64():
         array = pyarrow.compute.cast(array, pyarrow.float64(), safe=False)
-    return np.array(array.to_numpy(zero_copy_only=False), dtype=np.float64)
+    return np.asarray(array.to_numpy(zero_copy_only=False))
 
 
 def codes(dataset: Dataset, name: str, values: Sequence[Any]) -> Integers:
