@@ -130,6 +130,13 @@ def finding_page(request: Request, run_id: str, finding_id: str) -> HTMLResponse
     return pages_of(request).page(request, "finding.html", title, **finding_context(service, run, report, finding))
 
 
+def _alike(insights: Sequence[Finding], by_id: Mapping[str, Finding], finding_id: str) -> list[Finding]:
+    """The other findings of the group that is told as one insight, if this one is of it."""
+    groups = ([item["id"], *item.get("alike", ())] for item in insights)
+    group = next((names for names in groups if finding_id in names and len(names) > 1), [])
+    return [by_id[name] for name in group if name in by_id and name != finding_id]
+
+
 def finding_context(service: Service, run: Run, report: Report, finding: Finding) -> dict[str, Any]:
     """Everything that the page of a finding shows."""
     finding_id = finding["id"]
@@ -143,6 +150,7 @@ def finding_context(service: Service, run: Run, report: Report, finding: Finding
         "finding": finding, "figure": report.figures.get(finding_id),
         "symptoms": [by_id[name] for name in finding.get("symptoms", ()) if name in by_id],
         "causes": [item for item in report.insights if finding_id in item.get("symptoms", ())],
+        "alike": _alike(report.insights, by_id, finding_id),
         "tables": cited_tables(service, report, finding), "before": order[place - 1] if place else None,
         "after": order[place + 1] if place + 1 < len(order) else None, "place": place + 1, "of": len(order),
         "seen": next((item for item in told.insights if item.insight.finding_id == finding_id), None),

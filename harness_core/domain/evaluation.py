@@ -110,7 +110,7 @@ def evaluate(report: Mapping[str, Any], truth: GroundTruth) -> Evaluation:
 
 
 def _judged(report: Mapping[str, Any], line: Line) -> LineVerdict:
-    insights = {item["id"] for item in report["insights"]}
+    insights = {name for item in report["insights"] for name in (item["id"], *item.get("alike", ()))}
     matched, near = [], []
     for finding in report["findings"]:
         if not _is_about(finding, line):

@@ -103,7 +103,7 @@ def _with_q_value(finding: Mapping[str, Any], judged: Mapping[str, Any]) -> dict
 def _insights(findings: Sequence[Mapping[str, Any]], judged: Mapping[str, Any]) -> list[dict[str, Any]]:
     by_id = {finding["id"]: finding for finding in findings}
     ranked = sorted(judged.get("insights", ()), key=lambda entry: entry["rank"])
-    extras = ("rank", "score", "why", "symptoms")
+    extras = ("rank", "score", "why", "alike", "symptoms")
     return [
         {**by_id[entry["finding_id"]], **{name: entry[name] for name in extras if name in entry}}
         for entry in ranked

@@ -1,6 +1,6 @@
 """What is followed along the rows: the value of a measure, its distance from its level, the share of a category, or of nothing."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -35,7 +35,8 @@ class Track:
     """One series of the table: a number per row in the order of ``Blocks`` (NaN where a row has none).
 
     ``sql`` is the same number as an expression over ``data``, NULL where there is none; ``group`` is a condition on the rows, and
-    ``value`` the category that is counted or that the rows have in common.
+    ``value`` the category that is counted or that the rows have in common; ``rest`` gives the numbers of all other rows,
+    less the means of their groups.
     """
 
     what: What
@@ -45,6 +46,7 @@ class Track:
     value: str | None = None
     by: str | None = None
     condition: str | None = None
+    rest: Callable[[], Floats] | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ def share_tracks(dataset: Dataset, profile: Sequence[Mapping[str, Any]], blocks:
         found = blocks.order.arranged(codes(dataset, name, values))
         unknown = blocks.order.arranged(_is_missing(dataset, name)) > 0
         for code, value in enumerate(values):
-            sql = f"CAST({view_name(name)} = {_literal(value)} AS INTEGER)"
+            sql = f"CAST({view_name(name)} = {literal(value)} AS INTEGER)"
             yield Track("share", name, np.where(unknown, np.nan, found == code), sql, value=str(value))
 
 
@@ -138,27 +140,10 @@ def _is_missing(dataset: Dataset, name: str) -> Floats:
     return np.concatenate(parts).astype(np.float64) if parts else np.empty(0)
 
 
-def _literal(value: Any) -> str:
+def literal(value: Any) -> str:
     if isinstance(value, bool):
         return "TRUE" if value else "FALSE"
     return repr(value) if isinstance(value, int | float) else quote_text(str(value))
-
-
-def group_tracks(
-    dataset: Dataset, profile: Sequence[Mapping[str, Any]], track: Track, blocks: Blocks, limit: int
-) -> Iterator[Track]:
-    """The measure of ``track`` within each value of the columns that have few of them, as long as they are at most ``limit``."""
-    left = limit
-    for entry in profile:
-        if not _has_few_values(entry) or entry["distinct_count"] > left or len(entry["top_values"]) < entry["distinct_count"]:
-            continue
-        name, values = str(entry["name"]), [item["value"] for item in entry["top_values"]]
-        left -= len(values)
-        found = blocks.order.arranged(codes(dataset, name, values))
-        for code, value in enumerate(values):
-            condition = f"{view_name(name)} = {_literal(value)}"
-            inside = np.where(found == code, track.values, np.nan)
-            yield Track("level", track.column, inside, track.sql, value=str(value), by=name, condition=condition)
 
 
 def measured(dataset: Dataset, profile: Sequence[Mapping[str, Any]]) -> list[str]:

@@ -1,19 +1,21 @@
 """Change points: where level, course, spread, mix or completeness of a column changes, in time or from row to row."""
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 from changepoint_claims import Claim, claims_of, distinct
+from changepoint_groups import ROWS_LOOKED_AT, Candidate, candidate_tracks, changes_otherwise, first_look, grouping
 from changepoint_search import Change, Found, search
 from changepoint_segments import Model
-from changepoint_tracks import Blocks, Track, group_tracks, level_tracks, measured, series_of, share_tracks, spread_track
+from changepoint_tracks import Blocks, Track, level_tracks, measured, series_of, share_tracks, spread_track
 from changepoint_words import finding
 
 from harness_core.sdk import PluginContext, PluginResult
-from harness_core.sdk.statistics.series import NoCourse, rows_in_course
+from harness_core.sdk.statistics.series import Floats, NoCourse, rows_in_course
 
 REFERENCES = (
     "I. E. Auger, C. E. Lawrence, Algorithms for the optimal identification of segment neighborhoods, "
@@ -25,6 +27,7 @@ REFERENCES = (
     "Int. J. Health Geogr. 9 (2010) 61",
 )
 ENOUGH_ROWS_FOR_A_MEAN = 20
+ROWS_TO_PLACE = 12  # of a group: its change is placed no better than that, so that what is nearer to one of all rows is that one
 
 
 @dataclass
@@ -48,47 +51,58 @@ def run(ctx: PluginContext) -> PluginResult:
     names = measured(ctx.dataset, profile)
     limit = ctx.settings["max_columns"]
     seen = Seen()
-    for track in _tracks(ctx, profile, blocks, names[:limit]):
-        _follow(ctx, track, blocks, seen)
+    _whole_columns(ctx, profile, blocks, names[:limit], seen)
     return _result(ctx, blocks, seen, names[limit:])
 
 
-def _tracks(ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Blocks, names: Sequence[str]) -> Iterator[Track]:
-    """All series that are searched: the measures, the first of them by groups, shares of categories and of missing values."""
-    first = True
+def _whole_columns(
+    ctx: PluginContext, profile: Sequence[Mapping[str, Any]], blocks: Blocks, names: Sequence[str], seen: Seen
+) -> None:
+    """All series that are searched: the measures, those of their groups that seem to change, shares of categories and of missing
+    values."""
+    columns = grouping(ctx.dataset, profile, blocks) if names and ctx.settings["max_groups"] else []
+    affordable = max(1, ROWS_LOOKED_AT // (max(1, blocks.order.length) * max(1, len(columns))))
+    looked, likely = 0, list[Candidate]()
     for done, track in enumerate(level_tracks(ctx.dataset, blocks, names)):
         ctx.progress_in_rows(done, len(names) + 1, track.column)
-        yield track
-        if first and ctx.settings["max_groups"]:
-            yield from group_tracks(ctx.dataset, profile, track, blocks, ctx.settings["max_groups"])
-        first = False
+        level = _follow(ctx, track, blocks, seen)
+        if columns and done < affordable:
+            count, candidates = first_look(track, np.repeat(level, np.diff(blocks.edges)), columns)
+            looked, likely = looked + count, likely + candidates
+    chosen = sorted(likely, key=lambda item: (item.chance, item.measure, item.column, item.code))[: ctx.settings["max_groups"]]
+    for track in candidate_tracks(ctx.dataset, chosen, columns, blocks):
+        _follow(ctx, track, blocks, seen, groups=looked)
     if blocks.rows_each >= ENOUGH_ROWS_FOR_A_MEAN / 4:
-        yield from share_tracks(ctx.dataset, profile, blocks, ctx.settings["max_columns"])
+        for track in share_tracks(ctx.dataset, profile, blocks, ctx.settings["max_columns"]):
+            _follow(ctx, track, blocks, seen)
 
 
-def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen, explained: Sequence[int] = ()) -> None:
+def _follow(ctx: PluginContext, track: Track, blocks: Blocks, seen: Seen, explained: Sequence[int] = (), groups: int = 1) -> Floats:
     """Search one series, and for a measure also its spread around the level that was found. What changes near the positions
-    ``explained`` is not told: a skewed measure seems to spread otherwise wherever its level, sure or not, is taken to change."""
+    ``explained`` is not told: a skewed measure seems to spread otherwise wherever its level, sure or not, is taken to change.
+    ``groups`` says among how many groups the one of this series was chosen. Returns the level of each block, NaN where it has
+    none."""
     means, weights, kept = series_of(track, blocks)
     seen.tests += 1
     models: tuple[Model, ...] = ("level", "line") if track.what == "level" else ("level",)
     settings = dict(ctx.settings)
     if track.by is not None:
-        settings["significance"] /= ctx.settings["max_groups"]
+        settings["significance"] /= groups
     found = search(
         means, weights, settings, ctx.rng, models=models, normal=_are_means(weights),
         suggested=[period for period, _ in blocks.step.seasons] if blocks.step else (),
     )  # fmt: skip
     if track.by is not None:
-        found = _stricter(found, ctx.settings["max_groups"])
+        found = _stricter(found, groups)
     claims = claims_of(track, blocks, found, kept, means, ctx.settings)
     near = 3 * blocks.rows_each + 1
     _note(track, blocks, found, seen, [item for item in claims if all(abs(item.position - at) > near for at in explained)])
+    level = np.full(len(blocks), np.nan)
+    level[kept] = _fitted(means, found)
     if track.what == "level" and track.by is None and blocks.order.length >= 4 * len(kept) and len(kept) > 1:
-        level = np.full(len(blocks), np.nan)
-        level[kept] = _fitted(means, found)
         changes = [int(blocks.edges[kept[change.block]]) for change in found.changes]
         _follow(ctx, spread_track(track, level, blocks), blocks, seen, changes)
+    return level
 
 
 def _are_means(weights: Any) -> bool:
@@ -99,7 +113,7 @@ def _are_means(weights: Any) -> bool:
 def _fitted(means: Any, found: Found) -> Any:
     """The level of each block: that of its segment, with what the cycles add."""
     if found.partition is None or found.seasonal is None:
-        return np.full(len(means), float(np.mean(means)))
+        return np.full(len(means), float(np.mean(means)) if len(means) else math.nan)
     edges = [0, *found.partition.starts, len(means)]
     clean = means - found.seasonal
     levels = [clean[low:high].mean() for low, high in itertools.pairwise(edges)]
@@ -115,13 +129,18 @@ def _note(track: Track, blocks: Blocks, found: Found, seen: Seen, claims: Sequen
     near = 3 * blocks.rows_each + 1
     if track.by is not None:  # what the whole column shows is not said again of a group
         whole = [item.position for item in seen.claims if item.track.column == track.column and item.track.by is None]
-        claims = [item for item in claims if all(abs(item.position - position) > near for position in whole)]
+        rows = np.concatenate([[0], np.isfinite(track.values).cumsum()])
+        claims = [
+            item for item in claims
+            if changes_otherwise(item)
+            and all(abs(item.position - at) > near and abs(rows[item.position] - rows[at]) > ROWS_TO_PLACE for at in whole)
+        ]  # fmt: skip
     seen.claims += claims
     if claims:
         columns = [track.column, *([track.by] if track.by else [])]
         what = track.what + (f" of {track.value}" if track.value else "")
-        rows = [blocks.order.row(item.position) for item in claims]
-        seen.series.append({"columns": columns, "what": what, "changes": rows, "periods": list(found.periods)})
+        changed = [blocks.order.row(item.position) for item in claims]
+        seen.series.append({"columns": columns, "what": what, "changes": changed, "periods": list(found.periods)})
 
 
 def _result(ctx: PluginContext, blocks: Blocks, seen: Seen, left_out: Sequence[str]) -> PluginResult:

@@ -80,6 +80,7 @@ def _searched(ctx: PluginContext, column: Column, unit: Unit, order: Order, valu
     period = strong_cycle(units, order.times, width)
     scores = distances(units, width, period, ctx.seed)
     scores[with_missing(values, width)] = 0.0
+    scores[: width - 1] = 0.0  # before the beginning the first value stands in, and a stretch of one value is odd whatever it is
     peaks, largest = stretch_peaks(scores, width)
     one_fold = np.zeros(len(peaks), dtype=np.uint8)
     ratios, conformal = alike(largest, one_fold), p_values(largest, one_fold)

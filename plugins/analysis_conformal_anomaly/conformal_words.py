@@ -142,6 +142,7 @@ def stretch_finding(ctx: PluginContext, order: Order, found: Stretches) -> Findi
             "count": count,
             "row_index": order.row(oddest.peak),
             "time": spans[0],
+            "stretches": [_ends(order, event, found.length) for event in told[:NAMED_ROWS]],
         },
         recommendation=f'Look at what happened around {spans[0]}, and whether "{name}" was measured as at other times.',
         evidence=[
@@ -188,6 +189,10 @@ def _at_one_point(found: Stretches) -> str:
 
 def _span(order: Order, position: int) -> str:
     return f"row {order.row(position):,}" if order.times is None else time_text(int(order.times[position]))
+
+
+def _ends(order: Order, event: Event, length: int) -> list[str]:
+    return [_span(order, max(0, event.first - length + 1)), _span(order, event.last)]
 
 
 def _literal(order: Order, position: int) -> str:

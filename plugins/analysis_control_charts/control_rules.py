@@ -15,15 +15,15 @@ from numpy.typing import NDArray
 from scipy import special
 
 from harness_core.sdk.statistics.filters import autoregression
+from harness_core.sdk.statistics.student import student_tail
 
 Floats = NDArray[np.float64]
 
 SIMULATIONS = 199
 CUSUM_SLACK = 0.5
 EULER = 0.5772156649015329
-OUTER = (0.95, 0.975, 0.99)
 LEAST_CHANCE = 1e-300
-UPPER_END, FAR_OUT, NORMAL = 1.6448536269514722, 6.0, 6.0
+FAR_OUT, TRIED_SHARE, SYMMETRIC = 6.0, 0.025, 3.84
 SINGLE = "single point"
 RULES = (SINGLE, "EWMA", "CUSUM", "run on one side")
 
@@ -73,33 +73,26 @@ def _runs(points: Floats) -> Floats:
 
 
 def tail_chances(points: Floats) -> Floats:
-    """The chance of a value as far out as each point on its own side of the centre, by Student's law with tails as heavy as that
-    side's: a skewed measure in control reaches further on one side.
+    """The chance of a value as far out as each point, by Student's law with tails as heavy as the other points allow.
 
-    How heavy they are is an estimate from the few points of the tail. Taken is the upper end of its 90 % interval, with the error
-    of a tail index of so many points (P. Hall, J. R. Stat. Soc. B 44 (1982) 37-42), unless all but the points far out look normal.
+    Both sides of the median make one law unless they are skewed; then each has its own, for a skewed measure in control reaches
+    further on one side. The points far out, the farthest in any case, are on trial and say nothing about their own law.
     """
+    centred = points - np.median(points)
+    sides = [np.ones(len(points), dtype=bool)] if _looks_symmetric(points) else [centred >= 0, centred < 0]
     chances = np.ones(len(points))
-    widened = 1.0 if _looks_normal(points) else 1 + UPPER_END / math.sqrt(max(1.0, (1 - OUTER[0]) * len(points)))
-    for way in (1, -1):
-        side = way * points
-        middle, upper, *outer = np.quantile(side, [0.5, 0.75, *OUTER])
-        if upper <= middle:
-            continue
-        grid = np.geomspace(1.0, 200.0, 80)
-        heaviness = []
-        for share, place in zip(OUTER, outer, strict=True):
-            ratios = special.stdtrit(grid, share) / special.stdtrit(grid, 0.75)
-            heaviness.append(1 / np.interp(-(place - middle) / (upper - middle), -ratios, grid))
-        degrees = 1 / min(1.0, float(np.mean(heaviness)) * widened)
-        scale = (upper - middle) / special.stdtrit(degrees, 0.75)
-        beyond = side > middle
-        chances[beyond] = 2 * special.stdtr(degrees, -(side[beyond] - middle) / scale)
+    for side in sides:
+        distances = np.abs(centred[side])
+        ascending = np.sort(distances)
+        farther = max(1, min(int((ascending > FAR_OUT).sum()), int(TRIED_SHARE * len(points))))
+        tail = student_tail(ascending[:-farther], farther)
+        if tail is not None:
+            chances[side] = tail.beyond(distances)
     return chances
 
 
-def _looks_normal(points: Floats) -> bool:
-    """Whether the points within six robust deviations have the skewness and the kurtosis of a normal law, by the statistic of
+def _looks_symmetric(points: Floats) -> bool:
+    """Whether the points within six robust deviations have the skewness of a normal law, by the first part of the statistic of
     C. Jarque and A. Bera, Economics Letters 6 (1980) 255-259, at its level of 5 %."""
     low, middle, high = np.quantile(points, [0.25, 0.5, 0.75])
     kept = points[np.abs(points - middle) * 1.349 <= FAR_OUT * (high - low)]
@@ -107,7 +100,7 @@ def _looks_normal(points: Floats) -> bool:
     if spread == 0 or not math.isfinite(spread):
         return False
     scores = (kept - kept.mean()) / spread
-    return len(kept) / 6 * (float((scores**3).mean()) ** 2 + (float((scores**4).mean()) - 3) ** 2 / 4) <= NORMAL
+    return len(kept) / 6 * float((scores**3).mean()) ** 2 <= SYMMETRIC
 
 
 def normal_scores(points: Floats, base: int) -> Floats:

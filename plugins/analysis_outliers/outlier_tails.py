@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
@@ -17,6 +17,7 @@ from harness_core.sdk.statistics.robust import (
     medcouple,
     tail_gap,
 )
+from harness_core.sdk.statistics.student import student_tail
 
 Direction = Literal["high", "low"]
 Scale = Literal["linear", "log"]
@@ -31,6 +32,7 @@ Z95 = 1.6448536269514722
 NORMALITY_LEVEL = 0.05
 SHAPIRO_MOST_ROWS = 5000  # beyond, the published approximation of its p-value is not tried
 ESD = "generalised ESD"
+ESD_MOST = 10
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,7 @@ class TailClaim:
     """``count`` values beyond ``fence`` on one side, the nearest at ``nearest``; ``rest_extreme`` is the last value that belongs.
 
     ``distance`` is in one-sided robust standard deviations on ``scale``, with a 95 % interval. ``p_value`` counts every gap tried.
+    ``p_value_if_normal`` is Rosner's own, which holds if all other values are normal.
     """
 
     direction: Direction
@@ -50,6 +53,7 @@ class TailClaim:
     p_value: float
     expected_count: float | None
     distance: tuple[float, float, float]
+    p_value_if_normal: float | None = None
 
 
 @dataclass(frozen=True)
@@ -261,8 +265,12 @@ def _around_gap(descending: FloatArray, count: int) -> tuple[FloatArray, float]:
 
 
 def _esd_claims(ordered: FloatArray, level: float) -> list[TailClaim]:
-    """Rosner's test where the values it leaves look normal; at most ten outliers, as published."""
-    result = generalized_esd(ordered, 10, level)
+    """Rosner's test where the values it leaves look normal; at most ten outliers, as published.
+
+    It chooses the values. Their p-value does not take it for granted that the others are normal: it is the chance under Student's
+    law with its tails integrated out, with the weight 1 / m for m values, as all counts up to ten were open, and two sides.
+    """
+    result = generalized_esd(ordered, ESD_MOST, level)
     if result.outliers == 0:
         return []
     chosen = result.steps[: result.outliers]
@@ -271,14 +279,20 @@ def _esd_claims(ordered: FloatArray, level: float) -> list[TailClaim]:
 
     if shapiro(rest).pvalue < NORMALITY_LEVEL:
         return []
-    middle, p_value = float(np.median(ordered)), chosen[-1].p_value
-    claims = []
-    for direction, values in (
+    middle = float(np.median(ordered))
+    tail = student_tail(np.sort(np.abs(rest - middle)), len(chosen))
+    weight = 2 * sum(1 / m for m in range(1, ESD_MOST + 1))
+    sides: tuple[tuple[Direction, list[float]], ...] = (
         ("high", [step.value for step in chosen if step.value > middle]),
         ("low", [step.value for step in chosen if step.value < middle]),
-    ):
-        if values:
-            claims.append(_claim(ordered, direction, len(values), "linear", ESD, p_value, None))  # type: ignore[arg-type]
+    )
+    claims = []
+    for direction, values in sides:
+        if values and tail is not None:
+            count, nearest = len(values), min(abs(value - middle) for value in values)
+            p_value = min(1.0, weight * count * tail.at_least(count, len(ordered), nearest))
+            claim = _claim(ordered, direction, count, "linear", ESD, p_value, None)
+            claims.append(replace(claim, p_value_if_normal=chosen[-1].p_value))
     return claims
 
 

@@ -41,10 +41,11 @@ def finding(dataset: Dataset, column: Column, ordered: FloatArray, claim: TailCl
         statement=statement + (shift.sentence if shift else ""),
         columns=[column.name],
         severity="info" if claim.test == ESD and n < least_sure else "warning" if shift else "notice",
-        confidence_note=NOT_A_VERDICT,
+        confidence_note=_note(claim),
         statistics=_statistics(claim, verdict, n, count)
         | {"nearest": nearest, "farthest": farthest}
-        | ({"decimal_shifts": list(shift.factors)} if shift else {}),
+        | ({"decimal_shifts": list(shift.factors)} if shift else {})
+        | ({} if claim.p_value_if_normal is None else {"p_value_if_normal": rounded(claim.p_value_if_normal, 4)}),
         recommendation=_advice(column.name, shifted=shift is not None),
         evidence=[facts, *([shift.evidence] if shift else []), dataset.row_evidence(rows)],
         subject=claim.direction,
@@ -158,6 +159,13 @@ def _statistics(claim: TailClaim, verdict: Verdict, n: int, count: int) -> dict[
         "adjusted_boxplot_fences": [rounded(fence) for fence in verdict.fences],
         "medcouple": rounded(verdict.medcouple),
     }
+
+
+def _note(claim: TailClaim) -> str:
+    if claim.p_value_if_normal is None:
+        return NOT_A_VERDICT
+    chance = number(rounded(claim.p_value_if_normal, 2) or 0.0)
+    return f"{NOT_A_VERDICT} It is {chance} if the other values are normal; that they may have longer tails is counted in it."
 
 
 def _advice(name: str, *, shifted: bool) -> str:

@@ -1,6 +1,7 @@
 """Trend and seasonality: what rises or falls, what comes round, what the month's end changes, and where the calendar has holes."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -109,10 +110,15 @@ def _cycles(ctx: PluginContext, series: Series, examined: Examined) -> list[Cycl
         cycle
         for cycle in found
         if cycle.strength >= ctx.settings["min_strength"]
-        and (series.column is not None or np.ptp(cycle.over(len(values))) >= ctx.settings["min_count_swing"] * values.mean())
+        and (series.column is not None or np.ptp(cycle.over(len(values))) >= _least_swing(float(values.mean()), ctx.settings))
     ]
     examined.told += [(cycle.strength, cycle_finding(ctx, series, cycle, level)) for cycle in told]
     return found
+
+
+def _least_swing(mean: float, settings: Mapping[str, Any]) -> float:
+    """Of a number of rows: a share of their mean, and what unrelated rows differ by from step to step (Poisson's deviation)."""
+    return max(float(settings["min_count_swing"]) * mean, float(settings["min_count_deviations"]) * math.sqrt(mean))
 
 
 def _trend(ctx: PluginContext, series: Series, examined: Examined) -> None:

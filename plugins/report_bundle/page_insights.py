@@ -48,7 +48,8 @@ def _insight(report: Report, insight: Finding) -> Markup:
         el("p", str(insight.get("statement")), class_="statement"),
         el("p", el("b", "Next: "), str(recommendation), class_="next") if recommendation else None,
         facts(report, insight),
-        _symptoms(report, insight),
+        _related(report, insight, "alike", "The like is found {count} more times"),
+        _related(report, insight, "symptoms", "Also explains {count} other finding{s}"),
         evidence_element(insight),
         class_="words",
     )
@@ -66,8 +67,9 @@ def facts(report: Report, finding: Finding) -> Markup:
     return el("dl", pairs, class_="facts")
 
 
-def _symptoms(report: Report, insight: Finding) -> Markup | None:
-    ids = [str(item) for item in insight.get("symptoms") or ()]
+def _related(report: Report, insight: Finding, key: str, words: str) -> Markup | None:
+    """The findings that stand beneath an insight under ``key``; ``words`` have room for their number."""
+    ids = [str(item) for item in insight.get(key) or ()]
     known = [report.by_id[name] for name in ids if name in report.by_id]
     if not known:
         return None
@@ -76,5 +78,5 @@ def _symptoms(report: Report, insight: Finding) -> Markup | None:
         for finding in known[:SYMPTOMS_SHOWN]
     ]
     more = el("li", f"and {len(known) - SYMPTOMS_SHOWN:,} more") if len(known) > SYMPTOMS_SHOWN else None
-    words = f"Also explains {len(known):,} other finding{'s' if len(known) > 1 else ''}"
-    return el("details", el("summary", words), el("ul", items, more))
+    summary = words.format(count=f"{len(known):,}", s="s" if len(known) > 1 else "")
+    return el("details", el("summary", summary), el("ul", items, more))

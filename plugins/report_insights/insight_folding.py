@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from insight_claims import Claim
+from insight_excursions import Excursion, bounds, excursions, is_at
 
 from harness_core.sdk.contract import KINDS
 
@@ -24,7 +25,7 @@ class Table:
 
     ``time_columns`` say when a row was or, as running numbers, only where it stands; ``measures`` hold measured numbers.
     ``determines`` holds pairs (column, the column it decides); ``formulas`` holds, per result of an identity, the inputs;
-    ``trends`` holds the strength of each column's trend.
+    ``trends`` holds the strength of each column's trend; ``excursions`` the pairs of change points of which one undoes the other.
     """
 
     time_columns: frozenset[str] = frozenset()
@@ -32,6 +33,7 @@ class Table:
     trends: Mapping[str, float] = field(default_factory=dict)
     determines: frozenset[tuple[str, str]] = frozenset()
     formulas: Mapping[str, Sequence[frozenset[str]]] = field(default_factory=dict)
+    excursions: Sequence[Excursion] = ()
 
 
 Relation = Callable[[Claim, Claim, Table], bool]
@@ -55,6 +57,16 @@ def same_measure(cause: Claim, symptom: Claim, table: Table) -> bool:
     """The same columns, when the columns of time are left aside."""
     measures = cause.columns - table.time_columns
     return bool(measures) and symptom.columns - table.time_columns == measures
+
+
+def both_ends(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """The change point is one end of the odd stretch, after which the level is the old one again."""
+    return same_measure(cause, symptom, table) and bounds(cause, symptom, table.excursions)
+
+
+def at_change(cause: Claim, symptom: Claim, table: Table) -> bool:
+    """The odd stretch is where the level changes for good."""
+    return same_measure(cause, symptom, table) and is_at(cause, symptom) and not bounds(symptom, cause, table.excursions)
 
 
 def same_days(cause: Claim, symptom: Claim, table: Table) -> bool:
@@ -187,7 +199,9 @@ RULES: tuple[Rule, ...] = (
     Rule("outlier",               ("anomaly", "control_signal"),                                            same_rows),
     Rule("outlier",               ("heavy_tail", "distribution_shape", "benford"),                          same_columns),
     Rule("changepoint",           ("drift", "trend", "control_signal", "dependence", "group_difference",
-                                   "scan_cluster", "multimodality", "distribution_shape", "anomaly"),       same_measure),
+                                   "scan_cluster", "multimodality", "distribution_shape"),                  same_measure),
+    Rule("changepoint",           ("anomaly",),                                                             at_change),
+    Rule("anomaly",               ("changepoint",),                                                         both_ends),
     Rule("period_effect",         ("seasonality", "burst", "scan_cluster", "control_signal"),               same_days),
     Rule("seasonality",           ("control_signal", "dependence", "group_difference", "burst", "gap"),     same_measure),
     Rule("trend",                 ("drift", "control_signal", "dependence"),                                same_measure),
@@ -259,7 +273,7 @@ def known_relations(claims: Sequence[Claim], time_columns: Iterable[str], measur
             determines |= {pair, pair[::-1]} if mutual else {pair}
     times = frozenset(time_columns)
     trends = {name: claim.strength for claim in claims if claim.kind == "trend" for name in claim.columns - times}
-    return Table(times, frozenset(measures), trends, frozenset(determines), formulas)
+    return Table(times, frozenset(measures), trends, frozenset(determines), formulas, excursions(claims))
 
 
 def _index(by_kind: Mapping[str, Sequence[Claim]]) -> dict[tuple[str, str | None], list[Claim]]:

@@ -22,21 +22,31 @@ SEVERITY_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True)
 class Ranked:
+    """``alike`` are the claims that say the like and have no place of their own."""
+
     claim: Claim
     score: float
     symptoms: tuple[Claim, ...]
+    alike: tuple[Claim, ...] = ()
 
 
-def rank(claims: Sequence[Claim], symptoms: Mapping[str, Sequence[Claim]], limit: int) -> list[Ranked]:
-    """The first ``limit`` claims, best first; ties go to the smaller id."""
+def rank(
+    claims: Sequence[Claim],
+    symptoms: Mapping[str, Sequence[Claim]],
+    limit: int,
+    groups: Mapping[str, Sequence[Claim]] | None = None,
+) -> list[Ranked]:
+    """The first ``limit`` claims, best first; ties go to the smaller id. ``groups`` holds, by the id of a claim, those alike."""
     waiting = {claim.id: claim for claim in sorted(claims, key=lambda claim: (-claim.score, claim.id))}
     kinds: Counter[str] = Counter()
     columns: Counter[frozenset[str]] = Counter()
     ranked: list[Ranked] = []
     while waiting and len(ranked) < limit:
         best = min(waiting.values(), key=lambda claim: (-_faded(claim, kinds, columns), claim.id))
-        beneath = sorted(symptoms.get(best.id, ()), key=lambda claim: (-claim.score, claim.id))
-        ranked.append(Ranked(best, _faded(best, kinds, columns), tuple(beneath)))
+        others = tuple((groups or {}).get(best.id, ()))
+        explained = [claim for told in (best, *others) for claim in symptoms.get(told.id, ())]
+        beneath = sorted(explained, key=lambda claim: (-claim.score, claim.id))
+        ranked.append(Ranked(best, _faded(best, kinds, columns), tuple(beneath), others))
         kinds[best.kind] += 1
         columns[best.columns] += 1
         del waiting[best.id]
@@ -55,6 +65,8 @@ def why(ranked: Ranked) -> str:
     if claim.coverage:
         parts.append(f"{_share(claim.coverage)} of the rows {'is' if claim.coverage < 0.001 else 'are'} concerned")
     sentence = SEVERITY_WORDS[claim.severity] + (": " + ", and ".join(parts) if parts else "") + "."
+    if ranked.alike:
+        sentence += f" It stands for {len(ranked.alike) + 1:,} findings that say the like, of which it weighs most."
     count = len(ranked.symptoms)
     if count:
         sentence += f" It also explains {count:,} other finding{'s' if count > 1 else ''}."

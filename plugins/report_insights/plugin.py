@@ -4,6 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from insight_alike import alike, told_alone
 from insight_claims import FACTS, RELATIONS, SHAPES, Claim
 from insight_folding import fold, known_relations
 from insight_ranking import Ranked, rank, why
@@ -38,7 +39,10 @@ def run(ctx: PluginContext) -> PluginResult:
     parents = fold(discovered, relations) if settings["fold_symptoms"] else {}
     news = [claim for claim in discovered if not structure.explains(claim)]
     worthy = [claim for claim in _worthy(news, parents, settings) if claim.id not in silenced]
-    ranked = rank(worthy, _beneath(discovered, parents), settings["max_insights"])
+    is_full = settings["fold_symptoms"] and len(worthy) > settings["max_insights"]
+    groups = alike(worthy) if is_full else {}
+    leads = told_alone(worthy, groups)
+    ranked = rank(leads, _beneath(discovered, parents), settings["max_insights"], groups)
     if not worthy:
         ranked = rank(
             [claim for claim in _facts(discovered, parents) if claim.id not in silenced],
@@ -49,7 +53,7 @@ def run(ctx: PluginContext) -> PluginResult:
         "not_significant": len(claims) - len(discovered),
         "suppressed": len(silenced),
         "facts": len(discovered) - len(parents) - len(silenced.keys() - parents.keys()) - max(len(worthy), len(ranked)),
-        "beyond_the_cap": max(0, len(worthy) - len(ranked)),
+        "beyond_the_cap": max(0, len(leads) - len(ranked)),
     }
     metrics = {
         "insights": [_entry(number, item) for number, item in enumerate(ranked, 1)],
@@ -146,7 +150,10 @@ def _beneath(claims: Sequence[Claim], parents: Mapping[str, str]) -> dict[str, l
 
 def _entry(number: int, item: Ranked) -> dict[str, Any]:
     symptoms = [claim.id for claim in item.symptoms]
-    return {"finding_id": item.claim.id, "rank": number, "score": item.score, "why": why(item), "symptoms": symptoms}
+    listed = [claim.id for claim in item.alike]
+    return {
+        "finding_id": item.claim.id, "rank": number, "score": item.score, "why": why(item), "alike": listed, "symptoms": symptoms
+    }  # fmt: skip
 
 
 def _summary(ranked: Sequence[Ranked], worthy: Sequence[Claim], claims: Sequence[Claim], ctx: PluginContext) -> str:
@@ -161,7 +168,9 @@ def _summary(ranked: Sequence[Ranked], worthy: Sequence[Claim], claims: Sequence
         return f"Nothing in this table calls for attention: none of {_count(len(claims), 'finding')} stands out.{facts}{missing}"
     folded = sum(len(item.symptoms) for item in ranked)
     beneath = f" {_count(folded, 'further finding')} {'is' if folded == 1 else 'are'} explained by them." if folded else ""
-    shown = f", the first {len(ranked):,} are ranked" if len(ranked) < len(worthy) else ""
+    listed = sum(len(item.alike) for item in ranked)
+    shown = f", the first {len(ranked) + listed:,} are ranked" if len(ranked) + listed < len(worthy) else ""
+    shown += f", in {_count(len(ranked), 'insight')}" if listed else ""
     verb = "is" if len(worthy) == 1 else "are"
     return f"{len(worthy):,} of {_count(len(claims), 'finding')} {verb} worth a person's time{shown}.{beneath}{missing}"
 

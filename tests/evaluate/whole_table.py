@@ -61,9 +61,10 @@ def analyse(table: pyarrow.Table, folder: Path) -> dict[str, dict[str, Any]]:
 
 
 def told(answers: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The findings behind the insights, the first insight first."""
+    """The findings behind the insights, the first insight first, each followed by those that stand in its list."""
     by_id = {finding["id"]: finding for answer in answers.values() for finding in answer["findings"]}
-    return [by_id[entry["finding_id"]] for entry in answers["report_insights"]["metrics"]["insights"]]
+    entries = answers["report_insights"]["metrics"]["insights"]
+    return [by_id[name] for entry in entries for name in (entry["finding_id"], *entry["alike"])]
 
 
 def statistical(answers: Mapping[str, Mapping[str, Any]]) -> list[Mapping[str, Any]]:

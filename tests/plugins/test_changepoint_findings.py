@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 from harness_core.sdk.testing import run_plugin
+from tests.determinism.tables import readings
 from tests.plugins import example_table
 from tests.plugins.series_tables import PLUGINS, analysed, assert_evidence_holds, days
 
@@ -125,6 +126,37 @@ def test_a_change_in_one_group_only_names_the_group() -> None:
         (("value", "region", "date"), "West"),
     }
     assert all(abs(f["statistics"]["row_index"] - 9000) < 500 for f in found)
+
+
+def products(rng: np.random.Generator, n: int, raised: float) -> dict[str, Any]:
+    """Orders of thirty products over two hundred days; from day 120 on one of them costs ``raised`` times as much."""
+    product, day = rng.integers(0, 30, n), np.sort(rng.integers(0, 200, n))
+    price = np.exp(rng.normal(3, 0.8, 30))[product] * rng.normal(1, 0.08, n)
+    price = np.where((product == 7) & (day >= 120), price * raised, price)
+    return {
+        "date": np.datetime64("2024-01-01") + day.astype("timedelta64[D]"), "quantity": rng.poisson(5, n) + 1,
+        "product": np.array([f"P{k:02d}" for k in range(30)])[product], "price": price.round(2),
+        "channel": np.array(["Web", "Phone", "Shop"])[rng.integers(0, 3, n)],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("n", "since", "severity"), [(900, "2024-0", "info"), (20_000, "2024-04-30", "notice")])
+def test_a_price_that_rises_for_one_product_is_told_of_that_product(n: int, since: str, severity: str) -> None:
+    """Guards the first look at all groups of all measures: one product of thirty, by a second measure, which the total hides; and the
+    same table without the rise has nothing to tell."""
+    (finding,) = analysed(NAME, products(np.random.default_rng(1), n, 1.3))["findings"]
+    assert finding["columns"] == ["price", "product", "date"]
+    assert finding["subject"].startswith(f"level / product / P07 / {since}")
+    assert finding["severity"] == severity
+    assert analysed(NAME, products(np.random.default_rng(1), n, 1.0))["findings"] == []
+
+
+def test_what_all_rows_do_is_not_told_of_a_group() -> None:
+    """Guards the groups against echoes: a level that all five places share, under a daily rhythm, is at most told of the whole."""
+    table = readings()
+    for finding in analysed(NAME, table)["findings"]:
+        assert "place" not in finding["columns"]
+        assert "ok" not in finding["columns"]
 
 
 def test_units_and_names_change_nothing() -> None:

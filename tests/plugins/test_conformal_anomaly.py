@@ -203,6 +203,15 @@ def test_a_series_that_rests_at_one_value_is_searched() -> None:
     assert 1500 <= answer["findings"][0]["statistics"]["row_index"] <= 1552
 
 
+def test_the_first_value_is_no_stretch() -> None:
+    """Guards the beginning: the first value stands in for those before it, which makes a stretch of one value; far out or not, it is one
+    value and no stretch."""
+    values = np.random.default_rng(4).normal(100, 15, 9000)
+    values[0] = 100 + 5 * 15
+    answer = examine(pa.table({"at": series(9000)[0], "load": values}))
+    assert answer["status"] == "na"
+
+
 def test_infinite_values_within_an_odd_stretch_are_left_out_of_what_is_said() -> None:
     """Guards the range that is told against infinities, which JSON cannot hold."""
     times, values = series()

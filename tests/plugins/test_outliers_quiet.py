@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from harness_core.sdk.statistics.robust import adjusted_fences, generalized_esd, medcouple, tail_gap
+from harness_core.sdk.statistics.student import student_tail
 from harness_core.sdk.testing import run_plugin
 
 PLUGIN = Path(__file__).parents[2] / "plugins" / "analysis_outliers"
@@ -53,6 +54,25 @@ def test_the_tail_test_has_power() -> None:
     gap = tail_gap(values[:300], 60.0, 1)
     assert gap.p_value < 1e-8
     assert gap.expected_count < 1e-6
+
+
+def test_tails_of_unknown_weight_are_not_taken_for_normal() -> None:
+    """Guards the predictive chance of the farthest of 122 values: about its level in heavy tails, where a normal law is sure of it in
+    every fourth column; and small where the others are normal and the farthest is twelve deviations away."""
+    rng, below, sure = np.random.default_rng(6), 0, 0
+    for _ in range(200):
+        distances = np.sort(np.abs(rng.standard_t(3, 122)))
+        tail = student_tail(distances[:-1], 1)
+        assert tail is not None
+        below += 2 * tail.at_least(1, 122, float(distances[-1])) <= 0.01
+        sure += distances[-1] > 4.5 * distances[82]
+    assert below <= 4
+    assert sure >= 40
+    ordinary = student_tail(np.sort(np.abs(rng.normal(size=999))), 1)
+    assert ordinary is not None
+    assert 2 * ordinary.at_least(1, 1000, 12.0) < 1e-4
+    many = np.linspace(0.1, 12.0, 500)
+    assert ordinary.beyond(many) == pytest.approx([float(ordinary.beyond(many[k : k + 1])[0]) for k in range(500)], rel=0.01)
 
 
 def naive_medcouple(values: Floats) -> float:

@@ -393,3 +393,76 @@ def test_a_slice_explains_the_scatter_of_its_groups_and_what_little_they_differ_
     for size, root in ((0.2, slice_), (0.6, None)):
         level = finding("group_difference", ["m", "region"], subject="level", effect=("cliffs_delta", size), p=1e-30)
         assert ranked(judge(slice_, level)) == [(root or level)["id"]]
+
+
+TIMED = {"row_count": 4000, "columns": [{"name": "at", "role": "time"}, {"name": "value", "role": "measure"}]}
+
+
+def level(time, before, after, name="value"):
+    """A change point of the level of a measure at a time."""
+    statistics = {"change": "level", "time": time, "before": before, "after": after}
+    return finding("changepoint", [name, "at"], subject=f"level / {time}", effect=("Cohen's d", 0.6), p=1e-6, statistics=statistics)
+
+
+@pytest.mark.parametrize(("back", "explained"), [(40.0, "the changes"), (21.0, "the stretch")])
+def test_a_level_that_comes_back_is_told_by_its_stretch(back, explained):
+    """Two changes that bound an odd stretch are its ends if the old level returns; where it does not, the change explains the
+    stretch. A change a month later has nothing to do with either."""
+    stretch = [["2014-04-11 10:00:00", "2014-04-11 18:00:00"]]
+    odd = finding("anomaly", ["value", "at"], subject="stretches", p=1e-5, plugin="analysis_b", statistics={"stretches": stretch})
+    down, up = level("2014-04-11 08:00:00", 41.0, 20.0), level("2014-04-11 17:00:00", 20.0, back)
+    later = level("2014-05-11 08:00:00", back, 60.0)
+    answer = judge(odd, down, up, later, profile=TIMED)
+    if explained == "the changes":
+        assert set(symptoms_of(answer, odd)) == {down["id"], up["id"]}
+        assert set(ranked(answer)) == {odd["id"], later["id"]}
+    else:
+        assert odd["id"] not in ranked(answer)
+        assert {down["id"], up["id"], later["id"]} == set(ranked(answer))
+
+
+def test_a_change_elsewhere_explains_no_odd_stretch():
+    """A stretch in April is not what the level did in June."""
+    stretch = [["2014-04-11 10:00:00", "2014-04-11 18:00:00"]]
+    odd = finding("anomaly", ["value", "at"], subject="stretches", p=1e-5, plugin="analysis_b", statistics={"stretches": stretch})
+    change = level("2014-06-11 08:00:00", 41.0, 20.0)
+    assert set(ranked(judge(odd, change, profile=TIMED))) == {odd["id"], change["id"]}
+
+
+def test_the_like_of_many_columns_is_told_once():
+    """Where there is no room for all, five clusters of rows are one insight, the weightiest first and the others in its list, so that
+    other news has room; two sentinels and five dependences stay news each. With room, nothing is listed."""
+    clusters = [finding("scan_cluster", [f"g{k}", "at"], p=1e-6, effect=("ratio", 2.0 + k)) for k in range(5)]
+    pairs = [finding("dependence", [f"x{k}", f"y{k}"], p=1e-9, effect=("correlation", 0.6)) for k in range(5)]
+    codes = [finding("sentinel", [f"s{k}"]) for k in range(2)]
+    answer = judge(*clusters, *pairs, *codes, settings={"max_insights": 8})
+    assert answer["metrics"]["left_out"]["beyond_the_cap"] == 0
+    assert "in 8 insights" in answer["summary"]
+    lead = next(entry for entry in answer["metrics"]["insights"] if entry["alike"])
+    assert [lead["finding_id"], *lead["alike"]] == [item["id"] for item in clusters[::-1]]
+    assert "stands for 5 findings that say the like" in lead["why"]
+    assert set(ranked(answer)) == {clusters[4]["id"], *(item["id"] for item in pairs + codes)}
+    roomy = judge(*clusters, *pairs, *codes, settings={"max_insights": 12})
+    assert len(ranked(roomy)) == 12
+    assert all(entry["alike"] == [] for entry in roomy["metrics"]["insights"])
+
+
+def test_what_a_listed_claim_explains_is_under_the_one_that_leads():
+    """A symptom does not vanish with the place of its cause."""
+    codes = [finding("sentinel", [f"s{k}"], statistics={"value": 90 + k}, severity="notice") for k in range(3)]
+    symptom = finding("outlier", ["s2"], p=1e-9, statistics={"value": 92}, plugin="analysis_b")
+    (insight,) = judge(*codes, symptom, settings={"max_insights": 1})["metrics"]["insights"]
+    assert len(insight["alike"]) == 2
+    assert insight["symptoms"] == [symptom["id"]]
+
+
+@pytest.mark.parametrize(("subject", "count"), [("level / product / P{} / 2024-04-30", 1), ("level / 2024-04-{}", 3)])
+def test_changes_within_groups_are_alike_and_changes_of_the_whole_are_not(subject, count):
+    """Three products whose price changes are one insight; three changes of one price are three."""
+    columns = ["price", "product", "at"] if count == 1 else ["price", "at"]
+    changes = [
+        finding("changepoint", columns, p=1e-9, subject=subject.format(10 + k), statistics={"change": "level"}) for k in range(3)
+    ]
+    entries = judge(*changes, settings={"max_insights": 2})["metrics"]["insights"]
+    assert len(entries) == min(count, 2)
+    assert len(entries[0]["alike"]) == 3 - count

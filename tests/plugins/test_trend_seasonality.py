@@ -180,3 +180,12 @@ def test_rows_spread_evenly_over_days_follow_no_cycle() -> None:
     at = np.datetime64("2022-01-01") + (np.arange(rows) * 1095 // rows).astype("timedelta64[D]")
     answer = analysed(NAME, {"at": at, "v": np.random.default_rng(3).normal(size=rows)})
     assert not [f for f in answer["findings"] if f["kind"] == "seasonality"]
+
+
+@pytest.mark.parametrize(("extra", "told"), [(1, False), (8, True)])
+def test_a_row_more_on_mondays_is_no_week(extra: int, told: bool) -> None:
+    """Guards the floor for small counts: nine rows on Mondays beside eight are less than unrelated rows differ by; sixteen are not."""
+    day = np.repeat(np.arange(364), np.where(np.arange(364) % 7 == 0, 8 + extra, 8))
+    at = np.datetime64("2024-01-01") + day.astype("timedelta64[D]")
+    answer = analysed(NAME, {"at": at, "v": np.random.default_rng(3).normal(size=len(day))})
+    assert any(f["kind"] == "seasonality" and f["columns"] == ["at"] for f in answer["findings"]) is told
