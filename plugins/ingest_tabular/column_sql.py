@@ -158,7 +158,7 @@ def _checked(text: str, value: str, index: int, typing: Typing, whole: bool) -> 
     if typing.type == "boolean":
         quick, found, value = f"{text} IN ('true', 'false')", f"{text} = 'true'", value_sql(text, typing)
     elif _is_short(typing):
-        quick, found, value = f"starts_with({value}::VARCHAR, {text})", f"{value}::DOUBLE", value_sql(text, typing)
+        quick, found, value = f"prefix({value}::VARCHAR, {text})", f"{value}::DOUBLE", value_sql(text, typing)
     else:
         quick, found = _quick_proof(text, value, typing), value
     slow = f"WHEN {proof_sql(text, typing, value)} THEN {value} " if whole else ""

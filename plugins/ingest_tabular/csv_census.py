@@ -1,24 +1,19 @@
 """One fast look at every byte of a delimited text: are all quotes where they belong, how many records does it hold.
 
-The fast reader may be believed only where this found nothing unusual. Pieces are looked at side by side, each as if it began
-outside quotes; one that did not is looked at again.
+The fast reader may be believed only where this found nothing unusual.
 """
 
 import os
-from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy
 import numpy.typing
 from csv_records import Dialect
 
-CHUNK_BYTES = 1 << 19  # larger ones leave the processor's cache
+CHUNK_BYTES = 1 << 18  # larger ones leave the processor's cache
 LONGEST_LINE_BYTES = 8 << 20
-THREADS = 2
-WAITING = 6
 NEWLINE, RETURN = 10, 13
 Bytes = numpy.typing.NDArray[numpy.uint8]
 Flags = numpy.typing.NDArray[numpy.bool_]
@@ -58,24 +53,69 @@ class Census:
         self.longest_line_bytes = max(self.longest_line_bytes, piece.longest_line_bytes)
 
 
-def take_census(path: Path, dialect: Dialect, skip_lines: int, progress: Callable[[int], None] = lambda done: None) -> Census:
-    """Read the file once, behind ``skip_lines`` lines, in pieces that end at line ends; what is irregular ends it."""
-    census, done = Census(), 0
-    waiting: deque[tuple[_Piece, Future[Census]]] = deque()
-    with path.open("rb") as file, ThreadPoolExecutor(THREADS) as pool:
-        for _ in range(skip_lines):
-            file.readline()
-        for piece in _pieces(file.fileno(), file.tell()):
-            waiting.append((piece, pool.submit(_look, *piece, dialect, inside=False)))
-            while len(waiting) > WAITING and census.is_regular:
-                done += _take_in(census, *waiting.popleft(), dialect)
-            progress(done)
-            if not census.is_regular:
-                return census
-        while waiting and census.is_regular:
-            _take_in(census, *waiting.popleft(), dialect)
-    census.has_regular_quotes = census.has_regular_quotes and not census.ends_inside
-    return census
+@dataclass
+class CensusTaker:
+    """Reads the body of a file once, behind ``skip_lines`` lines; what is irregular ends it.
+
+    To iterate gives places in the file, as soon as they are known: where the body begins, behind every ``cut_records`` records
+    (blank lines included), and where it ends. It may be done again, and begun before an earlier turn has ended.
+    """
+
+    path: Path
+    dialect: Dialect
+    skip_lines: int
+    cut_records: int
+    census: Census = field(default_factory=Census)
+    _start: int = 0
+    _seen: int = 0
+    _cuts: list[int] = field(default_factory=list)
+    _looking: Iterator[None] | None = None
+
+    def __iter__(self) -> Iterator[int]:
+        given = 0
+        while True:
+            yield from self._cuts[given:]
+            given = len(self._cuts)
+            if not self._look_on():
+                return
+
+    def finish(self) -> Census:
+        """The census of the whole body, or up to what is irregular."""
+        while self._look_on():
+            pass
+        return self.census
+
+    def expected_records(self) -> int:
+        """How many records there are, as far as what was seen tells."""
+        return round(self.census.records * (self.path.stat().st_size - self._start) / max(1, self._seen - self._start))
+
+    def _look_on(self) -> bool:
+        """Look at another piece; False where there is none, and nothing new is known."""
+        known = len(self._cuts)
+        self._looking = self._looking or self._look_at_all()
+        return next(self._looking, self) is not self or len(self._cuts) > known
+
+    def _look_at_all(self) -> Iterator[None]:
+        census = self.census
+        with self.path.open("rb") as file:
+            for _ in range(self.skip_lines):
+                file.readline()
+            self._start = self._seen = file.tell()
+            self._cuts.append(self._start)
+            for chunk, size in _pieces(file.fileno(), self._start):
+                records, inside = census.records, census.ends_inside
+                census.add(_look(chunk, size, self.dialect, inside=inside))
+                if not census.is_regular:
+                    return
+                wanted = numpy.arange(self.cut_records - records % self.cut_records, census.records - records + 1, self.cut_records)
+                if len(wanted):
+                    ends = _record_ends(chunk, size, self.dialect, inside=inside)
+                    self._cuts += (self._seen + 1 + ends[wanted[wanted <= len(ends)] - 1]).tolist()
+                self._seen += size
+                yield
+        census.has_regular_quotes = census.has_regular_quotes and not census.ends_inside
+        if self._cuts[-1] < self._seen:
+            self._cuts.append(self._seen)
 
 
 def _pieces(descriptor: int, start: int) -> Iterator[_Piece]:
@@ -89,24 +129,32 @@ def _pieces(descriptor: int, start: int) -> Iterator[_Piece]:
         start, wanted = start + size, CHUNK_BYTES if size else 2 * wanted
 
 
-def _take_in(census: Census, piece: _Piece, seen: "Future[Census]", dialect: Dialect) -> int:
-    census.add(_look(*piece, dialect, inside=True) if census.ends_inside else seen.result())
-    return piece[1]
+def _record_ends(chunk: bytes, size: int, dialect: Dialect, *, inside: bool) -> Positions:
+    """The line feeds outside quotes."""
+    data = numpy.frombuffer(chunk, dtype=numpy.uint8, count=size)
+    ends = numpy.flatnonzero(data == NEWLINE)
+    return ends[outside(_quotes(chunk, data, dialect), ends, inside=inside)]
+
+
+def _quotes(chunk: bytes, data: Bytes, dialect: Dialect) -> Positions:
+    if not dialect.quote or chunk.find(dialect.quote.encode(), 0, len(data)) < 0:
+        return numpy.zeros(0, dtype=numpy.int64)
+    return numpy.flatnonzero(data == ord(dialect.quote))
 
 
 def _look(chunk: bytes, size: int, dialect: Dialect, *, inside: bool) -> Census:
     """The first ``size`` bytes of ``chunk`` by themselves; ``inside`` says whether they begin within quotes."""
     data = numpy.frombuffer(chunk, dtype=numpy.uint8, count=size)
-    ends = numpy.flatnonzero(data == NEWLINE)
-    quotes = numpy.flatnonzero(data == ord(dialect.quote)) if dialect.quote else numpy.zeros(0, dtype=numpy.int64)
-    if size > LONGEST_LINE_BYTES and not len(ends):
+    is_end, quotes = data == NEWLINE, _quotes(chunk, data, dialect)
+    line_feeds = int(numpy.count_nonzero(is_end))
+    if size > LONGEST_LINE_BYTES and not line_feeds:
         return Census(line_ends="mixed")
     part = _lesser_part(data, quotes, inside=inside)
-    if size <= CHUNK_BYTES and not _is_unusual(chunk, size, ends):
-        lines = _count_outside(len(ends), NEWLINE, *part)
+    if size <= CHUNK_BYTES and not _is_unusual(chunk, is_end):
+        lines = _count_outside(line_feeds, NEWLINE, *part)
         census = Census(lines, longest_line_bytes=size, line_ends="lf" if lines else "")
     else:
-        census = _look_closer(data, ends, quotes, inside=inside)
+        census = _look_closer(data, numpy.flatnonzero(is_end), quotes, inside=inside)
     census.ends_inside = bool((len(quotes) + inside) % 2)
     census.has_regular_quotes = not len(quotes) or quotes_belong(data, quotes, dialect, inside=inside)
     census.records += chunk[size - 1] != NEWLINE and not census.ends_inside
@@ -133,9 +181,9 @@ def _count_outside(count: int, mark: int, part: Bytes, is_within: bool) -> int:
     return count - found if is_within else found
 
 
-def _is_unusual(chunk: bytes, size: int, ends: Positions) -> bool:
-    """Whether a piece holds a carriage return, or a line feed right at its head or behind another: ``ends`` are all line feeds."""
-    return chunk.find(b"\r", 0, size) >= 0 or bool((numpy.diff(ends, prepend=-1) == 1).any())
+def _is_unusual(chunk: bytes, is_end: Flags) -> bool:
+    """Whether a piece holds a carriage return, or a line feed right at its head or behind another."""
+    return bool(chunk.find(b"\r", 0, len(is_end)) >= 0 or is_end[0] or (is_end[1:] & is_end[:-1]).any())
 
 
 def _look_closer(data: Bytes, ends: Positions, quotes: Positions, *, inside: bool) -> Census:

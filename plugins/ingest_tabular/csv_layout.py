@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from csv_records import Record
 from repair_notes import Repairs, counted
 
+from harness_core.sdk.missing_words import MISSING_WORDS
+
 VALUE = re.compile(
     r"\s*[-+(]?\s?[$€£¥]?\s?(?:\d[\d,.' \u00a0]*\d|\d)?(?:[.,]\d+)?(?:[eE][-+]?\d+)?\s?[%€$£)]?\s*\Z"
     r"|\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ,].*)?\Z|\s*\d{1,2}:\d{2}(?::\d{2})?.{0,10}\Z"
@@ -21,7 +23,7 @@ MAX_PREAMBLE = 25
 MAX_BODY = 400
 YEAR = re.compile(r"\s*(1[89]|20|21)\d\d\s*\Z")
 PERIOD = re.compile(r"\s*(?:(?:1[89]|20|21)\d\d|\d{4}-\d\d-\d\d)\s*\Z")
-TOKENS = frozenset({"na", "n/a", "null", "nan", "none", "nil", "-", "--", "?", ".", "#n/a"})
+STAND_INS = frozenset(MISSING_WORDS)
 
 
 @dataclass
@@ -164,7 +166,7 @@ def _names_periods(row: Sequence[str], typed: Sequence[int], body: Sequence[Sequ
 
 
 def _is_typed(values: Sequence[str]) -> bool:
-    filled = [value for value in values if value.strip() and value.strip().lower() not in TOKENS]
+    filled = [value for value in values if value.strip() and value.strip().lower() not in STAND_INS]
     return bool(filled) and sum(map(_is_value, filled)) >= 0.9 * len(filled)
 
 
@@ -178,7 +180,7 @@ def _is_heading(row: Sequence[str], typed: Sequence[int], index: int, body_rows:
         if words and not [cell for cell in values if not YEAR.match(cell)]:
             return len(words) >= 1
         return bool(words) and len(words) > 0.5 * len(cells) and len(set(named)) == len(named)
-    if any(cell.strip().lower() in TOKENS for cell in cells):
+    if 2 * sum(cell.strip().lower() in STAND_INS for cell in words) > len(words):  # no heading, but a row without values
         return False
     return len(typed) >= 2 and body_rows >= 2 and not values and len(words) > 0.5 * len(cells)
 

@@ -3,31 +3,30 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import duckdb
 from column_types import TypeRules
 from csv_alignment import Profiles
-from csv_census import Census, take_census
+from csv_census import Census, CensusTaker
 from csv_dialect import Scored, detect
 from csv_layout import Layout, lay_out, say_layout, usable_names
 from csv_records import Customs, Dialect, LineSource, Record, lines_of, records
 from csv_regular import Places, Source, regular_dialect, write_regular
+from csv_text import EMPTY_MARK, MAX_LINE_BYTES, CsvTexts, IrregularText, TextForm
 from reading_progress import Progress
 from repair_notes import Repairs, counted
 from table_settings import Settings
-from typed_table import connect, one_row, write_typed
+from typed_table import Texts, Whole, connect, group_rows, one_row, write_typed
 
 from harness_core.sdk import Column, InputRejected
 from harness_core.sdk.dataset import quote_name, quote_text
 
 SAMPLE_BYTES = 192 << 10
 HEAD_RECORDS = 2_000
-EMPTY_MARK = "\ue000"
 DETECTION_CHARS = 64 << 10
-MAX_LINE_BYTES = 8 << 20
-USUAL_LINE_BYTES = 2 << 20  # the reader's buffers are sixteen times the longest line that it is told of
 
 
 @dataclass
@@ -40,6 +39,23 @@ class Table:
     reading: dict[str, Any]
     repairs: Repairs
     title: str | None = None
+
+
+@dataclass(frozen=True)
+class _Bench:
+    """What a table is written with, and where."""
+
+    connection: duckdb.DuckDBPyConnection
+    work: Path
+    memory_mb: int
+
+    @property
+    def parquet(self) -> Path:
+        return self.work / "table.parquet"
+
+    def count(self) -> int:
+        """The rows written."""
+        return int(one_row(self.connection, f"SELECT count(*) FROM read_parquet({quote_text(str(self.parquet))})")[0])
 
 
 @dataclass
@@ -68,26 +84,20 @@ def read_table(path: Path, settings: Settings, work: Path, memory_mb: int, repai
         raise too_many_columns(len(plan.names), settings.max_columns)
     if settings.quote is None and not plan.dialect.quote:
         _say_bare_quotes(path, plan.layout.body_line, repairs)
-    size = path.stat().st_size
-    census = take_census(
-        path, plan.dialect, plan.layout.body_line - 1, lambda done: progress(0.15 * done / max(1, size), "looking at every byte")
-    )
-    parquet, rules = work / "table.parquet", settings.type_rules
+    taker = CensusTaker(path, plan.dialect, plan.layout.body_line - 1, group_rows(len(plan.names)))
     with connect(work, memory_mb, columns=len(plan.names)) as connection:
-        columns = None
-        if census.is_regular and _is_simple(plan, census):
-            columns = _read_fast(connection, path, plan, census, rules, parquet, repairs, progress)
-            if columns is not None and _count(connection, parquet) != census.records - census.blank_lines:
-                columns = None
+        bench = _Bench(connection, work, memory_mb)
+        columns = _read_fast(bench, plan, taker, settings.type_rules, repairs, progress)
         if columns is None:
-            columns = _read_exactly(connection, path, plan, settings, rules, parquet, repairs, work, progress)
-        count = _count(connection, parquet)
+            taker.finish()
+            columns = _read_exactly(bench, path, plan, settings, repairs, progress)
+        count = bench.count()
     if count > settings.max_rows:
         raise too_many_rows(count, settings.max_rows)
-    if census.blank_lines and len(plan.names) > 1:
-        _say_blank_lines(census, repairs)
+    if taker.census.blank_lines and len(plan.names) > 1:
+        _say_blank_lines(taker.census, repairs)
     reading = _reading(plan, settings, columns)
-    return Table(parquet, [column for column, _ in columns], count, reading, repairs)
+    return Table(bench.parquet, [column for column, _ in columns], count, reading, repairs)
 
 
 def _told_by_first_line(path: Path, settings: Settings, repairs: Repairs) -> Settings:
@@ -114,10 +124,6 @@ def too_many_rows(count: int, limit: int) -> InputRejected:
         remedy="Split the file, or raise max_rows if the machine can take it.",
         code="too_large",
     )
-
-
-def _count(connection: duckdb.DuckDBPyConnection, parquet: Path) -> int:
-    return int(one_row(connection, f"SELECT count(*) FROM read_parquet({quote_text(str(parquet))})")[0])
 
 
 def _samples(path: Path, skip_lines: int) -> tuple[str, list[str]]:
@@ -219,7 +225,8 @@ def _is_simple(plan: _Plan, census: Census) -> bool:
     dialect = plan.dialect
     one_column = len(plan.names) == 1
     return (
-        len(dialect.delimiter) == 1
+        census.is_regular
+        and len(dialect.delimiter) == 1
         and plan.line_end != "\r"
         and not dialect.spaced
         and dialect.escape in ("", dialect.quote)
@@ -231,77 +238,33 @@ def _is_simple(plan: _Plan, census: Census) -> bool:
     )
 
 
-def text_relation(
-    path: Path,
-    names: Sequence[str],
-    dialect: Dialect,
-    skip_lines: int,
-    *,
-    line_end: str = "\n",
-    pads: bool = False,
-    keeps_empty: bool = False,
-    longest_line: int = MAX_LINE_BYTES,
-) -> str:
-    """SQL that reads a regular delimited file with every column as text, in file order.
-
-    ``keeps_empty`` tells an empty text in quotes from no value; mended rows carry a mark for it. Left to itself, the reader takes
-    the first line end that it sees for the usual one, even within quotes; told of ``\\r\\n``, it joins rows (DuckDB 2.0.0).
-    """
-    chosen = ", ".join(
-        f"CASE WHEN {quote_name(name)} = {quote_text(EMPTY_MARK)} THEN '' ELSE {quote_name(name)} END AS {quote_name(name)}"
-        for name in names
-    )
-    columns = ", ".join(f"{quote_text(name)}: 'VARCHAR'" for name in names)
-    quote, escape = quote_text(dialect.quote), quote_text(dialect.escape)
-    told = ", new_line='\\n'" if line_end == "\n" else ""
-    return (
-        f"SELECT {chosen if keeps_empty else '*'} FROM read_csv({quote_text(str(path))}, auto_detect=false, columns={{{columns}}}, "
-        f"delim={quote_text(dialect.delimiter)}, quote={quote}, escape={escape}, header=false, skip={skip_lines}, "
-        f"strict_mode=true, null_padding={_sql(pads)}, parallel={_sql(not pads)}, "
-        f"allow_quoted_nulls={_sql(not keeps_empty)}, max_line_size={longest_line}{told})"
-    )
-
-
-def _sql(flag: object) -> str:
-    return "true" if flag else "false"
-
-
 def _read_fast(
-    connection: duckdb.DuckDBPyConnection, path: Path, plan: _Plan, census: Census, rules: TypeRules, parquet: Path,
-    repairs: Repairs, progress: Progress,
-) -> list[Any] | None:  # fmt: skip
-    """The typed columns, or None where the fast reader stumbles over the file."""
-    keeps_empty = bool(plan.dialect.empty)
-    line_end = "\r\n" if census.line_ends == "crlf" else "\n"
-    relation = text_relation(
-        path, plan.names, plan.dialect, plan.layout.body_line - 1, line_end=line_end, keeps_empty=keeps_empty,
-        longest_line=USUAL_LINE_BYTES if census.longest_line_bytes <= USUAL_LINE_BYTES // 4 else MAX_LINE_BYTES,
-    )  # fmt: skip
+    bench: _Bench, plan: _Plan, taker: CensusTaker, rules: TypeRules, repairs: Repairs, progress: Progress
+) -> list[Any] | None:
+    """The typed columns, or None where the file is not regular, or the fast reader stumbles over it."""
     attempt = Repairs()
+    form = TextForm(plan.names, plan.dialect, keeps_empty=bool(plan.dialect.empty))
+    texts = CsvTexts(form, taker, partial(_is_simple, plan), bench.connection, bench.work, bench.memory_mb)
     try:
         columns = write_typed(
-            connection,
-            relation,
-            plan.samples,
-            rules,
-            parquet,
-            attempt,
-            lambda share: progress(0.15 + 0.85 * share, "reading", census.records),
-        )
+            bench.connection, texts, plan.samples, rules, bench.parquet, attempt,
+            lambda share: progress(share, "reading", taker.expected_records()),
+        )  # fmt: skip
+    except IrregularText:
+        return None
     except duckdb.Error as reason:
-        if isinstance(reason, duckdb.OutOfMemoryException | duckdb.IOException):
+        if isinstance(reason, duckdb.OutOfMemoryException | duckdb.IOException) and _is_simple(plan, taker.finish()):
             raise
+        return None
+    if bench.count() != taker.census.records - taker.census.blank_lines:
         return None
     repairs.notes += attempt.notes
     return columns
 
 
-def _read_exactly(
-    connection: duckdb.DuckDBPyConnection, path: Path, plan: _Plan, settings: Settings, rules: TypeRules, parquet: Path,
-    repairs: Repairs, work: Path, progress: Progress,
-) -> list[Any]:  # fmt: skip
+def _read_exactly(bench: _Bench, path: Path, plan: _Plan, settings: Settings, repairs: Repairs, progress: Progress) -> list[Any]:
     """Record by record into a regular copy, which the fast reader then takes."""
-    copy, names, size = work / "regular.csv", list(plan.names), max(1, path.stat().st_size)
+    copy, names, size = bench.work / "regular.csv", list(plan.names), max(1, path.stat().st_size)
 
     def report(done_bytes: int, rows: int) -> None:
         progress(0.15 + 0.35 * done_bytes / size, "mending", round(rows * size / max(1, done_bytes)))
@@ -316,24 +279,28 @@ def _read_exactly(
     names += _extra_names(names, tally.widest - len(names))
     samples = dict(plan.samples)
     samples.update({name: [] for name in names[len(plan.names) :]})
-    pads, keeps_empty = tally.widest > len(plan.names), bool(plan.dialect.empty)
-    relation = text_relation(
-        copy,
-        names,
-        regular_dialect(plan.dialect),
-        0,
-        pads=pads,
-        keeps_empty=keeps_empty,
+    form = TextForm(
+        names, regular_dialect(plan.dialect), pads=tally.widest > len(plan.names), keeps_empty=bool(plan.dialect.empty),
         longest_line=max(MAX_LINE_BYTES, tally.longest_row + 1),
-    )
-    if not tally.rows:
-        relation = "SELECT " + ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in names) + " WHERE false"
+    )  # fmt: skip
     try:
         return write_typed(
-            connection, relation, samples, rules, parquet, repairs, lambda share: progress(0.5 + 0.5 * share, "reading", tally.rows)
-        )
+            bench.connection, _copied_texts(bench, copy, form, tally.rows), samples, settings.type_rules, bench.parquet, repairs,
+            lambda share: progress(0.5 + 0.5 * share, "reading", tally.rows),
+        )  # fmt: skip
     except duckdb.InvalidInputException as reason:
         raise unreadable() from reason
+
+
+def _copied_texts(bench: _Bench, copy: Path, form: TextForm, rows: int) -> Texts:
+    """The texts of a regular copy; one whose longest line is too long for a census is read at once."""
+    if not rows:
+        nothing = ", ".join(f"NULL::VARCHAR AS {quote_name(name)}" for name in form.names)
+        return Whole(bench.connection, f"SELECT {nothing} WHERE false")
+    taker = CensusTaker(copy, form.dialect, 0, group_rows(len(form.names)))
+    if not taker.finish().is_regular:
+        return Whole(bench.connection, form.relation(copy, 0, parallel=True))
+    return CsvTexts(form, taker, lambda census: census.is_regular, bench.connection, bench.work, bench.memory_mb)
 
 
 def unreadable() -> InputRejected:

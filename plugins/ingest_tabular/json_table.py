@@ -11,7 +11,7 @@ from csv_table import Table, too_many_columns, too_many_rows
 from json_lines import read_lines
 from repair_notes import Repairs, counted
 from table_settings import Settings
-from typed_table import connect, write_typed
+from typed_table import connect, write_fixed
 
 from harness_core.sdk import InputRejected
 
@@ -40,7 +40,7 @@ def read_json(path: Path, settings: Settings, work: Path, memory_mb: int, repair
     names.say(repairs)
     target = work / "table.parquet"
     with connect(work, memory_mb) as connection:
-        columns = write_typed(connection, relation, {}, settings.type_rules, target, repairs, fixed=typings)
+        columns = write_fixed(connection, relation, typings, target, repairs)
     reading = {"format": layout, "columns": [{"name": column.name, **typing.as_reading()} for column, typing in columns]}
     return Table(target, [column for column, _ in columns], row_count, reading, repairs)
 

@@ -10,7 +10,7 @@ from csv_layout import usable_names
 from csv_table import Table, too_many_columns, too_many_rows
 from repair_notes import Repairs
 from table_settings import Settings
-from typed_table import connect, null_counts, writer
+from typed_table import connect, null_counts, one_thread, writer
 
 from harness_core.sdk import Column, InputRejected
 from harness_core.sdk.contract import ColumnType
@@ -57,7 +57,8 @@ def read_parquet(path: Path, settings: Settings, work: Path, memory_mb: int, rep
             columns = [_column(new, kind) for new, kind in zip(renamed, kinds, strict=True)]
             items = ", ".join(_item(old, column, kind) for old, column, kind in zip(names, columns, kinds, strict=True))
             source, form = f"read_parquet({quote_text(str(path))})", writer(len(columns))
-            connection.execute(f"COPY (SELECT {items} FROM {source}) TO {quote_text(str(target))} {form}")
+            with one_thread(connection):
+                connection.execute(f"COPY (SELECT {items} FROM {source}) TO {quote_text(str(target))} {form}")
             columns = _with_nulls(target, columns)
         except duckdb.OutOfMemoryException:
             raise

@@ -4,7 +4,7 @@ The grammar is the one that spreadsheet programs write: rows with a number, cell
 """
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy
 import numpy.typing
@@ -38,10 +38,15 @@ class UnusualSheet(Exception):
 
 @dataclass(frozen=True)
 class Form:
-    """What the attributes of a cell say of its value: the number of its style, if it has one, and the type (``n`` for none)."""
+    """What a cell says of its value: the number of its style, if it has one, and the type (``n`` for none).
+
+    ``is_inline`` says that the value is a text in the cell itself, ``is_spaced`` that the blanks around it belong to it.
+    """
 
     style: int | None
     type: str
+    is_inline: bool = False
+    is_spaced: bool = False
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,7 @@ class Cells:
     """The cells that may hold a value, in the order of the file: rows and columns rise strictly.
 
     ``row`` is an index into ``row_numbers`` (from 1, of all rows of the stretch), ``column`` counts from 0, ``form`` is an index
-    into ``forms``; the value's text is ``data[start:stop]``. ``is_inline`` and ``is_spaced`` say whether the text stands in the
-    cell itself, and whether blanks around it belong to it; None where no cell has such a text.
+    into ``forms``; the value's text is ``data[start:stop]``.
     """
 
     data: bytes
@@ -61,8 +65,13 @@ class Cells:
     forms: list[Form]
     start: Places
     stop: Places
-    is_inline: Flags | None
-    is_spaced: Flags | None
+
+    def only(self, chosen: Flags | Places | slice) -> "Cells":
+        """Some of the cells."""
+        return replace(
+            self, row=self.row[chosen], column=self.column[chosen], form=self.form[chosen], start=self.start[chosen],
+            stop=self.stop[chosen],
+        )  # fmt: skip
 
 
 def _tag_table() -> numpy.typing.NDArray[numpy.uint8]:
@@ -113,18 +122,21 @@ def find_cells(stretch: bytes) -> Cells:
         kinds, opens, closes, is_inline = _plain(stretch, kinds, opens, closes)
     kinds = numpy.append(kinds, numpy.zeros(4, numpy.uint8))
     rows, full = _rows(kinds), _full_cells(kinds)
-    numbers, digits, written = _row_numbers(stretch, opens[rows])
+    numbers, digits, written = row_numbers(stretch, opens[rows])
     row = numpy.repeat(numpy.arange(len(rows)), numpy.diff(numpy.append(numpy.searchsorted(full, rows), len(full))))
     column, behind = _columns(stretch, opens[full], row, written, digits)
     place = row * (1 << 15) + column
     if (place[1:] <= place[:-1]).any():
         raise UnusualSheet("cells out of order")
     form, forms = _forms(stretch, behind, closes[full] - behind)
-    is_spaced = None if is_inline is None else closes[full + 1] - opens[full + 1] > SPANS[VALUE]
-    return Cells(
-        stretch, numbers, row, column, form, forms, closes[full + 1] + 1, opens[full + 2],
-        None if is_inline is None else is_inline[full + 1], is_spaced,
-    )  # fmt: skip
+    if is_inline is not None:
+        form = 3 * form + is_inline[full + 1] + (closes[full + 1] - opens[full + 1] > SPANS[VALUE])
+        forms = [
+            replace(each, is_inline=is_text, is_spaced=is_spaced)
+            for each in forms
+            for is_text, is_spaced in ((False, False), (True, False), (True, True))
+        ]
+    return Cells(stretch, numbers, row, column, form, forms, closes[full + 1] + 1, opens[full + 2])
 
 
 def _kinds(data: numpy.typing.NDArray[numpy.uint8], opens: Places, closes: Places) -> numpy.typing.NDArray[numpy.uint8]:
@@ -201,7 +213,7 @@ def _full_cells(kinds: numpy.typing.NDArray[numpy.uint8]) -> Places:
     return full
 
 
-def _row_numbers(stretch: bytes, places: Places) -> tuple[Places, Places, Words]:
+def row_numbers(stretch: bytes, places: Places) -> tuple[Places, Places, Words]:
     """The numbers of the rows, which rise, how many digits each is written with, and these with the quote behind them."""
     if (words(stretch, places) != int.from_bytes(b'<row r="', "little")).any():
         raise UnusualSheet("a row without a number")
@@ -256,12 +268,13 @@ def _forms(stretch: bytes, start: Places, sizes: Places) -> tuple[Places, list[F
     examples[form[::-1]] = numpy.arange(len(form))[::-1]
     if len(parts) > 1 and not all((part == part[examples][form]).all() for part in parts):
         raise UnusualSheet("attributes that cannot be told apart")
-    return form, [_form(stretch[start[each] : start[each] + sizes[each]]) for each in examples.tolist()]
+    return form, [form_of(stretch[start[each] : start[each] + sizes[each]]) for each in examples.tolist()]
 
 
-def _form(text: bytes) -> Form:
+def form_of(text: bytes, *, is_inline: bool = False, is_spaced: bool = False) -> Form:
+    """What the attributes behind a reference say. Raises UnusualSheet."""
     found = FORM.fullmatch(text) or TURNED_FORM.fullmatch(text)
     if found is None:
         raise UnusualSheet("attributes of an unusual make")
     style, kind = found["style"], found["type"]
-    return Form(int(style) if style else None, kind.decode() if kind else "n")
+    return Form(int(style) if style else None, kind.decode() if kind else "n", is_inline, is_spaced)

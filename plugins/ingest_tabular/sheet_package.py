@@ -8,7 +8,7 @@ import io
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path, PurePosixPath
@@ -16,17 +16,17 @@ from typing import IO, Any
 from xml.etree import ElementTree
 
 import pyarrow
-import pyarrow.compute
 import python_calamine as calamine
 from sheet_cells import PAD, UnusualSheet
-from sheet_columns import Lookup
-from sheet_texts import shared_texts, token_flags
+from sheet_columns import Lookup, Shared
+from sheet_texts import Texts, shared_texts
 
 PIECE_BYTES = 1 << 20
 MAX_HEAD_BYTES = 16 << 20
 MAX_ROW_BYTES = 16 << 20
 MAX_SMALL_PART_BYTES = 16 << 20
 MAX_TEXT_BYTES = 64 << 20
+MANY_TEXTS_BYTES = 4 << 20  # which the general reader needs long for
 MAX_STYLES = 16_000
 BATCH = 50_000
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
@@ -41,6 +41,7 @@ FILLED_CELL = (
     re.compile(rb'<(?:\w+:)?c\s(?:[^<>]*?\s)?r="([A-Z]{1,3})[0-9]{1,7}"[^<>]*(?<!/)>\s*<(?!/)'),
     re.compile(rb'<(?:\w+:)?c\s(?:[^<>]*?\s)?r="[A-Z]{1,3}([0-9]{1,7})"[^<>]*(?<!/)>\s*<(?!/)'),
 )
+SHARED_BEGIN = re.compile(rb'<sst(?:\s+[\w:.-]+="[^"<>&]*")*\s*/?>')
 MAX_TAG_BYTES = 512
 ROW_END, SHEET_END = b"</row>", b"</sheetData>"
 
@@ -183,57 +184,72 @@ def _column_number(letters: bytes) -> int:
 def look_up(package: zipfile.ZipFile, part: SheetPart, work: Path, null_tokens: frozenset[str]) -> Lookup:
     """What the cells of the sheet may refer to. Raises UnusualSheet."""
     names = set(package.namelist())
-    raw, count, texts = b"", 0, None
+    shared, raw, count = Shared.of((), null_tokens), b"", 0
     if TEXTS in names:
         try:
             with package.open(TEXTS) as file:
-                texts = shared_texts(_items(file))
+                shared = Shared.of(shared_texts(_items(file)), null_tokens)
         except UnusualSheet:  # rich texts and the like, which the general reader knows
             raw, count = _texts_part(package)
     styles = _style_count(_small_part(package, STYLES)) if STYLES in names else 0
     path = work / "referred.xlsx"
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as small:
-        for name in NEEDED:
-            if name in names:
-                small.writestr(name, _small_part(package, name))
-        if raw:
-            small.writestr(TEXTS, raw)
-        small.writestr(part.name, _probe_sheet(styles, count))
+    _write_small(package, path, {**({TEXTS: raw} if raw else {}), part.name: _probe_sheet(styles, count)})
     del raw
     try:
         rows = iter(calamine.CalamineWorkbook.from_path(str(path)).get_sheet_by_name(part.sheet).iter_rows())
         shown = next(rows)
         sorts = dict(zip([None, *range(styles)], map(_sort, shown), strict=False))
-        texts = texts if texts is not None else _probed(rows, count)
+        if count:
+            shared = Shared.of(_probed(rows, count), null_tokens)
     except UnusualSheet:
         raise
     except Exception as reason:  # whatever the general reader finds amiss, it shall say itself
         raise UnusualSheet("parts of an unusual make") from reason
     finally:
         path.unlink(missing_ok=True)
-    is_empty = pyarrow.compute.equal(texts, "").to_numpy(zero_copy_only=False)
-    return Lookup(texts, is_empty, token_flags(texts, null_tokens) & ~is_empty, sorts, null_tokens)
+    return Lookup(shared, sorts, null_tokens)
+
+
+def without_cells(package: zipfile.ZipFile, target: Path) -> bool:
+    """Write the package without its sheets and shared texts, if it has many; its sheets have the same names and kinds in it."""
+    names = set(package.namelist())
+    if not {BOOK, LINKS, TEXTS} <= names or package.getinfo(TEXTS).file_size < MANY_TEXTS_BYTES:
+        return False
+    _write_small(package, target, {})
+    return True
+
+
+def _write_small(package: zipfile.ZipFile, target: Path, parts: Mapping[str, bytes]) -> None:
+    """What says which sheets there are and how their cells look, and some parts more."""
+    names = set(package.namelist())
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as small:
+        for name in NEEDED:
+            if name in names:
+                small.writestr(name, _small_part(package, name))
+        for name, data in parts.items():
+            small.writestr(name, data)
 
 
 def _items(file: IO[bytes]) -> Iterator[bytes]:
     """The shared texts as XML, some whole ones at a time."""
     head = file.read(PIECE_BYTES)
-    begin = re.search(rb"<sst(?:\s[^<>]*)?>", head)
+    begin = SHARED_BEGIN.search(head)
     if begin is None:
         raise UnusualSheet("shared texts of an unusual make")
     _check_declaration(head[: begin.start()])
     held = b"" if begin[0].endswith(b"/>") else head[begin.end() :]
     while held and (end := held.find(b"</sst>")) != 0:
         cut = end if end > 0 else held.rfind(b"</si>") + len(b"</si>")
-        if cut >= len(b"</si>"):
+        if end > 0 or cut >= len(b"</si>"):
             yield held[:cut]
             held = held[cut:]
-            if end > 0:
-                return
-        piece = file.read(PIECE_BYTES)
-        if not piece or len(held) > MAX_ROW_BYTES:
-            raise UnusualSheet("shared texts that are cut off")
-        held += piece
+        if end < 0:
+            piece = file.read(PIECE_BYTES)
+            if not piece or len(held) > MAX_ROW_BYTES:
+                raise UnusualSheet("shared texts that are cut off")
+            held += piece
+    while file.read(PIECE_BYTES):  # at its end the sum of the part is checked
+        pass
 
 
 def _texts_part(package: zipfile.ZipFile) -> tuple[bytes, int]:
@@ -271,11 +287,10 @@ def _sort(shown: Any) -> str:
     return "date" if shown == PROBED else "other"
 
 
-def _probed(rows: Iterator[list[Any]], count: int) -> pyarrow.StringArray:
-    arrays = []
+def _probed(rows: Iterator[list[Any]], count: int) -> Iterator[Texts]:
+    found = 0
     while batch := [row[0] for _, row in zip(range(BATCH), rows, strict=False)]:
-        arrays.append(pyarrow.array(batch, pyarrow.string()))
-    texts = pyarrow.concat_arrays(arrays) if arrays else pyarrow.array([], pyarrow.string())
-    if len(texts) != count:
+        found += len(batch)
+        yield Texts.of(pyarrow.array(batch, pyarrow.string()))
+    if found != count:
         raise UnusualSheet("shared texts that cannot be counted")
-    return texts

@@ -19,7 +19,7 @@ import numpy
 import pyarrow
 import pyarrow.compute
 import pyarrow.parquet
-from cell_store import Kinds, cell_text
+from cell_store import SAMPLE_TEXTS, Kinds, cell_text
 from column_sql import texts_of, value_sql
 from column_types import Typing
 from csv_layout import Layout, lay_out
@@ -62,6 +62,10 @@ class SheetRows:
         """Take in the rows that follow; blank ones between them are noted by their numbers."""
         for column, kinds in stretch.kinds.items():
             self.kinds.setdefault(column, Kinds()).add(kinds)
+        for column, texts in stretch.texts.items():
+            held = self.kinds[column].texts
+            for array in texts:
+                held += array[: max(0, SAMPLE_TEXTS - len(held))].to_pylist()
         if not len(stretch.numbers):
             return
         gaps = numpy.flatnonzero(numpy.diff(stretch.numbers, prepend=self.last_number) > 1)
@@ -217,6 +221,8 @@ def _read(
         rows.layout = _layout(cells, rows.columns, settings)
         if (rows.layout.body, rows.layout.body_line) != (layout.body, layout.body_line):
             raise UnusualSheet("a table whose columns show only further down")
+    if not rows.row_count:
+        raise UnusualSheet("a header without a table")
     rows.flush()
     return rows
 

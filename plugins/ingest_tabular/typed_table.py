@@ -5,9 +5,11 @@ all rows are asked which typings they survive, until none is contradicted.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import column_sql
 import duckdb
@@ -28,6 +30,30 @@ GROUP_ROWS, VECTOR_ROWS = 122_880, 2_048
 GROUP_VALUES = 1 << 23  # a row group is held whole until it is written
 Progress = Callable[[float], None]
 Item = TypeVar("Item")
+
+
+class Texts(Protocol):
+    """A relation whose columns are all texts."""
+
+    @property
+    def relation(self) -> str:
+        """SQL for all rows, in order."""
+
+    def write(self, select: Callable[[str], str], target: Path, form: str, progress: Progress) -> None:
+        """Write what ``select`` makes of the relation to ``target``; raises duckdb.Error where that fails."""
+
+
+@dataclass(frozen=True)
+class Whole:
+    """Texts that one thread writes at once."""
+
+    connection: "duckdb.DuckDBPyConnection"
+    relation: str
+
+    def write(self, select: Callable[[str], str], target: Path, form: str, progress: Progress) -> None:
+        """As :class:`Texts` says."""
+        with watched(self.connection, progress), one_thread(self.connection):
+            self.connection.execute(f"COPY ({select(self.relation)}) TO {quote_text(str(target))} {form}")
 
 
 @dataclass
@@ -52,6 +78,7 @@ def connect(scratch: Path, memory_mb: int, threads: int = 2, columns: int = 0) -
         ":memory:",
         config={
             "threads": threads,
+            "async_threads": 0,  # with some, a query that fails may never return where there is one thread (2.0.0)
             "memory_limit": f"{memory_mb}MB",
             "temp_directory": str(scratch / "spill"),
             "autoinstall_known_extensions": False,
@@ -66,10 +93,27 @@ def connect(scratch: Path, memory_mb: int, threads: int = 2, columns: int = 0) -
     return connection
 
 
+def group_rows(columns: int) -> int:
+    """The rows of a row group: 122,880, or fewer whole vectors where a table is wide."""
+    return max(VECTOR_ROWS, min(GROUP_ROWS, GROUP_VALUES // columns // VECTOR_ROWS * VECTOR_ROWS))
+
+
 def writer(columns: int) -> str:
-    """How Parquet is written: row groups of 122,880 rows, of fewer whole vectors where a table is wide."""
-    rows = max(VECTOR_ROWS, min(GROUP_ROWS, GROUP_VALUES // columns // VECTOR_ROWS * VECTOR_ROWS))
-    return f"(FORMAT parquet, PARQUET_VERSION V2, COMPRESSION snappy, ROW_GROUP_SIZE {rows})"
+    """How Parquet is written; without Bloom filters, which stand behind all row groups, where joined parts have none."""
+    return (
+        f"(FORMAT parquet, PARQUET_VERSION V2, COMPRESSION snappy, ROW_GROUP_SIZE {group_rows(columns)}, WRITE_BLOOM_FILTER false)"
+    )
+
+
+@contextmanager
+def one_thread(connection: "duckdb.DuckDBPyConnection") -> Iterator[None]:
+    """For a COPY that is to give the same bytes each time: where row groups end depends on which of several threads comes first."""
+    (threads,) = one_row(connection, "SELECT current_setting('threads')")
+    connection.execute("SET threads = 1")
+    try:
+        yield
+    finally:
+        connection.execute(f"SET threads = {threads}")
 
 
 def one_row(connection: "duckdb.DuckDBPyConnection", query: str) -> tuple[Any, ...]:
@@ -88,41 +132,40 @@ def null_counts(path: Path) -> list[int]:
 
 def write_typed(
     connection: "duckdb.DuckDBPyConnection",
-    relation: str,
+    texts: Texts,
     samples: Mapping[str, Sequence[str | None]],
     rules: TypeRules,
     path: Path,
     repairs: Repairs,
     progress: Progress = lambda share: None,
-    fixed: Mapping[str, Typing] | None = None,
 ) -> list[tuple[Column, Typing]]:
-    """Write ``relation`` (SQL whose columns are all texts, named as ``samples``) to ``path``; returns the columns as stored.
+    """Write ``texts``, whose columns are named as ``samples``, to ``path``; returns the columns as stored.
 
     ``samples`` holds some of each column's texts. Null tokens and columns that a few values keep text are said in ``repairs``
-    and notes. ``fixed`` says the typings where the source itself does (cells of workbooks, values of JSON).
+    and notes.
     """
-    if fixed is not None:
-        return _write_fixed(connection, relation, fixed, path, repairs, progress)
-    evidence = [Evidence(name, list(texts)) for name, texts in samples.items()]
+    evidence = [Evidence(name, list(some)) for name, some in samples.items()]
     _propose(evidence, rules)
-    if any(column.undecided for column in evidence) or not _copy(connection, relation, evidence, path, progress):
+    if any(column.undecided for column in evidence) or not _copy(connection, texts, evidence, path, progress):
+        relation = texts.relation
         with watched(connection, progress):
             _settle(connection, relation, evidence, rules)
-        if not _copy(connection, relation, evidence, path, progress):
+        if not _copy(connection, texts, evidence, path, progress):
             raise AssertionError("a typing that all rows survived was refused")
     progress(1.0)
-    _say_tokens(connection, relation, evidence, repairs)
-    return _described(connection, relation, path, evidence, rules)
+    _say_tokens(connection, texts.relation, evidence, repairs)
+    return _described(connection, texts.relation, path, evidence, rules)
 
 
-def _write_fixed(
+def write_fixed(
     connection: "duckdb.DuckDBPyConnection", relation: str, fixed: Mapping[str, Typing], path: Path, repairs: Repairs,
-    progress: Progress,
+    progress: Progress = lambda share: None,
 ) -> list[tuple[Column, Typing]]:  # fmt: skip
+    """Write ``relation``, SQL whose columns are all texts, to ``path``, with the types that the source itself says (cells of
+    workbooks, values of JSON); returns the columns as stored."""
     fixed = survivors(connection, relation, fixed)
     items = ", ".join(column_sql.plain_cast_sql(name, typing) for name, typing in fixed.items())
-    with watched(connection, progress):
-        connection.execute(f"COPY (SELECT {items} FROM ({relation})) TO {quote_text(str(path))} {writer(len(fixed))}")
+    Whole(connection, relation).write(lambda rows: f"SELECT {items} FROM ({rows})", path, writer(len(fixed)), progress)
     evidence = [Evidence(name, [], [typing]) for name, typing in fixed.items()]
     _say_tokens(connection, relation, evidence, repairs)
     return _described(connection, relation, path, evidence, TypeRules())
@@ -147,8 +190,7 @@ def write_converted(
     ``tokens`` counts the null tokens of each column that has some.
     """
     selected = ", ".join(f"{item} AS {quote_name(name)}" for name, item in items.items())
-    with watched(connection, progress):
-        connection.execute(f"COPY (SELECT {selected} FROM ({relation})) TO {quote_text(str(path))} {writer(len(items))}")
+    Whole(connection, relation).write(lambda rows: f"SELECT {selected} FROM ({rows})", path, writer(len(items)), progress)
     evidence = [Evidence(name, [], [typing]) for name, typing in typings.items()]
     for column in evidence:
         if _typing(column).tokens:
@@ -168,7 +210,7 @@ def _typing(column: Evidence) -> Typing:
 
 
 def _copy(
-    connection: "duckdb.DuckDBPyConnection", relation: str, evidence: Sequence[Evidence], path: Path, progress: Progress
+    connection: "duckdb.DuckDBPyConnection", texts: Texts, evidence: Sequence[Evidence], path: Path, progress: Progress
 ) -> bool:
     """Write the table in one pass, converted and proved; False where a value would be changed by its column's type.
 
@@ -177,17 +219,17 @@ def _copy(
     columns = [(column.name, _typing(column)) for column in evidence]
     whole = len(columns) <= WIDE
     form = writer(len(columns))
-    if _written(connection, column_sql.checked_select(columns, relation, whole=whole), path, form, progress):
+    if _is_written(lambda: texts.write(partial(column_sql.checked_select, columns, whole=whole), path, form, progress)):
         return True
-    if whole or not _proved(connection, relation, columns):
+    if whole or not _proved(connection, texts.relation, columns):
         return False
-    return _written(connection, column_sql.proved_select(columns, relation), path, form, progress)
+    return _is_written(lambda: texts.write(partial(column_sql.proved_select, columns), path, form, progress))
 
 
-def _written(connection: "duckdb.DuckDBPyConnection", query: str, path: Path, form: str, progress: Progress) -> bool:
+def _is_written(write: Callable[[], None]) -> bool:
+    """False where a value would be changed."""
     try:
-        with watched(connection, progress):
-            connection.execute(f"COPY ({query}) TO {quote_text(str(path))} {form}")
+        write()
     except duckdb.Error as reason:
         if column_sql.LOSSY not in str(reason):
             raise
@@ -231,7 +273,7 @@ def _contradictions(
             name = quote_name(column.name)
             fails = column_sql.violation_sql(column.name, typing) if typing.type != "text" else f"{name} IS NOT NULL"
             items += [f"min({name}) FILTER ({fails})", f"max({name}) FILTER ({fails})"]
-            items += [f"min_by({name}, length({name})) FILTER ({fails})"]
+            items += [f"struct_extract(min({{'size': length({name}), 'text': {name}}}) FILTER ({fails}), 'text')"]
         row += one_row(connection, f"SELECT {', '.join(items)} FROM ({relation})")
     found: dict[int, list[str]] = {}
     for index, (column, _) in enumerate(asked):

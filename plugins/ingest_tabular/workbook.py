@@ -20,8 +20,8 @@ from sheet_cells import UnusualSheet
 from sheet_end import HELD_ROWS, End, find_end, say_end, summed_columns
 from sheet_table import read_rows
 from table_settings import Settings
-from typed_table import connect, one_row, write_converted, write_typed
-from workbook_file import Book, is_package, open_file, readable, sheet_names
+from typed_table import connect, one_row, write_converted, write_fixed
+from workbook_file import Book, is_package
 from xls_records import Found
 
 from harness_core.sdk import Column, InputRejected
@@ -49,19 +49,15 @@ def _wanted(tabs: Sequence[str], names: Sequence[str], wanted: str | int) -> lis
 
 def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, progress: Progress) -> tuple[list[Table], Repairs]:
     """One table per sheet that is not empty, the main one first, and the notes about the workbook as a whole."""
-    path, notes = readable(path, settings.max_expanded_bytes, work), Repairs()
-    opened = open_file(path)
-    names = _wanted(opened.sheet_names, sheet_names(opened), settings.sheet)
-    hidden = {sheet.name for sheet in opened.sheets_metadata if sheet.visible != calamine.SheetVisibleEnum.Visible}
-    del opened  # before a large sheet is read: it holds the shared texts
-    book, settings = Book(path), _with_error_tokens(settings)
+    book, notes = Book.found(path, settings.max_expanded_bytes, work), Repairs()
+    names, settings = _wanted(book.tabs, book.names, settings.sheet), _with_error_tokens(settings)
     tables, empty = list[Table](), list[str]()
     for index, name in enumerate(names):
         folder = work / f"sheet-{index}"
         folder.mkdir(parents=True, exist_ok=True)
         heard = _part_of(progress, index, len(names))
         is_glimpse = settings.stop_after_rows is not None
-        table = None if is_glimpse else _read_large(path, name, settings, folder, memory_mb, heard)
+        table = None if is_glimpse else _read_large(book.path, name, settings, folder, memory_mb, heard)
         if table is None:
             sheet, errors = book.sheet(name, work, is_glimpse=is_glimpse)
             table = _read_sheet(sheet, errors, settings, folder, memory_mb, heard)
@@ -73,8 +69,8 @@ def read_workbook(path: Path, settings: Settings, work: Path, memory_mb: int, pr
             break
     if not tables:
         raise InputRejected("The workbook holds no cells.", remedy="Check the export that made it.", code="empty_file")
-    tables = _main_first(tables, hidden)
-    _say_sheets(tables, hidden, empty, notes)
+    tables = _main_first(tables, book.hidden)
+    _say_sheets(tables, book.hidden, empty, notes)
     return tables, notes
 
 
@@ -300,7 +296,7 @@ def _typed(
 ) -> Table:
     path = work / "table.parquet"
     with connect(work, memory_mb) as connection:
-        columns = write_typed(connection, store.relation(), {}, store.rules, path, repairs, fixed=store.typings())
+        columns = write_fixed(connection, store.relation(), store.typings(), path, repairs)
     reading = _reading(sheet.name, layout, end, sheet.start[1] if sheet.start else 0, columns)
     if any(note.code == "merged_cells" for note in repairs.notes):
         reading["labels_repeated"] = True

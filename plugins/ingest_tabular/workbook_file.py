@@ -8,7 +8,7 @@ from pathlib import Path
 
 import python_calamine as calamine
 from package_mending import mended, with_errors_shown
-from sheet_package import spans_too_much
+from sheet_package import spans_too_much, without_cells
 from text_source import MAX_RATIO, RATIO_FLOOR_BYTES, too_large
 from xls_records import Found, errors_of
 
@@ -58,16 +58,15 @@ def too_many_cells() -> InputRejected:
 
 def open_workbook(path: Path, max_bytes: int, work: Path) -> "calamine.CalamineWorkbook":
     """The opened workbook; raises InputRejected for one that cannot be read."""
-    return open_file(readable(path, max_bytes, work))
+    return _open_readable(path, max_bytes, work)[1]
 
 
-def readable(path: Path, max_bytes: int, work: Path) -> Path:
+def _open_readable(path: Path, max_bytes: int, work: Path) -> "tuple[Path, calamine.CalamineWorkbook]":
     """The workbook itself, or a mended copy below ``work`` where only that can be opened; raises InputRejected."""
     if is_package(path):
         check_package(path, max_bytes)
     try:
-        open_file(path)
-        return path
+        return path, open_file(path)
     except Exception:  # the reader's own errors, and what its parsers raise for rubbish
         reason = _what_is_wrong(path, work)
     if isinstance(reason, calamine.PasswordError) or _is_encrypted(path):
@@ -77,8 +76,7 @@ def readable(path: Path, max_bytes: int, work: Path) -> Path:
     copy = work / "mended.xlsx"
     try:
         if is_package(path) and mended(path, copy):
-            open_file(copy)
-            return copy
+            return copy, open_file(copy)
     except Exception as worse:  # the same, and what is amiss with the package
         raise corrupt() from worse
     raise corrupt() from reason
@@ -131,16 +129,51 @@ def sheet_names(workbook: "calamine.CalamineWorkbook") -> list[str]:
     return [sheet.name for sheet in workbook.sheets_metadata if sheet.typ in kept]
 
 
+def _without_cells(path: Path, max_bytes: int, work: Path) -> "calamine.CalamineWorkbook | None":
+    """The sheets of a package with many shared texts, of which no cell can be read; None where it has few, or is unusual."""
+    if not is_package(path):
+        return None
+    check_package(path, max_bytes)
+    copy = work / "without-cells.xlsx"
+    try:
+        with zipfile.ZipFile(path) as package:
+            return open_file(copy) if without_cells(package, copy) else None
+    except Exception:  # whatever is amiss, opening the whole workbook shall say
+        return None
+    finally:
+        copy.unlink(missing_ok=True)
+
+
 @dataclass
 class Book:
-    """A workbook whose cells the general reader reads, with the errors of cells as texts; opened when it is first asked for."""
+    """A workbook whose cells the general reader reads, with the errors of cells as texts; opened when it is first asked for.
+
+    ``tabs`` names all its tabs, ``names`` those that hold cells, ``hidden`` those that are not shown. What is amiss with the shared
+    texts of a workbook of many is said when the general reader is asked for a sheet, as all that is amiss with a sheet.
+    """
 
     path: Path
+    tabs: list[str]
+    names: list[str]
+    hidden: set[str]
+    _is_checked: bool
     _opened: "calamine.CalamineWorkbook | None" = None
     _errors: list[Found] = field(default_factory=list)
 
+    @classmethod
+    def found(cls, path: Path, max_bytes: int, work: Path) -> "Book":
+        """The book in a file; raises InputRejected for one that cannot be read."""
+        opened = _without_cells(path, max_bytes, work)
+        is_checked = opened is None
+        if opened is None:
+            path, opened = _open_readable(path, max_bytes, work)
+        hidden = {sheet.name for sheet in opened.sheets_metadata if sheet.visible != calamine.SheetVisibleEnum.Visible}
+        return cls(path, opened.sheet_names, sheet_names(opened), hidden, is_checked)
+
     def sheet(self, name: str, work: Path, *, is_glimpse: bool) -> "tuple[calamine.CalamineSheet, Found]":
         """The sheet, and errors that it does not show itself. A glimpse at a large workbook does without errors."""
+        if not self._is_checked:
+            self.path, self._is_checked = _open_readable(self.path, 1 << 62, work)[0], True
         if spans_too_much(self.path, name, MOST_CELLS):  # it dies where it gets no memory for all of them
             raise too_many_cells()
         if self._opened is None:

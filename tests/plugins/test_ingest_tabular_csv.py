@@ -114,6 +114,16 @@ def test_several_header_rows_are_joined(read: Any) -> None:
     assert found.repair("header_rows_joined")["count"] == 2
 
 
+@pytest.mark.parametrize("word", ["unknown", "n.a.", "k.A.", "(blank)", "NULL", "-"])
+def test_a_first_row_without_values_is_no_second_header_row(read: Any, word: str) -> None:
+    """Words that stand for no value make no heading, unless they stand among others that do: no row is lost."""
+    rows = "".join(f"k{k},{k},{2 * k}\n" for k in range(30))
+    found = read(f"id,a,b\nk0,{word},{word}\n{rows}", "first.csv")
+    assert (list(found.types), found.table.num_rows) == (["id", "a", "b"], 31)
+    found = read(f",days,days\nid,present,missing\n{rows}", "days.csv")
+    assert (list(found.types), found.table.num_rows) == (["id", "days present", "days missing"], 30)
+
+
 def test_a_file_without_header_keeps_its_first_row(read: Any) -> None:
     """Values are never taken for names."""
     assert read("1,a,2.5\n2,b,3.5\n3,c,4.5\n").columns == {

@@ -1,7 +1,5 @@
 """Large sheets are read many cells at once: whatever the sheet, the table is the one that the general reader gives."""
 
-import importlib
-import json
 import random
 import sys
 import zipfile
@@ -10,90 +8,16 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
 from typing import Any
-from xml.sax.saxutils import escape
 
 import openpyxl
-import pyarrow.parquet
 import pytest
 
-from harness_core.sdk.validation import with_defaults
-
-PLUGIN = Path(__file__).parents[2] / "plugins" / "ingest_tabular"
-MAIN = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-PACKAGE = "http://schemas.openxmlformats.org/package/2006"
-STYLES = (0, 14, 22, 45, 46, 164)
-PARTS = {
-    "[Content_Types].xml": f'<Types xmlns="{PACKAGE}/content-types"><Default Extension="xml" ContentType="application/xml"/></Types>',
-    "_rels/.rels": f'<Relationships xmlns="{PACKAGE}/relationships"><Relationship Id="rId1" Type="{OFFICE}/officeDocument" '
-    'Target="xl/workbook.xml"/></Relationships>',
-    "xl/workbook.xml": f'<workbook xmlns="{MAIN}" xmlns:r="{OFFICE}"><sheets><sheet name="Data" sheetId="1" r:id="rId1"/></sheets>'
-    "</workbook>",
-    "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{PACKAGE}/relationships">'
-    f'<Relationship Id="rId1" Type="{OFFICE}/worksheet" Target="worksheets/sheet1.xml"/>'
-    f'<Relationship Id="rId2" Type="{OFFICE}/styles" Target="styles.xml"/>'
-    f'<Relationship Id="rId3" Type="{OFFICE}/sharedStrings" Target="sharedStrings.xml"/></Relationships>',
-    "xl/styles.xml": f'<styleSheet xmlns="{MAIN}"><numFmts><numFmt numFmtId="164" formatCode="0.00 &quot;kg&quot;"/></numFmts><cellXfs>'
-    + "".join(f'<xf numFmtId="{number}"/>' for number in STYLES)
-    + "</cellXfs></styleSheet>",
-}
-SHARED = ("north", "", "NA", " padded ", "Müller & Söhne", "two\nlines", "2024-01-05", "12", "n/a")
-HEADER = '<row r="1"><c r="B1" t="inlineStr"><is><t>one</t></is></c><c r="C1" t="str"><v>two</v></c></row>'
+from tests.plugins.sheet_readers import HEADER, MAIN, SHARED, both, loaded, package
 
 
 @pytest.fixture
 def reader(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """The plugin's module of workbooks, and those that it imports; gone afterwards."""
-    monkeypatch.syspath_prepend(str(PLUGIN))
-    before = set(sys.modules)
-    yield importlib.import_module("workbook")
-    for name in set(sys.modules) - before:
-        if str(PLUGIN) in str(getattr(sys.modules[name], "__file__", None)):
-            del sys.modules[name]
-
-
-def package(path: Path, rows: str, shared: tuple[str, ...] = SHARED) -> Path:
-    """A workbook of one sheet with these rows of XML."""
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as out:
-        for name, text in PARTS.items():
-            out.writestr(name, text)
-        items = "".join(f'<si><t xml:space="preserve">{escape(text)}</t></si>' for text in shared)
-        out.writestr("xl/sharedStrings.xml", f'<sst xmlns="{MAIN}" uniqueCount="{len(shared)}">{items}</sst>')
-        out.writestr("xl/worksheets/sheet1.xml", f'<worksheet xmlns="{MAIN}"><sheetData>{rows}</sheetData></worksheet>')
-    return path
-
-
-def both(reader: ModuleType, path: Path, work: Path, **chosen: Any) -> tuple[Any, Any, bool]:
-    """What the quick reader and the general one make of a workbook, and whether the quick one gave no answer of its own."""
-    schema = json.loads((PLUGIN / "config.schema.json").read_text(encoding="utf-8"))
-    settings = reader.Settings.from_mapping(with_defaults(schema, chosen))
-    answers, given_up, quick_reader = [], [], reader._read_large
-    for index, smallest in enumerate((0, 1 << 60)):
-
-        def noted(*arguments: Any, smallest: int = smallest) -> Any:
-            sys.modules["sheet_table"].SMALLEST_BYTES = smallest  # type: ignore[attr-defined]
-            table = quick_reader(*arguments)
-            given_up.append(table is None and not smallest)
-            return table
-
-        folder = work / f"{path.stem}-{index}"
-        folder.mkdir()
-        reader._read_large = noted  # type: ignore[attr-defined]
-        answers.append(_answer(reader, path, settings, folder))
-    reader._read_large = quick_reader  # type: ignore[attr-defined]
-    return answers[0], answers[1], any(given_up)
-
-
-def _answer(reader: ModuleType, path: Path, settings: Any, folder: Path) -> Any:
-    try:
-        tables, notes = reader.read_workbook(path, settings, folder, 256, lambda share, what, rows=0: None)
-    except reader.InputRejected as reason:
-        return reason.code, str(reason)
-    found = [
-        (pyarrow.parquet.read_table(table.path).to_pydict(), table.reading, table.columns, table.repairs.as_list(), table.row_count)
-        for table in tables
-    ]
-    return found, notes.as_list()
+    yield from loaded(monkeypatch)
 
 
 def _number(draw: random.Random) -> str:
@@ -144,6 +68,36 @@ ODD: dict[str, str] = {
     "a value in single quotes": "<c r='B9'><v>5</v></c>",
     "a further column": '<c r="B9"><v>5</v></c><c r="ZZ9"><v>6</v></c>',
     "an empty value": '<c r="B9"><v></v></c>',
+    "a value that is none": '<c r="B9"><v/></c>',
+    "an empty cell of two tags": '<c r="B9" s="1"></c><c r="C9"><v>5</v></c>',
+    "two values": '<c r="B9"><v>5</v><v>6</v></c>',
+    "a comment in a number": '<c r="B9"><v>5<!-- 6 --></v></c>',
+    "a comment between cells": '<c r="B9"><v>5</v></c><!-- <c r="C9"> --><c r="D9"><v>6</v></c>',
+    "words between cells": '<c r="B9"><v>5</v></c>words<c r="C9"><v>6</v></c>',
+    "line ends between cells": '\n<c r="B9">\n<v>5</v>\n</c>\n<c r="C9"><v>6</v></c>\n',
+    "an entity that is cut": '<c r="B9" t="str"><v>a&am</v></c><c r="C9" t="str"><v>p;b</v></c>',
+    "an entity that goes on below": '<c r="B9" t="str"><v>a&am</v></c></row><row r="10"><c r="B10" t="str"><v>p;b</v></c>',
+    "an entity that is none": '<c r="B9" t="str"><v>a&bogus;b</v></c>',
+    "a bare ampersand": '<c r="B9" t="str"><v>a & b</v></c>',
+    "a reference to no sign": '<c r="B9" t="str"><v>&#0;</v></c>',
+    "a reference to half a sign": '<c r="B9" t="inlineStr"><is><t>&#xD800;</t></is></c>',
+    "a blank by reference": '<c r="B9" t="inlineStr"><is><t>&#32;a</t></is></c>',
+    "a phonetic run": '<c r="B9" t="inlineStr"><is><t>東京</t><rPh sb="0" eb="2"><t>トウキョウ</t></rPh></is></c>',
+    "another space": '<c r="B9" t="inlineStr"><is><t xml:space="default"> a </t></is></c>',
+    "an empty inline text": '<c r="B9" t="inlineStr"><is><t/></is></c><c r="C9"><v>5</v></c>',
+    "no inline text": '<c r="B9" t="inlineStr"><is/></c><c r="C9"><v>5</v></c>',
+    "an inline text without its type": '<c r="B9"><is><t>a</t></is></c>',
+    "a type without its inline text": '<c r="B9" t="inlineStr"><v>a</v></c>',
+    "a result with a value of its own": '<c r="B9" t="str"><f>A1</f></c><c r="C9" t="str"><f/><v>b</v></c>',
+    "a formula without a value": '<c r="B9"><f>A1+1</f></c><c r="C9"><f>A1</f><v>5</v></c>',
+    "an array's formula": '<c r="B9"><f t="array" ref="B9:C9">A1:B1</f><v>4</v></c><c r="C9"><v>5</v></c>',
+    "a formula that is cut": '<c r="B9"><f>A1/><v>5</v></c>',
+    "small letters": '<c r="b9"><v>5</v></c>',
+    "three letters": '<c r="B9"><v>5</v></c><c r="AAB9" t="str"><v>6</v></c>',
+    "a text that is no UTF-8": '<c r="B9" t="str"><v>a\udcff</v></c>',
+    "cells behind an empty row": '</row><row r="10"/><row r="11"><c r="B11"><v>5</v></c>',
+    "a row that is called something": '</row><row r="10" name=">"><c r="B10"><v>5</v></c>',
+    "no number of the row": '</row><row><c r="B10"><v>5</v></c>',
 }
 
 
@@ -224,6 +178,16 @@ def test_settings_mean_the_same(reader: ModuleType, tmp_path: Path, chosen: dict
     rows = _rows(random.Random(5), [["whole"], ["shared"], ["day"], ["number"]], 600)
     quick, general, _ = both(reader, package(tmp_path / "set.xlsx", rows), tmp_path, **chosen)
     assert quick == general
+
+
+@pytest.mark.parametrize("shared", ["abc", "ab_x000D_c"])
+def test_a_header_above_styled_cells_only_is_an_empty_table(reader: ModuleType, tmp_path: Path, shared: str) -> None:
+    """Cells that have a look and no value are no rows, however many there are."""
+    cells = "".join(f'<row r="{n}"><c r="A{n}" s="1"/></row>' for n in range(2, 900))
+    path = package(tmp_path / "styled.xlsx", f'<row r="1"><c r="A1" t="s"><v>0</v></c></row>{cells}', (shared,))
+    quick, general, _ = both(reader, path, tmp_path)
+    assert quick == general
+    assert quick[0][0][4] == 0
 
 
 ENDS: dict[str, tuple[str | None, tuple[float, float], tuple[int, ...]]] = {
