@@ -48,7 +48,7 @@ imports: setup
 	@$(BIN)/lint-imports --no-cache
 
 unit: setup
-	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+	@$(BIN)/pytest -n "$$(( $$(nproc) + 1 ))" --dist loadfile --no-loadscope-reorder  # one more than cores: many tests wait
 
 gates: setup      ## performance as ratios against raw tools, held against benchmarks/gates.toml; about a minute
 	@$(BIN)/python benchmarks/gates.py

@@ -140,7 +140,7 @@ def rows_of(outcome: Outcome) -> list[tuple[Any, ...]]:
 def test_the_same_bytes_by_every_way(dialect: str, read: Callable[..., Outcome]) -> None:
     """Whole numbers beyond 64 bits, 38 digits and more, exponents, -0, leading zeros, NaN, blobs, escapes: what is read does not
     depend on the blocks that it is read in."""
-    for seed in range(45):
+    for seed in range(12):
         content = RandomTable(seed, dialect).text()
         found = read(content, "blocks")
         assert found == read(content, "tokens"), (seed, content[:2000])
@@ -152,7 +152,7 @@ def test_numbers_are_never_bent(dialect: str, read: Callable[..., Outcome]) -> N
     """Numbers in decimal columns come back as exactly the same number, or the whole column as it is written."""
     with localcontext() as context:
         context.prec = 400
-        for seed in range(60):
+        for seed in range(24):
             draw = random.Random(seed)
             kind = draw.choice([OPEN[dialect], "decimal(9,2)", "decimal(38,10)", "decimal(38,0)", "decimal(20,19)", "bigint"])
             values = [number(draw) for _ in range(draw.choice([1, 2, 3, 60]))]
