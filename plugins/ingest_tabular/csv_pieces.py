@@ -21,7 +21,7 @@ from typed_table import connect
 from harness_core.sdk.dataset import quote_text
 
 WORKERS = 2
-PIECE_BYTES = 32 << 20  # to plan the query of a piece takes ten milliseconds
+PIECE_BYTES = 64 << 20  # to plan the query of a piece takes ten milliseconds
 LEAST_PIECES = 4
 Relation = Callable[[Path], str]
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import duckdb
 import table_files
-import workbook_file
 from column_sql import violation_sql
 from column_types import TypeRules, candidates, nearly
 from csv_table import Table
@@ -71,6 +70,8 @@ def _head_of(path: Path, target: Path, found: str) -> Path:
 def _estimate(table: Table, part: InputFile, source: InputFile, found: str, work: Path) -> int:
     """The number of rows by the share of the file that was read; of a workbook, by the height of the sheet."""
     if found == "workbook":
+        import workbook_file
+
         book = workbook_file.open_workbook(source.path, 1 << 62, work)
         return max(table.row_count, book.get_sheet_by_name(table.title or "").total_height - 1)
     ratio = source.size_bytes / max(1, part.path.stat().st_size)
@@ -80,6 +81,8 @@ def _estimate(table: Table, part: InputFile, source: InputFile, found: str, work
 def _sheets(source: InputFile, found: str, work: Path) -> list[str]:
     if found != "workbook":
         return []
+    import workbook_file
+
     return workbook_file.sheet_names(workbook_file.open_workbook(source.path, 1 << 62, work))
 
 

@@ -14,7 +14,6 @@ from xls_records import Found, errors_of
 
 from harness_core.sdk import InputRejected
 
-OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 MOST_CELLS = 50_000_000  # of 32 bytes each, empty ones too
 FAR_AWAY = "limit exceeded"  # what the general reader says of a sheet whose cells lie far apart
 
