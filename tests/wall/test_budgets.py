@@ -97,7 +97,7 @@ def mapped(descriptor): return libc.mmap(None, 4096, 1, 1, descriptor, 0)
 def test_the_disk_is_not_the_guests(house: House, case: str) -> None:
     """Bytes, files, folders and their depth end a guest long before it would end by itself; and all of it can be removed again."""
     ending, body, reason = DISK[case]
-    outcome = house.run(BY_C + body, max_scratch_bytes=80_000_000 if "folders" in case else 8_000_000, max_scratch_files=2_000)
+    outcome = house.run(BY_C + body, max_scratch_bytes=1 << 40 if "folders" in case else 8_000_000, max_scratch_files=2_000)
     assert (outcome.ending, outcome.reason) == (ending, reason), house.stderr
     assert outcome.wall_s < 30
     assert_nothing_left(house, outcome)
