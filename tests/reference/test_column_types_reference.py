@@ -67,7 +67,7 @@ def facts_of(row: Mapping[str, str], typing: Any, texts: Sequence[str]) -> dict[
     total, missing = int(row["total_vals"]), int(row["num_nans"])
     facts: dict[str, Any] = {"count": total - missing, "null_count": missing, "distinct_count": int(row["num_of_dist_val"])}
     if typing.type not in NUMBERS:
-        return {**facts, "lengths": {"mean": sum(map(len, texts)) / len(texts)}}
+        return {**facts, "blank_count": 0, "lengths": {"mean": sum(map(len, texts)) / len(texts)}}
     published = [float(row[name] or 0) for name in ("min_val", "max_val")]
     numbers = [number(text, typing) for text in texts if text not in typing.tokens] + (published if any(published) else [])
     return {**facts, "min": min(numbers), "max": max(numbers), "is_integer_valued": all(x == int(x) for x in numbers)}
