@@ -14,12 +14,13 @@ from typing import Any
 
 import numpy as np
 from duration_pairs import Durations
-from duration_ranks import Ranked, block_edges, counted, doubled_within
+from duration_ranks import Ranked, counted, doubled_within
 from numpy.typing import NDArray
 from scipy import special
 
 from harness_core.sdk import Dataset
 from harness_core.sdk.statistics.blocked import Comparison, compare_sums
+from harness_core.sdk.statistics.blocks import even_edges
 from harness_core.sdk.statistics.effects import Effect
 from harness_core.sdk.statistics.ranks import dominance
 from harness_core.sdk.statistics.series import codes, view_name
@@ -61,7 +62,7 @@ def change(found: Durations) -> Change | None:
     blocks = min(MOST_BLOCKS, len(found) // ROWS_PER_BLOCK)
     if blocks < 4 * LEAST_SIDE or found.begun[0] == found.begun[-1]:
         return None
-    ranked, edges = found.ranked, block_edges(len(found), blocks)
+    ranked, edges = found.ranked, even_edges(len(found), blocks).tolist()
     means = _sums(ranked, edges) / np.diff(edges) / (2 * len(found))  # ridits: 0 to 1, a half on average
     cut, step, step_p = _best_cut(means)
     line, line_p = _line(means)
@@ -131,7 +132,7 @@ def _moment(found: Durations, edges: Sequence[int], cut: int) -> int:
 
 def slowest(dataset: Dataset, found: Durations, columns: Sequence[str], least: int) -> tuple[list[Slow], int]:
     """Per column the group that stands out most from all other rows of its time; and how many groups were compared."""
-    edges = block_edges(len(found), GROUP_BLOCKS)
+    edges = even_edges(len(found), GROUP_BLOCKS).tolist()
     ranks = [part.astype(np.int32) for part in doubled_within(found.ranked.place, edges)] if columns else []
     tests = 0
     told: list[Slow] = []

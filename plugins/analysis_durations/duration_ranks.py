@@ -76,11 +76,6 @@ def counted(place: Places, size: int) -> Integers:
     return counts
 
 
-def block_edges(rows: int, blocks: int) -> list[int]:
-    """Where ``blocks`` blocks of nearly equal size begin and end."""
-    return [-(-block * rows // blocks) for block in range(blocks + 1)]
-
-
 def doubled_within(place: Places, edges: Sequence[int]) -> Iterator[Integers]:
     """Block by block twice the mid-rank, from 1 on, of each row among those of its block."""
     for low, high in itertools.pairwise(edges):

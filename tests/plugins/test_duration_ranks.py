@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from scipy.stats import rankdata
 
+from harness_core.sdk.statistics.blocks import even_edges
+
 PLUGIN = Path(__file__).parents[2] / "plugins" / "analysis_durations"
 SECOND = 1_000_000
 ROWS = 3_000
@@ -48,7 +50,7 @@ def test_places_counts_and_ranks_are_those_of_the_sorted_durations(
     assert [int(found.values[place]) for place in found.place] == taken.tolist()
     assert [found.at(position) for position in range(len(taken))] == sorted(taken.tolist())
     assert (found.doubled[found.place] + 1 == 2 * rankdata(taken)).all()
-    edges = ranks.block_edges(len(taken), 7)
+    edges = even_edges(len(taken), 7).tolist()
     within = [2 * rankdata(taken[low:high]) for low, high in itertools.pairwise(edges)]
     for one, other in zip(ranks.doubled_within(found.place, edges), within, strict=True):
         assert one.tolist() == other.tolist()

@@ -242,7 +242,7 @@ def test_no_library_is_loaded_that_reads_nothing(tmp_path: Path) -> None:
         "sheet_table.SMALLEST_BYTES = 0\n"
         "rules = workbook.Settings.from_mapping(with_defaults(schema, {}))\n"
         "table = workbook._read_large(pathlib.Path(sys.argv[3]), 'Data', rules, pathlib.Path(sys.argv[4]), 256, lambda *heard: None)\n"
-        "assert table.row_count == 97, table\n"
-        "assert 'pandas' not in sys.modules\n"
+        "print(table.row_count, 'pandas' in sys.modules)\n"
     )
-    subprocess.run([sys.executable, "-c", program, str(PLUGIN), str(PLUGIN.parents[1]), str(path), str(tmp_path)], check=True)
+    command = [sys.executable, "-c", program, str(PLUGIN), str(PLUGIN.parents[1]), str(path), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "97 False\n"
